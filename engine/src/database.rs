@@ -1,0 +1,664 @@
+//! The database: opening and creating, and what is done to it as a whole.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::JoinHandle,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use cowslip_pager::{
+    CacheStats, Config, Durability, Pager,
+    storage::{FileStorage, MemoryStorage, OpenError, Storage},
+};
+use parking_lot::{Condvar, Mutex};
+
+use crate::{
+    diff::Diff,
+    draft::{self, Draft},
+    error::{Error, Result},
+    kinds::EngineKinds,
+    meta::{BRANCH, BranchRecord, MAIN, SNAPSHOT, SnapshotRecord},
+    read::ReadTransaction,
+    redo::Record,
+    write::WriteTransaction,
+};
+
+/// An open database. Cheap to clone; all methods take `&self`; dropping the last handle (and the
+/// last transaction) closes it.
+///
+/// ```
+/// use cowslip::Database;
+///
+/// let db = Database::in_memory()?;
+/// let tx = db.begin_write()?;
+/// tx.open_table("users")?.insert(b"ada", b"1815")?;
+/// tx.commit()?;
+///
+/// db.create_snapshot("monday")?;
+/// let tx = db.begin_write()?;
+/// tx.open_table("users")?.remove(b"ada")?;
+/// tx.commit()?;
+///
+/// let monday = db.begin_read_at("monday")?.open_table("users")?;
+/// assert_eq!(monday.get(b"ada")?.unwrap(), b"1815");
+/// assert_eq!(db.begin_read()?.open_table("users")?.len()?, 0);
+/// # Ok::<(), cowslip::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Database {
+    shared: Arc<Shared>,
+}
+
+/// What all handles and transactions of a database share.
+pub(crate) struct Shared {
+    pub(crate) pager: Arc<Pager>,
+    pub(crate) durability: Durability,
+    path: Option<PathBuf>,
+    releaser: Mutex<Option<Releaser>>,
+    background: bool,
+}
+
+/// The thread that takes deleted snapshots and tables apart, slice by slice.
+struct Releaser {
+    signal: Arc<Signal>,
+    thread: JoinHandle<()>,
+}
+
+#[derive(Default)]
+struct Signal {
+    wanted: Mutex<bool>,
+    wake: Condvar,
+    stop: AtomicBool,
+}
+
+/// Nodes taken apart in one transaction of the releaser: small enough not to stall a commit.
+const SLICE: usize = 256;
+
+/// How a database is opened or created.
+#[derive(Debug, Clone)]
+pub struct Builder {
+    config: Config,
+    durability: Durability,
+}
+
+/// Figures about a database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Bytes of a page.
+    pub page_size: u64,
+    /// Pages of the file.
+    pub pages_total: u64,
+    /// Pages in use.
+    pub pages_used: u64,
+    /// Pages that are free, or will be when their last reader or checkpoint has ended.
+    pub pages_free: u64,
+    /// Bytes of the file.
+    pub file_bytes: u64,
+    /// A reader holds a version older than the newest: its number, as transactions are counted.
+    pub oldest_reader: Option<u64>,
+    /// Number of the newest checkpoint.
+    pub checkpoint: u64,
+    /// Bytes of log that a recovery would replay.
+    pub log_bytes: u64,
+    /// Bytes that the log takes in the file.
+    pub log_capacity: u64,
+    /// Durable log writes since the database was opened.
+    pub log_syncs: u64,
+    /// Snapshots.
+    pub snapshots: u64,
+    /// Branches.
+    pub branches: u64,
+    /// The page cache.
+    pub cache: CacheStats,
+}
+
+/// What is known about a snapshot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SnapshotInfo {
+    /// Its name.
+    pub name: String,
+    /// When it was made.
+    pub created: SystemTime,
+    /// The branch it was made of.
+    pub branch: String,
+    /// It refuses deletion.
+    pub held: bool,
+    /// Free text.
+    pub label: Option<String>,
+    /// The snapshot of the same branch before it.
+    pub parent: Option<String>,
+}
+
+/// What is known about a branch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BranchInfo {
+    /// Its name.
+    pub name: String,
+    /// When it was made.
+    pub created: SystemTime,
+    /// What it was made from; none for `main`.
+    pub origin: Option<String>,
+    /// Its newest snapshot, or the one it was made from or rolled back to.
+    pub last_snapshot: Option<String>,
+}
+
+impl Default for Builder {
+    fn default() -> Builder {
+        Builder { config: Config::default(), durability: Durability::Immediate }
+    }
+}
+
+impl Builder {
+    /// Bytes of memory for pages (default 256 MiB). Memory stays within it whatever happens.
+    pub fn cache_size(mut self, bytes: usize) -> Builder {
+        self.config.cache_size = bytes;
+        self
+    }
+
+    /// Bytes of a page, for new databases: a power of two from 4096 (default) to 65536.
+    pub fn page_size(mut self, bytes: usize) -> Builder {
+        self.config.page_size = bytes;
+        self
+    }
+
+    /// Most bytes that the file may grow to; beyond that writes fail with [`Error::DiskFull`].
+    pub fn max_size(mut self, bytes: u64) -> Builder {
+        self.config.max_size = bytes;
+        self
+    }
+
+    /// The durability of transactions that do not choose one (default
+    /// [`Durability::Immediate`]).
+    pub fn durability(mut self, durability: Durability) -> Builder {
+        self.durability = durability;
+        self
+    }
+
+    /// Without background threads (`false`), checkpoints and releases happen inside the calls that
+    /// cause them: every write at a reproducible moment, as tests on a simulated disk need it.
+    pub fn background(mut self, background: bool) -> Builder {
+        self.config.background = background;
+        self
+    }
+
+    /// Creates a new database file; [`Error::AlreadyExists`] if there is a file.
+    pub fn create(&self, path: impl AsRef<Path>) -> Result<Database> {
+        let path = path.as_ref();
+        let storage = FileStorage::create(path).map_err(|e| opening(e, path))?;
+        let database = self.create_on(Arc::new(storage), Some(path))?;
+        Ok(database)
+    }
+
+    /// Opens an existing database file.
+    pub fn open(&self, path: impl AsRef<Path>) -> Result<Database> {
+        let path = path.as_ref();
+        let storage = FileStorage::open(path).map_err(|e| opening(e, path))?;
+        self.open_storage(Arc::new(storage), Some(path))
+    }
+
+    /// Opens a database file, or creates it if there is none (or an empty one).
+    pub fn open_or_create(&self, path: impl AsRef<Path>) -> Result<Database> {
+        let path = path.as_ref();
+        match FileStorage::open(path) {
+            Ok(storage) => {
+                let storage: Arc<dyn Storage> = Arc::new(storage);
+                if Pager::is_unfinished(&*storage)? {
+                    self.create_on(storage, Some(path))
+                } else {
+                    self.open_storage(storage, Some(path))
+                }
+            }
+            Err(OpenError::Io(e)) if e.kind() == std::io::ErrorKind::NotFound => self.create(path),
+            Err(error) => Err(opening(error, path)),
+        }
+    }
+
+    /// Opens an existing database file for reading; it is not written to, and other readers may
+    /// have it open too. What a killed process left in the log is read into memory.
+    pub fn open_read_only(&self, path: impl AsRef<Path>) -> Result<Database> {
+        let path = path.as_ref();
+        let storage = FileStorage::open_read_only(path).map_err(|e| opening(e, path))?;
+        self.open_storage(Arc::new(storage), Some(path))
+    }
+
+    /// Opens a database on any storage, or creates it if the storage is empty.
+    pub fn open_or_create_on(&self, storage: Arc<dyn Storage>) -> Result<Database> {
+        if Pager::is_unfinished(&*storage)? {
+            self.create_on(storage, None)
+        } else {
+            self.open_storage(storage, None)
+        }
+    }
+
+    /// A database in memory only.
+    pub fn in_memory(&self) -> Result<Database> {
+        self.create_on(Arc::new(MemoryStorage::new()), None)
+    }
+
+    fn create_on(&self, storage: Arc<dyn Storage>, path: Option<&Path>) -> Result<Database> {
+        let pager = Pager::create(storage, self.config.clone(), Arc::new(EngineKinds))?;
+        self.finish(pager, path)
+    }
+
+    fn open_storage(&self, storage: Arc<dyn Storage>, path: Option<&Path>) -> Result<Database> {
+        let (pager, replay) = Pager::open(storage, self.config.clone(), Arc::new(EngineKinds))?;
+        draft::replay(&pager, replay)?;
+        self.finish(pager, path)
+    }
+
+    fn finish(&self, pager: Pager, path: Option<&Path>) -> Result<Database> {
+        let pager = Arc::new(pager);
+        if pager.begin_read().version().root.is_none() && !pager.is_read_only() {
+            // New, or the power failed between creation and the first name.
+            let mut draft = Draft::new(pager.begin_write()?)?;
+            draft.initialise()?;
+            draft.commit_by_checkpoint()?;
+        }
+        let database = Database {
+            shared: Arc::new(Shared {
+                pager,
+                durability: self.durability,
+                path: path.map(Path::to_owned),
+                releaser: Mutex::new(None),
+                background: self.config.background,
+            }),
+        };
+        if !database.shared.pager.is_read_only() {
+            let reader = database.shared.pager.begin_read();
+            if draft::has_releases(reader.view(), reader.version().root)? {
+                database.shared.release_soon()?;
+            }
+        }
+        Ok(database)
+    }
+}
+
+fn opening(error: OpenError, path: &Path) -> Error {
+    match error {
+        OpenError::Locked => Error::Locked,
+        OpenError::NotAFile => Error::NotADatabase,
+        OpenError::Io(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {
+            Error::AlreadyExists(path.display().to_string())
+        }
+        OpenError::Io(source) => Error::Io { operation: "opening the file", offset: None, source },
+    }
+}
+
+fn time(nanos: u64) -> SystemTime {
+    UNIX_EPOCH + Duration::from_nanos(nanos)
+}
+
+impl Database {
+    /// Options for opening and creating.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// Creates a new database file; [`Error::AlreadyExists`] if there is a file.
+    pub fn create(path: impl AsRef<Path>) -> Result<Database> {
+        Builder::default().create(path)
+    }
+
+    /// Opens an existing database file.
+    pub fn open(path: impl AsRef<Path>) -> Result<Database> {
+        Builder::default().open(path)
+    }
+
+    /// Opens an existing database file for reading, beside other readers; nothing is written.
+    pub fn open_read_only(path: impl AsRef<Path>) -> Result<Database> {
+        Builder::default().open_read_only(path)
+    }
+
+    /// A database in memory only.
+    pub fn in_memory() -> Result<Database> {
+        Builder::default().in_memory()
+    }
+
+    // ---- transactions --------------------------------------------------------------------
+
+    /// Begins to write on the branch `main`; waits for the transaction that is running.
+    /// [`Error::NestedTransaction`] if this thread holds it.
+    pub fn begin_write(&self) -> Result<WriteTransaction> {
+        self.begin_write_on(MAIN)
+    }
+
+    /// Begins to write on a branch.
+    pub fn begin_write_on(&self, branch: &str) -> Result<WriteTransaction> {
+        let txn = self.shared.pager.begin_write()?;
+        WriteTransaction::new(&self.shared, txn, branch)
+    }
+
+    /// Begins to write on `main`, or returns `None` if a transaction is running.
+    pub fn try_begin_write(&self) -> Result<Option<WriteTransaction>> {
+        match self.shared.pager.try_begin_write()? {
+            Some(txn) => WriteTransaction::new(&self.shared, txn, MAIN).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Begins to read the newest version of `main`.
+    pub fn begin_read(&self) -> Result<ReadTransaction> {
+        self.begin_read_on(MAIN)
+    }
+
+    /// Begins to read the newest version of a branch.
+    pub fn begin_read_on(&self, branch: &str) -> Result<ReadTransaction> {
+        ReadTransaction::new(&self.shared, |view, root| find_branch(view, root, branch))
+    }
+
+    /// Begins to read a snapshot.
+    pub fn begin_read_at(&self, snapshot: &str) -> Result<ReadTransaction> {
+        ReadTransaction::new(&self.shared, |view, root| find_snapshot(view, root, snapshot))
+    }
+
+    // ---- snapshots and branches ----------------------------------------------------------
+
+    /// Names the newest version of `main`. Costs one small commit, whatever the size.
+    pub fn create_snapshot(&self, name: &str) -> Result<()> {
+        self.create_snapshot_of(MAIN, name)
+    }
+
+    /// Names the newest version of a branch.
+    pub fn create_snapshot_of(&self, branch: &str, name: &str) -> Result<()> {
+        self.create_labelled_snapshot_of(branch, name, None)
+    }
+
+    /// Names the newest version of a branch, with a free text of up to 255 bytes.
+    pub fn create_labelled_snapshot_of(
+        &self,
+        branch: &str,
+        name: &str,
+        label: Option<&str>,
+    ) -> Result<()> {
+        let created = draft::now();
+        self.change_names(&Record::CreateSnapshot { branch, name, created, label }, |draft| {
+            draft.create_snapshot(branch, name, created, label)
+        })
+    }
+
+    /// Deletes a snapshot, whatever was made from it. Its space comes back in the background.
+    pub fn delete_snapshot(&self, name: &str) -> Result<()> {
+        self.change_names(&Record::DeleteSnapshot { name }, |draft| draft.delete_snapshot(name))?;
+        self.shared.release_soon()
+    }
+
+    /// Takes `main` back to a snapshot. Newer snapshots stay.
+    pub fn rollback(&self, snapshot: &str) -> Result<()> {
+        self.rollback_branch(MAIN, snapshot)
+    }
+
+    /// Takes a branch back to a snapshot.
+    pub fn rollback_branch(&self, branch: &str, snapshot: &str) -> Result<()> {
+        self.change_names(&Record::Rollback { branch, snapshot }, |draft| {
+            draft.rollback(branch, snapshot)
+        })?;
+        self.shared.release_soon()
+    }
+
+    /// Makes a writable branch from a snapshot or another branch.
+    pub fn create_branch(&self, name: &str, from: &str) -> Result<()> {
+        let created = draft::now();
+        self.change_names(&Record::CreateBranch { name, from, created }, |draft| {
+            draft.create_branch(name, from, created)
+        })
+    }
+
+    /// Deletes a branch, whatever was made from it.
+    pub fn delete_branch(&self, name: &str) -> Result<()> {
+        self.change_names(&Record::DeleteBranch { name }, |draft| draft.delete_branch(name))?;
+        self.shared.release_soon()
+    }
+
+    /// The branch `name` becomes `main`; the old `main` goes on under the name `name`.
+    pub fn promote(&self, name: &str) -> Result<()> {
+        self.change_names(&Record::Promote { name }, |draft| draft.promote(name))
+    }
+
+    /// Makes a snapshot refuse deletion.
+    pub fn hold(&self, name: &str) -> Result<()> {
+        self.change_names(&Record::Hold { name, held: true }, |draft| draft.hold(name, true))
+    }
+
+    /// Lets a held snapshot be deleted again.
+    pub fn release(&self, name: &str) -> Result<()> {
+        self.change_names(&Record::Hold { name, held: false }, |draft| draft.hold(name, false))
+    }
+
+    fn change_names(
+        &self,
+        record: &Record<'_>,
+        change: impl FnOnce(&mut Draft) -> Result<()>,
+    ) -> Result<()> {
+        let mut draft = Draft::new(self.shared.pager.begin_write()?)?;
+        change(&mut draft)?;
+        draft.commit_record(record, self.shared.durability)
+    }
+
+    /// All snapshots, by name.
+    pub fn snapshots(&self) -> Result<Vec<SnapshotInfo>> {
+        let reader = self.shared.pager.begin_read();
+        let names = Draft::names(reader.view(), reader.version().root, SNAPSHOT)?;
+        names
+            .into_iter()
+            .map(|(name, bytes, page)| {
+                let record = SnapshotRecord::decode(&bytes, page)?;
+                Ok(SnapshotInfo {
+                    name,
+                    created: time(record.created),
+                    branch: record.branch,
+                    held: record.held,
+                    label: record.label,
+                    parent: record.parent,
+                })
+            })
+            .collect()
+    }
+
+    /// All branches, by name.
+    pub fn branches(&self) -> Result<Vec<BranchInfo>> {
+        let reader = self.shared.pager.begin_read();
+        let names = Draft::names(reader.view(), reader.version().root, BRANCH)?;
+        names
+            .into_iter()
+            .map(|(name, bytes, page)| {
+                let record = BranchRecord::decode(&bytes, page)?;
+                Ok(BranchInfo {
+                    name,
+                    created: time(record.created),
+                    origin: record.origin,
+                    last_snapshot: record.last_snapshot,
+                })
+            })
+            .collect()
+    }
+
+    /// The differences between two snapshots or branches, by table and key. What both share is
+    /// skipped unread, so the cost follows what changed.
+    pub fn diff(&self, from: &str, to: &str) -> Result<Diff> {
+        let reader = self.shared.pager.begin_read();
+        let root = reader.version().root;
+        let find = |name: &str| match find_snapshot(reader.view(), root, name) {
+            Err(Error::SnapshotNotFound(_)) => {
+                find_branch(reader.view(), root, name).map_err(|error| match error {
+                    Error::BranchNotFound(name) => Error::SnapshotNotFound(name),
+                    other => other,
+                })
+            }
+            other => other,
+        };
+        let (from, to) = (find(from)?, find(to)?);
+        Diff::new(reader, from, to)
+    }
+
+    // ---- the whole -----------------------------------------------------------------------
+
+    /// Figures.
+    pub fn stats(&self) -> Stats {
+        let stats = self.shared.pager.stats();
+        let count = |prefix| {
+            let reader = self.shared.pager.begin_read();
+            Draft::names(reader.view(), reader.version().root, prefix)
+                .map_or(0, |names| names.len() as u64)
+        };
+        Stats {
+            page_size: stats.page_size,
+            pages_total: stats.pages_total,
+            pages_used: stats.pages_total.saturating_sub(stats.pages_free),
+            pages_free: stats.pages_free,
+            file_bytes: stats.file_bytes,
+            oldest_reader: stats.oldest_reader,
+            checkpoint: stats.checkpoint,
+            log_bytes: stats.log_bytes,
+            log_capacity: stats.log_capacity,
+            log_syncs: stats.log_syncs,
+            snapshots: count(SNAPSHOT),
+            branches: count(BRANCH),
+            cache: stats.cache,
+        }
+    }
+
+    /// Writes all that is committed into the trees, so that opening replays nothing.
+    pub fn checkpoint(&self) -> Result<()> {
+        Ok(self.shared.pager.checkpoint()?)
+    }
+
+    /// Takes apart, now, everything that deleted snapshots, branches and tables left behind.
+    pub fn wait_for_releases(&self) -> Result<()> {
+        while release_slice(&self.shared.pager)? {}
+        Ok(())
+    }
+
+    /// The file, if the database has one.
+    pub fn path(&self) -> Option<&Path> {
+        self.shared.path.as_deref()
+    }
+
+    /// Was it opened for reading only?
+    pub fn is_read_only(&self) -> bool {
+        self.shared.pager.is_read_only()
+    }
+
+    /// Closes the database and reports what went wrong on the way. Other handles can only read from
+    /// here on.
+    pub fn close(self) -> Result<()> {
+        self.shared.stop_releaser();
+        Ok(self.shared.pager.close()?)
+    }
+}
+
+impl std::fmt::Debug for Database {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Database").field("path", &self.shared.path).finish_non_exhaustive()
+    }
+}
+
+fn find_branch(
+    view: cowslip_pager::View<'_>,
+    root: cowslip_pager::Pointer,
+    name: &str,
+) -> Result<cowslip_pager::Pointer> {
+    match draft::lookup(view, root, &crate::meta::key(BRANCH, name))? {
+        Some((bytes, page)) => Ok(BranchRecord::decode(&bytes, page)?.catalog),
+        None => Err(Error::BranchNotFound(name.into())),
+    }
+}
+
+fn find_snapshot(
+    view: cowslip_pager::View<'_>,
+    root: cowslip_pager::Pointer,
+    name: &str,
+) -> Result<cowslip_pager::Pointer> {
+    match draft::lookup(view, root, &crate::meta::key(SNAPSHOT, name))? {
+        Some((bytes, page)) => Ok(SnapshotRecord::decode(&bytes, page)?.catalog),
+        None => Err(Error::SnapshotNotFound(name.into())),
+    }
+}
+
+/// One slice of the release queue, in a transaction of its own. False: nothing was waiting.
+fn release_slice(pager: &Pager) -> Result<bool> {
+    let mut draft = Draft::new(pager.begin_write()?)?;
+    if !draft.release_slice(SLICE)? {
+        return Ok(false);
+    }
+    draft.commit_unlogged()?;
+    Ok(true)
+}
+
+impl Shared {
+    /// Has the release queue worked off: by the thread, or here if there is to be none.
+    pub(crate) fn release_soon(&self) -> Result<()> {
+        if !self.background {
+            while release_slice(&self.pager)? {}
+            return Ok(());
+        }
+        let mut releaser = self.releaser.lock();
+        if releaser.is_none() {
+            let signal = Arc::new(Signal::default());
+            let (pager, its_signal) = (self.pager.clone(), signal.clone());
+            let spawned = std::thread::Builder::new()
+                .name("cowslip-release".into())
+                .spawn(move || release_loop(&pager, &its_signal));
+            match spawned {
+                Ok(thread) => *releaser = Some(Releaser { signal, thread }),
+                Err(error) => {
+                    // The queue is kept and worked off at the next chance.
+                    tracing::warn!(%error, "no thread to release deleted pages");
+                    return Ok(());
+                }
+            }
+        }
+        if let Some(releaser) = &*releaser {
+            *releaser.signal.wanted.lock() = true;
+            releaser.signal.wake.notify_all();
+        }
+        Ok(())
+    }
+
+    fn stop_releaser(&self) {
+        if let Some(releaser) = self.releaser.lock().take() {
+            releaser.signal.stop.store(true, Ordering::Release);
+            releaser.signal.wake.notify_all();
+            let _ = releaser.thread.join();
+        }
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.stop_releaser();
+    }
+}
+
+fn release_loop(pager: &Pager, signal: &Signal) {
+    while !signal.stop.load(Ordering::Acquire) {
+        {
+            let mut wanted = signal.wanted.lock();
+            if !*wanted {
+                signal.wake.wait_for(&mut wanted, Duration::from_millis(500));
+            }
+            if !std::mem::take(&mut *wanted) {
+                continue;
+            }
+        }
+        loop {
+            if signal.stop.load(Ordering::Acquire) {
+                return;
+            }
+            match release_slice(pager) {
+                Ok(true) => std::thread::yield_now(),
+                Ok(false) => break,
+                Err(error) => {
+                    tracing::warn!(%error, "releasing deleted pages stopped; the queue is kept");
+                    break;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! Errors of the library: one enum, facts in its fields.
+
+use std::{fmt, io};
+
+use cowslip_pager as pager;
+
+/// The result of an operation on a database.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// What went wrong.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// The operating system failed an operation.
+    Io {
+        /// What was being done.
+        operation: &'static str,
+        /// At which byte of the file, where there is one.
+        offset: Option<u64>,
+        /// The system's own error.
+        source: io::Error,
+    },
+    /// Bytes of the file are not what was written. Nothing wrong was returned.
+    Corrupted {
+        /// The page (its position in the file, in pages).
+        page: u64,
+        /// What was checked.
+        what: &'static str,
+        /// What should stand there.
+        expected: u64,
+        /// What stands there.
+        found: u64,
+    },
+    /// The file is not a Cowslip database.
+    NotADatabase,
+    /// The file was written by a newer format.
+    NewerFormat {
+        /// The format version, or feature word, of the file.
+        found: u64,
+        /// What this library understands.
+        supported: u64,
+    },
+    /// Another handle or process has the database open.
+    Locked,
+    /// The database was opened for reading only.
+    ReadOnly,
+    /// No space left, on the disk or up to the configured maximum size. Nothing was lost.
+    DiskFull {
+        /// Pages that were asked for.
+        pages: u64,
+    },
+    /// Every frame of the page cache is in use.
+    CacheFull,
+    /// A key is longer than a quarter of a page.
+    KeyTooLarge {
+        /// Bytes of the key.
+        length: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// A value is too large for this operation (see `reader` and `insert_from`).
+    ValueTooLarge {
+        /// Bytes of the value.
+        length: u64,
+        /// The limit.
+        limit: u64,
+    },
+    /// No table of this name.
+    TableNotFound(String),
+    /// No snapshot (or, where either will do, branch) of this name.
+    SnapshotNotFound(String),
+    /// No branch of this name.
+    BranchNotFound(String),
+    /// A snapshot, a branch or a file of this name exists already.
+    AlreadyExists(String),
+    /// The snapshot is held and cannot be deleted.
+    Held(String),
+    /// A stream needs another base.
+    WrongBase(String),
+    /// This thread already holds the write transaction.
+    NestedTransaction,
+    /// The table is open already in this transaction.
+    TableAlreadyOpen(String),
+    /// An earlier failure leaves this transaction, or the whole database, refusing writes.
+    Poisoned {
+        /// The first failure.
+        cause: String,
+    },
+    /// An argument is out of its range.
+    InvalidArgument(String),
+}
+
+impl From<pager::Error> for Error {
+    fn from(error: pager::Error) -> Error {
+        match error {
+            pager::Error::Io { operation, offset, source } => {
+                Error::Io { operation, offset, source }
+            }
+            pager::Error::Corrupted(pager::Corruption { page, what, expected, found }) => {
+                Error::Corrupted { page, what, expected, found }
+            }
+            pager::Error::NotADatabase => Error::NotADatabase,
+            pager::Error::NewerFormat { found, supported } => {
+                Error::NewerFormat { found, supported }
+            }
+            pager::Error::Locked => Error::Locked,
+            pager::Error::ReadOnly => Error::ReadOnly,
+            pager::Error::DiskFull { pages } => Error::DiskFull { pages },
+            pager::Error::CacheFull => Error::CacheFull,
+            pager::Error::Poisoned { cause } => Error::Poisoned { cause },
+            pager::Error::NestedTransaction => Error::NestedTransaction,
+            pager::Error::InvalidArgument(what) => Error::InvalidArgument(what),
+            other => Error::InvalidArgument(other.to_string()),
+        }
+    }
+}
+
+impl Error {
+    pub(crate) fn corrupted(page: u64, what: &'static str, expected: u64, found: u64) -> Error {
+        Error::Corrupted { page, what, expected, found }
+    }
+
+    /// This error again, for a caller that comes later: the facts, without the system's error.
+    pub(crate) fn poisoned_by(error: &Error) -> Error {
+        Error::Poisoned { cause: error.to_string() }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Io { operation, offset: Some(offset), source } => {
+                write!(f, "{operation} at byte {offset} failed: {source}")
+            }
+            Error::Io { operation, offset: None, source } => {
+                write!(f, "{operation} failed: {source}")
+            }
+            Error::Corrupted { page, what, expected, found } => write!(
+                f,
+                "page {page} is damaged: {what} should be {expected:#x}, found {found:#x}"
+            ),
+            Error::NotADatabase => write!(f, "the file is not a Cowslip database"),
+            Error::NewerFormat { found, supported } => write!(
+                f,
+                "the file needs format or features {found:#x}; this version knows {supported:#x}"
+            ),
+            Error::Locked => write!(f, "the database is in use by another process or handle"),
+            Error::ReadOnly => write!(f, "the database is open for reading only"),
+            Error::DiskFull { pages } => write!(
+                f,
+                "no space left for {pages} more pages (disk full, or the maximum size); nothing was lost"
+            ),
+            Error::CacheFull => write!(
+                f,
+                "every frame of the page cache is in use; use a larger cache or drop some values"
+            ),
+            Error::KeyTooLarge { length, limit } => {
+                write!(f, "a key of {length} bytes is over the limit of {limit}")
+            }
+            Error::ValueTooLarge { length, limit } => {
+                write!(f, "a value of {length} bytes is over the limit of {limit} for this operation")
+            }
+            Error::TableNotFound(name) => write!(f, "no table named {name:?}"),
+            Error::SnapshotNotFound(name) => write!(f, "no snapshot named {name:?}"),
+            Error::BranchNotFound(name) => write!(f, "no branch named {name:?}"),
+            Error::AlreadyExists(name) => write!(f, "{name:?} exists already"),
+            Error::Held(name) => write!(f, "snapshot {name:?} is held"),
+            Error::WrongBase(what) => write!(f, "wrong base: {what}"),
+            Error::NestedTransaction => {
+                write!(f, "this thread already holds the write transaction")
+            }
+            Error::TableAlreadyOpen(name) => {
+                write!(f, "table {name:?} is open already in this transaction")
+            }
+            Error::Poisoned { cause } => write!(f, "an earlier failure stopped writing: {cause}"),
+            Error::InvalidArgument(what) => write!(f, "invalid argument: {what}"),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Error::Io { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+}

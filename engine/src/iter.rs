@@ -1,0 +1,213 @@
+//! Iterating over a range of a table from both ends.
+
+use std::{
+    fmt,
+    ops::{Bound, RangeBounds},
+};
+
+use cowslip_pager::{Pager, View};
+
+use crate::{
+    error::Result,
+    node::Node,
+    tree::{Cursor, End, Span, Tree},
+    value::{Key, Value},
+};
+
+/// The entries of a range, in the order of their keys; double-ended. After an error it is at its
+/// end.
+pub struct Iter<'a> {
+    pager: &'a Pager,
+    view: View<'a>,
+    tree: Tree,
+    span: Span,
+    front: Option<Cursor<'a>>,
+    back: Option<Cursor<'a>>,
+    /// In the leaf that each cursor stands in: the index where the span ends, or begins.
+    front_end: usize,
+    back_start: usize,
+    done: bool,
+    scratch: Vec<u8>,
+}
+
+/// A range of keys with both bounds made plain: from inclusive, to exclusive.
+pub(crate) fn span<K: AsRef<[u8]>>(range: &impl RangeBounds<K>) -> Span {
+    let after = |key: &K| {
+        let mut key = key.as_ref().to_vec();
+        key.push(0);
+        key
+    };
+    Span {
+        from: match range.start_bound() {
+            Bound::Unbounded => Vec::new(),
+            Bound::Included(key) => key.as_ref().to_vec(),
+            Bound::Excluded(key) => after(key),
+        },
+        to: match range.end_bound() {
+            Bound::Unbounded => None,
+            Bound::Excluded(key) => Some(key.as_ref().to_vec()),
+            Bound::Included(key) => Some(after(key)),
+        },
+    }
+}
+
+/// All keys that begin with `prefix`.
+pub(crate) fn prefix_span(prefix: &[u8]) -> Span {
+    let mut to = prefix.to_vec();
+    // The first key behind them: the last byte below 255 raised, what follows it cut off.
+    while to.last() == Some(&0xFF) {
+        to.pop();
+    }
+    let to = to.last_mut().map(|last| *last += 1).is_some().then_some(to);
+    Span { from: prefix.to_vec(), to }
+}
+
+impl<'a> Iter<'a> {
+    pub(crate) fn new(pager: &'a Pager, view: View<'a>, tree: Tree, span: Span) -> Iter<'a> {
+        let done = span.is_empty() || tree.root.is_none();
+        Iter {
+            pager,
+            view,
+            tree,
+            span,
+            front: None,
+            back: None,
+            front_end: 0,
+            back_start: 0,
+            done,
+            scratch: Vec::new(),
+        }
+    }
+
+    /// The index in the front cursor's leaf where the span ends.
+    fn find_front_end(&mut self, cursor: &Cursor<'_>) {
+        let node = Node::new(cursor.leaf());
+        self.front_end = match &self.span.to {
+            None => node.count(),
+            Some(to) => node.search(to).unwrap_or_else(|index| index),
+        };
+    }
+
+    fn find_back_start(&mut self, cursor: &Cursor<'_>) {
+        let node = Node::new(cursor.leaf());
+        self.back_start = node.search(&self.span.from).unwrap_or_else(|index| index);
+    }
+
+    fn entry(&mut self, cursor: &Cursor<'a>, index: usize) -> Result<(Key, Value<'a>)> {
+        let key = Key::of(&Node::new(cursor.leaf()), index, &mut self.scratch);
+        Ok((key, Value::of(self.pager, cursor.leaf().clone(), index)?))
+    }
+
+    fn step(&mut self) -> Result<Option<(Key, Value<'a>)>> {
+        let mut cursor = match self.front.take() {
+            Some(cursor) => cursor,
+            None => {
+                let from = End::At(&self.span.from);
+                let Some(mut cursor) = Cursor::new(self.view, &self.tree, from)? else {
+                    return Ok(None);
+                };
+                cursor.peek_next()?;
+                self.find_front_end(&cursor);
+                cursor
+            }
+        };
+        let leaf = cursor.leaf_id();
+        let Some(index) = cursor.peek_next()? else { return Ok(None) };
+        if cursor.leaf_id() != leaf {
+            self.find_front_end(&cursor);
+        }
+        let met = self
+            .back
+            .as_ref()
+            .is_some_and(|back| back.leaf_id() == cursor.leaf_id() && index >= back.index());
+        if index >= self.front_end || met {
+            return Ok(None);
+        }
+        let entry = self.entry(&cursor, index)?;
+        cursor.advance();
+        self.front = Some(cursor);
+        Ok(Some(entry))
+    }
+
+    fn step_back(&mut self) -> Result<Option<(Key, Value<'a>)>> {
+        let mut cursor = match self.back.take() {
+            Some(cursor) => cursor,
+            None => {
+                let to = self.span.to.as_ref().map_or(End::Last, |to| End::At(to));
+                let Some(mut cursor) = Cursor::new(self.view, &self.tree, to)? else {
+                    return Ok(None);
+                };
+                cursor.peek_back()?;
+                self.find_back_start(&cursor);
+                cursor
+            }
+        };
+        let leaf = cursor.leaf_id();
+        let Some(index) = cursor.peek_back()? else { return Ok(None) };
+        if cursor.leaf_id() != leaf {
+            self.find_back_start(&cursor);
+        }
+        let met = self
+            .front
+            .as_ref()
+            .is_some_and(|front| front.leaf_id() == cursor.leaf_id() && index < front.index());
+        if index < self.back_start || met {
+            return Ok(None);
+        }
+        let entry = self.entry(&cursor, index)?;
+        cursor.retreat();
+        self.back = Some(cursor);
+        Ok(Some(entry))
+    }
+
+    fn settle<T>(&mut self, result: Result<Option<T>>) -> Option<Result<T>> {
+        let result = result.transpose();
+        if !matches!(result, Some(Ok(_))) {
+            self.done = true;
+        }
+        result
+    }
+}
+
+impl<'a> Iterator for Iter<'a> {
+    type Item = Result<(Key, Value<'a>)>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.done {
+            return None;
+        }
+        let result = self.step();
+        self.settle(result)
+    }
+}
+
+impl DoubleEndedIterator for Iter<'_> {
+    fn next_back(&mut self) -> Option<Self::Item> {
+        if self.done {
+            return None;
+        }
+        let result = self.step_back();
+        self.settle(result)
+    }
+}
+
+impl std::iter::FusedIterator for Iter<'_> {}
+
+impl fmt::Debug for Iter<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Iter").field("span", &self.span).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_ends_where_no_key_can_begin_with_it() {
+        assert_eq!(prefix_span(b"ab").to.as_deref(), Some(&b"ac"[..]));
+        assert_eq!(prefix_span(b"a\xFF\xFF").to.as_deref(), Some(&b"b"[..]));
+        assert_eq!(prefix_span(b"\xFF").to, None);
+        assert_eq!(prefix_span(b"").to, None);
+    }
+}

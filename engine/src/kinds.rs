@@ -1,0 +1,141 @@
+//! The kinds of node, and what a node of each kind points to.
+//!
+//! ```text
+//! superblock root -> META tree      names of branches and snapshots, release queue
+//!                      |  catalog root of each branch and snapshot
+//!                      v
+//!                    CATALOG tree   names of tables
+//!                      |  root of each table
+//!                      v
+//!                    TABLE tree     keys and values ----> extents
+//! ```
+//!
+//! Inner nodes of all kinds look alike: values of 24 bytes, `{pointer 16, entries below u64}`.
+
+use cowslip_pager::{Child, Corruption, Extent, Kinds, PageId, Pointer, page};
+
+use crate::{
+    meta::{self, TableRecord},
+    node::{self, Node},
+};
+
+/// Nodes of the tree of names.
+pub const META: u8 = 1;
+/// Nodes of a tree of tables.
+pub const CATALOG: u8 = 2;
+/// Nodes of a table.
+pub const TABLE: u8 = 3;
+
+/// Levels that a tree can have: fan-out is at least 3, positions are 32 bits.
+pub(crate) const LEVELS_MAX: u8 = 24;
+
+/// The engine's knowledge of its pages, for the pager and for tools that open a store without the
+/// engine.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct EngineKinds;
+
+impl Kinds for EngineKinds {
+    fn validate(&self, bytes: &[u8]) -> Result<(), Corruption> {
+        let header = page::Header::read(bytes);
+        let at = header.pointer.page.0;
+        let kind = header.pointer.kind;
+        if !matches!(kind, META | CATALOG | TABLE) {
+            return Err(Corruption { page: at, what: "kind of node", expected: 3, found: kind.into() });
+        }
+        if header.pointer.level > LEVELS_MAX {
+            return Err(Corruption {
+                page: at,
+                what: "level of a node",
+                expected: LEVELS_MAX.into(),
+                found: header.pointer.level.into(),
+            });
+        }
+        node::validate(bytes).map_err(|fault| Corruption {
+            page: at,
+            what: fault.what,
+            expected: fault.expected,
+            found: fault.found,
+        })
+    }
+
+    fn children(
+        &self,
+        bytes: &[u8],
+        visit: &mut dyn FnMut(Child) -> cowslip_pager::Result<()>,
+    ) -> cowslip_pager::Result<()> {
+        let header = page::Header::read(bytes).pointer;
+        let node = Node::new(bytes);
+        if !node.is_leaf() {
+            for i in 0..node.count() {
+                visit(Child::Node(Pointer::decode(node.child(i))))?;
+            }
+            return Ok(());
+        }
+        for i in 0..node.count() {
+            let (value, extent) = node.value(i);
+            match header.kind {
+                TABLE if extent => {
+                    visit(Child::Extent(Extent::decode(value, header.page, bytes.len())?))?;
+                }
+                TABLE => {}
+                CATALOG => {
+                    let record = TableRecord::decode(value, header.page)?;
+                    if !record.root.is_none() {
+                        visit(Child::Node(record.root))?;
+                    }
+                }
+                _ => {
+                    let mut key = Vec::new();
+                    node.write_key(i, &mut key);
+                    if let Some(child) = meta::child_of(&key, value, header.page, bytes.len())? {
+                        visit(child)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// `{pointer, entries below}`, as it stands in an inner node.
+pub(crate) fn child_bytes(pointer: &Pointer, entries: u64) -> [u8; node::CHILD] {
+    let mut out = [0; node::CHILD];
+    out[..Pointer::SIZE].copy_from_slice(&pointer.encode());
+    out[Pointer::SIZE..].copy_from_slice(&entries.to_le_bytes());
+    out
+}
+
+/// The entries below a child, as its parent has them.
+pub(crate) fn child_entries(child: &[u8; node::CHILD]) -> u64 {
+    page::u64_at(child, Pointer::SIZE)
+}
+
+/// The entries in and below a node.
+pub(crate) fn entries(node: &Node<'_>) -> u64 {
+    if node.is_leaf() {
+        node.count() as u64
+    } else {
+        (0..node.count()).map(|i| child_entries(node.child(i))).fold(0, u64::wrapping_add)
+    }
+}
+
+/// The child that covers `key`, and its index.
+pub(crate) fn child_for(bytes: &[u8], key: &[u8]) -> (usize, Pointer) {
+    let node = Node::new(bytes);
+    let index = node.child_index(key);
+    (index, Pointer::decode(node.child(index)))
+}
+
+/// Children of the same tree keep its kind.
+pub(crate) fn same_kind(parent: &[u8], child: Pointer) -> cowslip_pager::Result<Pointer> {
+    let kind = page::Header::read(parent).pointer.kind;
+    if child.kind != kind || child.page == PageId::NONE {
+        return Err(cowslip_pager::Error::corrupted(
+            page::Header::read(parent).pointer.page.0,
+            "kind of a child",
+            kind.into(),
+            child.kind.into(),
+        ));
+    }
+    Ok(child)
+}

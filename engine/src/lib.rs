@@ -1,0 +1,35 @@
+//! Cowslip: an embedded storage engine. One idea carries all of it: **share until written**.
+//!
+//! A database is a file with ordered tables of keys and values. Transactions are whole or not at
+//! all, and what a commit acknowledged survives a power cut; any number of readers keep their own
+//! version while one writer works. A snapshot names a version at the cost of one small commit,
+//! whatever the size; snapshots can be read, compared, rolled back to, branched from, and deleted
+//! in any order.
+//!
+//! Start at [`Database`]. How it works is told in `docs/design.md`; every byte of the file is in
+//! `docs/format.md`.
+
+#![forbid(unsafe_code)]
+
+mod database;
+mod diff;
+mod draft;
+mod error;
+mod iter;
+pub mod kinds;
+pub mod meta;
+mod node;
+mod read;
+mod redo;
+mod tree;
+mod value;
+mod write;
+
+pub use cowslip_pager::{CacheStats, Durability, storage, storage::Storage};
+pub use database::{BranchInfo, Builder, Database, SnapshotInfo, Stats};
+pub use diff::{Change, Diff};
+pub use error::{Error, Result};
+pub use iter::Iter;
+pub use read::{ReadTable, ReadTransaction};
+pub use value::{Key, Value, ValueReader};
+pub use write::{Table, WriteTransaction};

@@ -1,0 +1,277 @@
+//! The records of the tree of names and of the catalogs: what a branch, a snapshot, a table and an
+//! entry of the release queue say about themselves.
+//!
+//! ```text
+//! META tree     "b" name          -> branch record
+//!               "s" name          -> snapshot record
+//!               "r" stamp number  -> a node or extent whose last owner was deleted; the entry owns
+//!                                    one count of it
+//! CATALOG tree  table name        -> table record { root pointer 16, tree id u64 }
+//! ```
+//!
+//! Branch and snapshot records begin with the pointer to their catalog; texts are `u16` length and
+//! UTF-8 bytes.
+
+use cowslip_pager::{Child, Extent, PageId, Pointer, page::u16_at, page::u64_at};
+
+use crate::error::{Error, Result};
+
+/// Longest name of a snapshot, branch or label, in bytes.
+pub const NAME_MAX: usize = 255;
+
+pub(crate) const BRANCH: u8 = b'b';
+pub(crate) const SNAPSHOT: u8 = b's';
+pub(crate) const RELEASE: u8 = b'r';
+
+/// The branch that exists from the start.
+pub(crate) const MAIN: &str = "main";
+
+/// `prefix` and `name` as a key of the META tree.
+pub(crate) fn key(prefix: u8, name: &str) -> Vec<u8> {
+    let mut key = Vec::with_capacity(1 + name.len());
+    key.push(prefix);
+    key.extend_from_slice(name.as_bytes());
+    key
+}
+
+/// Is `name` one that a snapshot or branch may have?
+pub(crate) fn check_name(name: &str) -> Result<()> {
+    if name.is_empty() || name.len() > NAME_MAX || name.chars().any(char::is_control) {
+        return Err(Error::InvalidArgument(format!(
+            "name {name:?} (1 to {NAME_MAX} bytes, no control characters)"
+        )));
+    }
+    Ok(())
+}
+
+/// What the META tree says about a branch.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct BranchRecord {
+    /// Its catalog.
+    pub catalog: Pointer,
+    /// Stamp of the last event that gave anything below the catalog another owner (R3).
+    pub shared_at: u64,
+    /// Nanoseconds since 1970.
+    pub created: u64,
+    /// What it was made from.
+    pub origin: Option<String>,
+    /// Its newest snapshot.
+    pub last_snapshot: Option<String>,
+}
+
+/// What the META tree says about a snapshot.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SnapshotRecord {
+    /// Its catalog.
+    pub catalog: Pointer,
+    /// Stamp of the transaction that made it.
+    pub stamp: u64,
+    /// Nanoseconds since 1970.
+    pub created: u64,
+    /// It refuses deletion.
+    pub held: bool,
+    /// The branch it was made of.
+    pub branch: String,
+    /// Free text.
+    pub label: Option<String>,
+    /// The snapshot of the same branch before it.
+    pub parent: Option<String>,
+}
+
+/// What a catalog says about a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TableRecord {
+    /// Its tree; none while it is empty.
+    pub root: Pointer,
+    /// Its tree id.
+    pub id: u64,
+}
+
+struct Out(Vec<u8>);
+
+impl Out {
+    fn pointer(mut self, pointer: &Pointer) -> Out {
+        self.0.extend_from_slice(&pointer.encode());
+        self
+    }
+    fn word(mut self, word: u64) -> Out {
+        self.0.extend_from_slice(&word.to_le_bytes());
+        self
+    }
+    fn text(mut self, text: &str) -> Out {
+        self.0.extend_from_slice(&(text.len() as u16).to_le_bytes());
+        self.0.extend_from_slice(text.as_bytes());
+        self
+    }
+    /// An absent text is an empty one: names are never empty.
+    fn option(self, text: &Option<String>) -> Out {
+        self.text(text.as_deref().unwrap_or(""))
+    }
+}
+
+/// Reads a record; every length is checked, since the bytes come from a file.
+struct In<'a> {
+    rest: &'a [u8],
+    page: PageId,
+}
+
+impl<'a> In<'a> {
+    fn take(&mut self, count: usize) -> cowslip_pager::Result<&'a [u8]> {
+        if self.rest.len() < count {
+            return Err(cowslip_pager::Error::corrupted(
+                self.page.0,
+                "length of a record",
+                count as u64,
+                self.rest.len() as u64,
+            ));
+        }
+        let (taken, rest) = self.rest.split_at(count);
+        self.rest = rest;
+        Ok(taken)
+    }
+    fn pointer(&mut self) -> cowslip_pager::Result<Pointer> {
+        Ok(Pointer::decode(self.take(Pointer::SIZE)?))
+    }
+    fn word(&mut self) -> cowslip_pager::Result<u64> {
+        Ok(u64_at(self.take(8)?, 0))
+    }
+    fn text(&mut self) -> cowslip_pager::Result<String> {
+        let length = usize::from(u16_at(self.take(2)?, 0));
+        let bytes = self.take(length)?;
+        String::from_utf8(bytes.to_vec()).map_err(|e| {
+            cowslip_pager::Error::corrupted(
+                self.page.0,
+                "text of a record (UTF-8)",
+                length as u64,
+                e.utf8_error().valid_up_to() as u64,
+            )
+        })
+    }
+    fn option(&mut self) -> cowslip_pager::Result<Option<String>> {
+        Ok(Some(self.text()?).filter(|text| !text.is_empty()))
+    }
+    fn end(self) -> cowslip_pager::Result<()> {
+        if self.rest.is_empty() {
+            return Ok(());
+        }
+        Err(cowslip_pager::Error::corrupted(
+            self.page.0,
+            "bytes behind a record",
+            0,
+            self.rest.len() as u64,
+        ))
+    }
+}
+
+impl BranchRecord {
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        Out(Vec::new())
+            .pointer(&self.catalog)
+            .word(self.shared_at)
+            .word(self.created)
+            .option(&self.origin)
+            .option(&self.last_snapshot)
+            .0
+    }
+
+    /// Reads a record that stands in `page`.
+    pub fn decode(bytes: &[u8], page: PageId) -> cowslip_pager::Result<BranchRecord> {
+        let mut from = In { rest: bytes, page };
+        let record = BranchRecord {
+            catalog: from.pointer()?,
+            shared_at: from.word()?,
+            created: from.word()?,
+            origin: from.option()?,
+            last_snapshot: from.option()?,
+        };
+        from.end().map(|()| record)
+    }
+}
+
+impl SnapshotRecord {
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        Out(Vec::new())
+            .pointer(&self.catalog)
+            .word(self.stamp)
+            .word(self.created)
+            .word(u64::from(self.held))
+            .text(&self.branch)
+            .option(&self.label)
+            .option(&self.parent)
+            .0
+    }
+
+    /// Reads a record that stands in `page`.
+    pub fn decode(bytes: &[u8], page: PageId) -> cowslip_pager::Result<SnapshotRecord> {
+        let mut from = In { rest: bytes, page };
+        let record = SnapshotRecord {
+            catalog: from.pointer()?,
+            stamp: from.word()?,
+            created: from.word()?,
+            held: from.word()? != 0,
+            branch: from.text()?,
+            label: from.option()?,
+            parent: from.option()?,
+        };
+        from.end().map(|()| record)
+    }
+}
+
+impl TableRecord {
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        Out(Vec::new()).pointer(&self.root).word(self.id).0
+    }
+
+    /// Reads a record that stands in `page`.
+    pub fn decode(bytes: &[u8], page: PageId) -> cowslip_pager::Result<TableRecord> {
+        let mut from = In { rest: bytes, page };
+        let record = TableRecord { root: from.pointer()?, id: from.word()? };
+        from.end().map(|()| record)
+    }
+}
+
+/// An entry of the release queue: 0 and a pointer, or 1 and an extent.
+pub(crate) fn encode_release(child: &Child) -> Vec<u8> {
+    match child {
+        Child::Node(pointer) => [&[0], &pointer.encode()[..]].concat(),
+        Child::Extent(extent) => [&[1], &extent.encode()[..]].concat(),
+    }
+}
+
+pub(crate) fn decode_release(
+    bytes: &[u8],
+    page: PageId,
+    page_size: usize,
+) -> cowslip_pager::Result<Child> {
+    let mut from = In { rest: bytes, page };
+    match from.take(1)?[0] {
+        0 => {
+            let pointer = from.pointer()?;
+            from.end().map(|()| Child::Node(pointer))
+        }
+        _ => Ok(Child::Extent(Extent::decode(from.rest, page, page_size)?)),
+    }
+}
+
+/// What an entry of the META tree points to.
+pub(crate) fn child_of(
+    key: &[u8],
+    value: &[u8],
+    page: PageId,
+    page_size: usize,
+) -> cowslip_pager::Result<Option<Child>> {
+    let catalog = match key.first() {
+        Some(&BRANCH) => BranchRecord::decode(value, page)?.catalog,
+        Some(&SNAPSHOT) => SnapshotRecord::decode(value, page)?.catalog,
+        Some(&RELEASE) => return decode_release(value, page, page_size).map(Some),
+        found => {
+            return Err(cowslip_pager::Error::corrupted(
+                page.0,
+                "first byte of a name",
+                BRANCH.into(),
+                found.map_or(0, |&b| b.into()),
+            ));
+        }
+    };
+    Ok((!catalog.is_none()).then_some(Child::Node(catalog)))
+}

@@ -1,0 +1,278 @@
+//! Writing a whole page at once: rebuilds, splits, merges and bulk loads.
+//!
+//! ```text
+//!  any list of entries --plan--> the cheapest prefix, the bytes needed --pack--> a page
+//!                                                                     without garbage
+//! ```
+
+use super::{Areas, HEAD, HEADER, PER_ENTRY, SLOT, Slot, is_leaf};
+
+/// A key in pieces: as a node stores it, or a whole key as `prefix` alone.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Key<'a> {
+    pub(super) prefix: &'a [u8],
+    pub(super) head: [u8; HEAD],
+    pub(super) head_len: usize,
+    pub(super) rest: &'a [u8],
+}
+
+impl<'a> Key<'a> {
+    #[inline]
+    pub(super) fn whole(key: &'a [u8]) -> Self {
+        Self { prefix: key, ..Self::default() }
+    }
+
+    #[inline]
+    pub(super) fn len(&self) -> usize {
+        self.prefix.len() + self.head_len + self.rest.len()
+    }
+
+    fn parts(&self) -> [&[u8]; 3] {
+        [self.prefix, &self.head[..self.head_len], self.rest]
+    }
+
+    pub(super) fn append_to(&self, to: &mut Vec<u8>) {
+        self.parts().into_iter().for_each(|part| to.extend_from_slice(part));
+    }
+
+    /// How many bytes both keys start with.
+    pub(super) fn common_with(&self, other: &Self) -> usize {
+        let shared = common(self.prefix, other.prefix);
+        let (a, b) = (self.parts(), other.parts());
+        if shared < self.prefix.len().min(other.prefix.len()) {
+            shared
+        } else if self.prefix.len() == other.prefix.len() {
+            match common(a[1], b[1]) {
+                HEAD => shared + HEAD + common(a[2], b[2]),
+                in_head => shared + in_head,
+            }
+        } else {
+            let a = a.into_iter().flatten().skip(shared);
+            let b = b.into_iter().flatten().skip(shared);
+            shared + a.zip(b).take_while(|(a, b)| a == b).count()
+        }
+    }
+
+    /// Fills `to` with the key's bytes from `skip` on.
+    fn copy(&self, mut skip: usize, mut to: &mut [u8]) {
+        for part in self.parts() {
+            let skipped = skip.min(part.len());
+            skip -= skipped;
+            let part = &part[skipped..];
+            let (now, later) = to.split_at_mut(part.len().min(to.len()));
+            now.copy_from_slice(&part[..now.len()]);
+            to = later;
+        }
+    }
+}
+
+/// How many bytes both slices start with.
+fn common(a: &[u8], b: &[u8]) -> usize {
+    let ((a8, _), (b8, _)) = (a.as_chunks::<8>(), b.as_chunks::<8>());
+    let at = 8 * a8.iter().zip(b8).take_while(|(a, b)| a == b).count();
+    at + a[at..].iter().zip(&b[at..]).take_while(|(a, b)| a == b).count()
+}
+
+/// One entry on its way into a page.
+#[derive(Clone, Copy)]
+pub(super) struct Entry<'a> {
+    pub(super) key: Key<'a>,
+    pub(super) value: &'a [u8],
+    pub(super) extent: bool,
+}
+
+impl Entry<'_> {
+    /// The bytes this entry takes in a page with a prefix of `prefix_len` bytes.
+    #[inline]
+    pub(super) fn cost(&self, prefix_len: usize) -> usize {
+        PER_ENTRY + self.key.len().saturating_sub(prefix_len + HEAD) + self.value.len()
+    }
+}
+
+/// How a list of entries is to be packed.
+pub(super) struct Plan {
+    pub(super) prefix_len: usize,
+    /// The bytes the page needs, header included.
+    pub(super) bytes: usize,
+}
+
+impl Plan {
+    /// Plans `n` ascending entries; in an inner node entry 0's key is left out.
+    pub(super) fn of<'a>(leaf: bool, n: usize, entry: &impl Fn(usize) -> Entry<'a>) -> Self {
+        let first = usize::from(!leaf);
+        let mut prefix_len = 0;
+        // The prefix of a single key would cost what it saves, and break with the next key.
+        if n > first + 1 {
+            let start = entry(first).key;
+            let (mut common, mut longest) = (start.len(), start.len());
+            // First and last would do, were the order of entries from two pages beyond doubt.
+            for i in (first + 1..n).rev() {
+                let key = entry(i).key;
+                common = common.min(start.common_with(&key));
+                longest = longest.max(key.len());
+            }
+            prefix_len = common.min(longest.saturating_sub(HEAD));
+        }
+        let mut bytes = HEADER + prefix_len;
+        if !leaf && n > 0 {
+            bytes += PER_ENTRY + entry(0).value.len();
+        }
+        bytes += (first..n).map(|i| entry(i).cost(prefix_len)).sum::<usize>();
+        Self { prefix_len, bytes }
+    }
+
+    /// Plans, and packs if the entries fit.
+    pub(super) fn fit<'a>(
+        page: &mut [u8],
+        leaf: bool,
+        n: usize,
+        entry: &impl Fn(usize) -> Entry<'a>,
+    ) -> bool {
+        let plan = Self::of(leaf, n, entry);
+        let fits = plan.bytes <= page.len();
+        if fits {
+            plan.pack(page, leaf, n, entry);
+        }
+        fits
+    }
+
+    /// Writes the entries planned; the pager's header stays, all else is made anew.
+    pub(super) fn pack<'a>(
+        &self,
+        page: &mut [u8],
+        leaf: bool,
+        n: usize,
+        entry: &impl Fn(usize) -> Entry<'a>,
+    ) {
+        assert!(self.bytes <= page.len(), "entries overflow the page");
+        let heads = HEADER + self.prefix_len;
+        let slots = heads + n * HEAD;
+        let keys = slots + n * SLOT;
+        let mut areas =
+            Areas { count: n, heads, slots, keys, keys_end: keys, values: page.len(), garbage: 0 };
+        if self.prefix_len > 0 {
+            entry(n - 1).key.copy(0, &mut page[HEADER..heads]);
+        }
+        for i in 0..n {
+            let Entry { mut key, value, extent } = entry(i);
+            let mut prefix_len = self.prefix_len;
+            if i == 0 && !leaf {
+                (key, prefix_len) = (Key::default(), 0);
+            }
+            let mut slot = Slot::default();
+            slot.set_key(areas.keys_end - keys, key.len() - prefix_len);
+            let mut head = [0; HEAD];
+            let rest = &mut page[areas.keys_end..areas.keys_end + slot.rest_len()];
+            if key.prefix.len() == prefix_len {
+                head = key.head;
+                rest.copy_from_slice(key.rest);
+            } else {
+                key.copy(prefix_len, &mut head[..usize::from(slot.key_len).min(HEAD)]);
+                key.copy(prefix_len + HEAD, rest);
+            }
+            areas.keys_end += slot.rest_len();
+            let at = heads + i * HEAD;
+            page[at..at + HEAD].copy_from_slice(&u32::from_be_bytes(head).to_le_bytes());
+            areas.values -= value.len();
+            page[areas.values..][..value.len()].copy_from_slice(value);
+            slot.set_value(areas.values, value.len(), extent);
+            slot.write(page, &areas, i);
+        }
+        page[areas.keys_end..areas.values].fill(0);
+        areas.write(page);
+    }
+}
+
+/// Collects ascending entries, as many as one page holds, and packs them into it.
+pub(crate) struct Builder {
+    page_size: usize,
+    leaf: bool,
+    bytes: Vec<u8>,
+    items: Vec<Item>,
+    /// The bytes all keys so far start with, and the page bytes used with them as prefix.
+    common: usize,
+    used: usize,
+}
+
+struct Item {
+    at: usize,
+    key_len: usize,
+    value_len: usize,
+    extent: bool,
+}
+
+impl Builder {
+    /// A builder of pages of `page_size` bytes at `level`.
+    pub(crate) fn new(page_size: usize, level: u8) -> Self {
+        let (bytes, items) = (Vec::new(), Vec::new());
+        Self { page_size, leaf: level == 0, bytes, items, common: 0, used: HEADER }
+    }
+
+    /// The number of entries collected.
+    pub(crate) fn count(&self) -> usize {
+        self.items.len()
+    }
+
+    /// The bytes the page would use, header included.
+    pub(crate) fn used(&self) -> usize {
+        self.used
+    }
+
+    /// Adds an entry above all before; false, with nothing changed, when it does not fit.
+    ///
+    /// At an inner level the first entry's key is not stored: it is minus infinity.
+    pub(crate) fn push(&mut self, key: &[u8], value: &[u8], extent: bool) -> bool {
+        let first = usize::from(!self.leaf);
+        let key = if self.items.len() < first { &[] } else { key };
+        let new = Entry { key: Key::whole(key), value, extent };
+        let (mut common, mut used) = (self.common, self.used);
+        if self.items.len() == first {
+            common = key.len();
+            used += common;
+        } else if self.items.len() > first {
+            common = self.entry(first).key.common_with(&new.key).min(common);
+        }
+        // Fewer bytes in common: each key so far has more of its own.
+        if common < self.common {
+            let keyed = || (first..self.items.len()).map(|i| self.entry(i));
+            let before: usize = keyed().map(|e| e.cost(self.common)).sum();
+            let after: usize = keyed().map(|e| e.cost(common)).sum();
+            used = used + after + common - before - self.common;
+        }
+        used += new.cost(common);
+        if used > self.page_size {
+            return false;
+        }
+        let at = self.bytes.len();
+        self.bytes.extend_from_slice(key);
+        self.bytes.extend_from_slice(value);
+        self.items.push(Item { at, key_len: key.len(), value_len: value.len(), extent });
+        (self.common, self.used) = (common, used);
+        true
+    }
+
+    /// Makes `to` the key of the entry added last.
+    pub(crate) fn last_key(&self, to: &mut Vec<u8>) {
+        to.clear();
+        if let Some(last) = self.items.len().checked_sub(1) {
+            self.entry(last).key.append_to(to);
+        }
+    }
+
+    /// Packs the entries into `page`, whose pager header says this builder's level, and starts anew.
+    pub(crate) fn finish(&mut self, page: &mut [u8]) {
+        debug_assert!(page.len() == self.page_size && is_leaf(page) == self.leaf);
+        let n = self.items.len();
+        let entry = |i: usize| self.entry(i);
+        Plan::of(self.leaf, n, &entry).pack(page, self.leaf, n, &entry);
+        self.bytes.clear();
+        self.items.clear();
+        (self.common, self.used) = (0, HEADER);
+    }
+
+    fn entry(&self, i: usize) -> Entry<'_> {
+        let Item { at, key_len, value_len, extent } = self.items[i];
+        let (key, value) = self.bytes[at..at + key_len + value_len].split_at(key_len);
+        Entry { key: Key::whole(key), value, extent }
+    }
+}

@@ -1,0 +1,429 @@
+//! What nodes promise, by example and against a model.
+//!
+//! ```text
+//!  | page | page | page |   a `Shelf`: one tree level, its pages side by side, each with its low
+//!   low 0  low 1  low 2     key, driven like a tree drives it and compared with a BTreeMap
+//! ```
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+
+use super::*;
+
+const SIZES: [usize; 3] = [4096, 8192, 65536];
+
+fn blank(size: usize, level: u8) -> Vec<u8> {
+    let mut page = vec![0xA5; size];
+    page[AT_LEVEL] = level;
+    NodeMut::init(&mut page);
+    page
+}
+
+fn key_of(page: &[u8], i: usize) -> Vec<u8> {
+    let mut key = vec![9; 3];
+    Node::new(page).write_key(i, &mut key);
+    key
+}
+
+/// One level of a tree: pages in order, each with the lowest key it may hold.
+struct Shelf {
+    size: usize,
+    level: u8,
+    pages: Vec<Vec<u8>>,
+    lows: Vec<Vec<u8>>,
+}
+
+type Model = BTreeMap<Vec<u8>, (Vec<u8>, bool)>;
+
+impl Shelf {
+    fn new(size: usize, level: u8) -> (Self, Model) {
+        let mut shelf = Self { size, level, pages: vec![blank(size, level)], lows: vec![vec![]] };
+        let mut model = Model::new();
+        if level > 0 {
+            assert!(NodeMut::new(&mut shelf.pages[0]).insert(0, b"ignored", &[0; CHILD], false));
+            model.insert(vec![], (vec![0; CHILD], false));
+        }
+        (shelf, model)
+    }
+
+    fn page_of(&self, key: &[u8]) -> usize {
+        self.lows.partition_point(|low| low.as_slice() <= key) - 1
+    }
+
+    fn key(&self, p: usize, i: usize) -> Vec<u8> {
+        if i == 0 && self.level > 0 { self.lows[p].clone() } else { key_of(&self.pages[p], i) }
+    }
+
+    fn find(&self, p: usize, key: &[u8]) -> Result<usize, usize> {
+        let node = Node::new(&self.pages[p]);
+        if self.level == 0 {
+            return node.search(key);
+        }
+        let i = node.child_index(key);
+        if self.key(p, i) == key { Ok(i) } else { Err(i + 1) }
+    }
+
+    fn put(&mut self, key: &[u8], value: &[u8], extent: bool) {
+        let p = self.page_of(key);
+        let index = match self.find(p, key) {
+            Ok(i) if NodeMut::new(&mut self.pages[p]).set_value(i, value, extent) => {
+                return self.check(p);
+            }
+            Ok(i) => {
+                NodeMut::new(&mut self.pages[p]).remove(i);
+                i
+            }
+            Err(i) => i,
+        };
+        let before = self.pages[p].clone();
+        let fits = Node::new(&before).fits(key, value.len());
+        if NodeMut::new(&mut self.pages[p]).insert(index, key, value, extent) {
+            return self.check(p);
+        }
+        assert!(!fits && before == self.pages[p], "a refused insert changes nothing");
+        let (mut right, mut separator) = (vec![0x5A; self.size], vec![1]);
+        right[AT_LEVEL] = self.level;
+        let left = &mut self.pages[p];
+        assert!(split_insert(left, &mut right, index, key, value, extent, &mut separator));
+        self.pages.insert(p + 1, right);
+        self.lows.insert(p + 1, separator);
+        self.check(p);
+        self.check(p + 1);
+    }
+
+    fn remove(&mut self, key: &[u8]) -> bool {
+        let p = self.page_of(key);
+        let Ok(i) = self.find(p, key) else { return false };
+        if self.level > 0 && i == 0 {
+            if p == 0 {
+                return false;
+            }
+            if Node::new(&self.pages[p]).count() == 1 {
+                self.pages.remove(p);
+                self.lows.remove(p);
+                return true;
+            }
+            self.lows[p] = key_of(&self.pages[p], 1);
+        }
+        NodeMut::new(&mut self.pages[p]).remove(i);
+        self.check(p);
+        true
+    }
+
+    fn merge(&mut self, at: Index) {
+        if self.pages.len() < 2 {
+            return;
+        }
+        let p = at.index(self.pages.len() - 1);
+        let (before, right) = (self.pages[p].clone(), self.pages[p + 1].clone());
+        if merge(&mut self.pages[p], &right, &self.lows[p + 1]) {
+            self.pages.remove(p + 1);
+            self.lows.remove(p + 1);
+        } else {
+            assert_eq!(before, self.pages[p], "a refused merge changes nothing");
+        }
+        self.check(p);
+    }
+
+    fn check(&self, p: usize) {
+        assert_eq!(validate(&self.pages[p]), Ok(()));
+        assert!(self.pages[p][..40].iter().enumerate().all(|(at, b)| {
+            at == AT_LEVEL || at / 2 == AT_COUNT / 2 || *b == 0xA5 || *b == 0x5A
+        }));
+    }
+
+    fn compare(&self, model: &Model) {
+        let mut expected = model.iter();
+        for (p, page) in self.pages.iter().enumerate() {
+            let node = Node::new(page);
+            for i in 0..node.count() {
+                let key = self.key(p, i);
+                let (value, extent) = node.value(i);
+                let (expected_key, (expected_value, expected_extent)) = expected.next().unwrap();
+                assert_eq!(
+                    (&key, value, extent),
+                    (expected_key, &expected_value[..], *expected_extent)
+                );
+                assert_eq!((self.page_of(&key), self.find(p, &key)), (p, Ok(i)));
+                if i > 0 || self.level == 0 {
+                    assert_eq!(node.key_len(i), key.len());
+                    assert_eq!(node.compare_key(i, &key), Ordering::Equal);
+                    assert_eq!(node.compare_key(i, &[&key[..], b"\0"].concat()), Ordering::Less);
+                }
+            }
+        }
+        assert_eq!(expected.next(), None);
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Op {
+    Put(Vec<u8>, Vec<u8>, bool),
+    Remove(Index),
+    Merge(Index),
+    Absent(Vec<u8>),
+}
+
+fn keys(size: usize) -> impl Strategy<Value = Vec<u8>> {
+    let prefix = select(vec![vec![], b"user:".to_vec(), vec![0; 3], vec![b'u'; size / 5]]);
+    let narrow = vec(select(vec![0u8, 1, b'a', 255]), 0..8);
+    let tail =
+        prop_oneof![4 => narrow, 2 => vec(any::<u8>(), 0..24), 1 => vec(any::<u8>(), 0..=size / 4)];
+    (prefix, tail).prop_map(move |(mut key, tail)| {
+        key.extend(tail);
+        key.truncate(max_key(size));
+        key
+    })
+}
+
+fn ops(size: usize, level: u8) -> impl Strategy<Value = Vec<Op>> {
+    let len = prop_oneof![4 => 0..64usize, 2 => 0..size / 8, 1 => 0..size];
+    let put =
+        (keys(size), len, any::<u8>(), any::<bool>()).prop_map(move |(key, len, byte, extent)| {
+            if level > 0 {
+                return Op::Put(key, vec![byte; CHILD], false);
+            }
+            let len = len.min(max_entry(size) - key.len());
+            Op::Put(key, vec![byte; len], extent)
+        });
+    let op = prop_oneof![
+        8 => put,
+        3 => any::<Index>().prop_map(Op::Remove),
+        1 => any::<Index>().prop_map(Op::Merge),
+        1 => keys(size).prop_map(Op::Absent),
+    ];
+    vec(op, 0..300)
+}
+
+fn cases() -> impl Strategy<Value = (usize, u8, Vec<Op>)> {
+    (select(&SIZES[..]), 0..2u8)
+        .prop_flat_map(|(size, level)| (Just(size), Just(level), ops(size, level)))
+}
+
+fn play(size: usize, level: u8, ops: &[Op]) -> (Shelf, Model) {
+    let (mut shelf, mut model) = Shelf::new(size, level);
+    for op in ops {
+        match op {
+            Op::Put(key, value, extent) => {
+                shelf.put(key, value, *extent);
+                model.insert(key.clone(), (value.clone(), *extent));
+            }
+            Op::Remove(at) if !model.is_empty() => {
+                let key = model.keys().nth(at.index(model.len())).unwrap().clone();
+                if shelf.remove(&key) {
+                    model.remove(&key);
+                }
+            }
+            Op::Remove(_) => {}
+            Op::Merge(at) => shelf.merge(*at),
+            Op::Absent(key) => {
+                let found = shelf.find(shelf.page_of(key), key);
+                assert_eq!(found.is_ok(), model.contains_key(key));
+            }
+        }
+    }
+    (shelf, model)
+}
+
+/// Calls everything on a page that `validate` has accepted.
+fn exercise(page: &[u8], probes: &[Vec<u8>]) {
+    let node = Node::new(page);
+    let (n, leaf, size) = (node.count(), node.is_leaf(), page.len());
+    let first = usize::from(!leaf);
+    let find = |key: &[u8]| if leaf { node.search(key) } else { Err(node.child_index(key) + 1) };
+    assert!(node.free_space() + node.used() <= size);
+    for i in 0..n {
+        let key = key_of(page, i);
+        if i >= first {
+            assert_eq!(find(&key), if leaf { Ok(i) } else { Err(i + 1) });
+        }
+        assert!(
+            key.len() == node.key_len(i) && node.value(i).0.len() == node.value_range(i).0.len()
+        );
+        if !leaf {
+            node.child(i);
+        }
+    }
+    for key in probes {
+        let value = &[7; 900][..if leaf { 900 } else { CHILD }];
+        let mut edited = page.to_vec();
+        if let Err(at) = find(key)
+            && (leaf || at == 1 || node.compare_key(at - 1, key).is_ne())
+            && !NodeMut::new(&mut edited).insert(at, key, value, false)
+        {
+            let mut right = blank(size, node.level());
+            assert!(split_insert(&mut edited, &mut right, at, key, value, false, &mut vec![]));
+            assert_eq!(validate(&right), Ok(()));
+        }
+        assert_eq!(validate(&edited), Ok(()));
+    }
+    let mut edited = page.to_vec();
+    for i in 0..n {
+        NodeMut::new(&mut edited).set_value(i, &[3; CHILD], false);
+        assert_eq!(validate(&edited), Ok(()));
+    }
+    // Out of order, as two pages of a forged tree can be: wrong, but no panic.
+    merge(&mut edited, page, b"");
+    merge(&mut edited, page, b"");
+    for at in first..n {
+        let mut edited = edited.clone();
+        let value = &[7; 900][..if leaf { 900 } else { CHILD }];
+        if !NodeMut::new(&mut edited).insert(at, &probes[0], value, false) {
+            let (mut right, mut separator) = (vec![0; size], vec![]);
+            let _ =
+                split_insert(&mut edited, &mut right, at, &probes[1], value, false, &mut separator);
+        }
+    }
+    let mut edited = page.to_vec();
+    for left in (first..n).rev() {
+        NodeMut::new(&mut edited).remove(left / 2);
+        assert_eq!(validate(&edited), Ok(()));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..Default::default() })]
+
+    #[test]
+    fn pages_hold_what_a_map_holds((size, level, ops) in cases()) {
+        let (shelf, model) = play(size, level, &ops);
+        shelf.compare(&model);
+    }
+
+    #[test]
+    fn built_pages_hold_what_was_pushed((size, level, ops) in cases()) {
+        let (_, model) = play(size, level, &ops);
+        let mut builder = Builder::new(size, level);
+        let mut shelf = Shelf { size, level, pages: vec![], lows: vec![] };
+        let mut low = vec![];
+        let mut finish = |builder: &mut Builder, low: Vec<u8>| {
+            let (mut page, used) = (blank(size, level), builder.used());
+            builder.finish(&mut page);
+            assert!(Node::new(&page).used() <= used);
+            assert_eq!(Node::new(&page).used(), size - Node::new(&page).free_space());
+            shelf.pages.push(page);
+            shelf.lows.push(low);
+            shelf.check(shelf.pages.len() - 1);
+        };
+        for (key, (value, extent)) in &model {
+            if !builder.push(key, value, *extent) {
+                prop_assert!(builder.count() >= 2);
+                finish(&mut builder, std::mem::replace(&mut low, key.clone()));
+                prop_assert!(builder.push(key, value, *extent));
+            }
+        }
+        finish(&mut builder, low);
+        shelf.compare(&model);
+    }
+
+    #[test]
+    fn an_accepted_page_never_panics(
+        (size, level, ops) in cases(),
+        flips in vec((any::<bool>(), any::<Index>(), any::<u8>()), 1..4),
+        pick: Index,
+        probes in vec(vec(any::<u8>(), 0..1024), 2),
+    ) {
+        let (shelf, _) = play(size, level, &ops);
+        let mut page = shelf.pages[pick.index(shelf.pages.len())].clone();
+        exercise(&page, &probes);
+        for (content, at, byte) in flips {
+            let slots_end = Areas::of(&page).keys.clamp(HEADER, size);
+            let at = if content { at.index(slots_end - 5) + 5 } else { at.index(size) };
+            page[at] = if byte % 3 == 0 { byte / 8 } else { page[at] ^ (1 << (byte % 8)) };
+            if validate(&page).is_ok() {
+                exercise(&page, &probes);
+            }
+        }
+    }
+
+    #[test]
+    fn a_separator_is_the_shortest(a in vec(0..3u8, 0..6), b in vec(0..3u8, 0..6)) {
+        let (below, key) = if a < b { (a, b) } else { (b, a) };
+        prop_assume!(below < key);
+        let mut s = vec![];
+        separate(&below, &key, &mut s);
+        prop_assert!(below < s && s <= key);
+        prop_assert!((0..s.len()).all(|n| key[..n] <= below[..]));
+    }
+
+    #[test]
+    fn removing_a_range_is_removing_each(
+        (size, level, ops) in cases(), pick: Index, from: Index, to: Index,
+    ) {
+        let (shelf, _) = play(size, level, &ops);
+        let mut page = shelf.pages[pick.index(shelf.pages.len())].clone();
+        let (n, first) = (Node::new(&page).count(), usize::from(level > 0));
+        let (a, b) = (from.index(n + 1), to.index(n + 1));
+        let range = a.min(b)..a.max(b).min(n.saturating_sub(first)).max(a.min(b));
+        let mut expected: Vec<_> = (0..n).map(|i| key_of(&page, i)).collect();
+        expected.drain(range.clone());
+        if let (1, Some(key)) = (first, expected.first_mut()) {
+            key.clear();
+        }
+        NodeMut::new(&mut page).remove_range(range);
+        prop_assert!(expected.len() < first || validate(&page) == Ok(()));
+        prop_assert_eq!((0..Node::new(&page).count()).map(|i| key_of(&page, i)).collect::<Vec<_>>(), expected);
+    }
+}
+
+#[test]
+fn any_two_entries_fit_a_leaf() {
+    for size in SIZES {
+        for (a, b) in [(0, max_key(size)), (max_key(size), max_key(size)), (1, 4), (4, 5)] {
+            let mut page = blank(size, 0);
+            for (i, len) in [(0, a), (1, b)] {
+                let key = vec![i as u8; len];
+                let value = vec![7; max_entry(size) - len];
+                assert!(NodeMut::new(&mut page).insert(i, &key, &value, false));
+            }
+            assert_eq!(validate(&page), Ok(()));
+        }
+    }
+}
+
+#[test]
+fn any_four_children_fit_an_inner_node() {
+    for size in SIZES {
+        let mut page = blank(size, 1);
+        for i in 0..4 {
+            let key = vec![i as u8; max_key(size)];
+            assert!(NodeMut::new(&mut page).insert(i, &key, &[i as u8; CHILD], false));
+        }
+        assert_eq!(validate(&page), Ok(()));
+        NodeMut::new(&mut page).child_mut(3)[0] = 9;
+        assert_eq!(Node::new(&page).child(3)[..2], [9, 3]);
+    }
+}
+
+#[test]
+fn ascending_inserts_leave_full_pages_behind() {
+    let (mut shelf, _) = Shelf::new(4096, 0);
+    (0..5000u32).for_each(|i| shelf.put(&i.to_be_bytes(), &[1; 100], false));
+    let full = shelf.pages.len() - 1;
+    assert!(shelf.pages[..full].iter().all(|page| Node::new(page).used() > 4096 - 112));
+}
+
+#[test]
+fn descending_inserts_leave_full_pages_behind() {
+    let (mut shelf, _) = Shelf::new(4096, 0);
+    (0..5000u32).rev().for_each(|i| shelf.put(&i.to_be_bytes(), &[1; 100], false));
+    assert!(shelf.pages[1..].iter().all(|page| Node::new(page).used() > 4096 - 112));
+}
+
+#[test]
+fn a_separator_key_is_replaced_in_place() {
+    let mut page = blank(4096, 1);
+    for (i, key) in ["", "apple", "banana", "cherry"].iter().enumerate() {
+        assert!(NodeMut::new(&mut page).insert(i, key.as_bytes(), &[i as u8; CHILD], false));
+    }
+    for key in ["b", "avocado pear", "banana split and more", "bb"] {
+        assert!(NodeMut::new(&mut page).set_key(2, key.as_bytes()));
+        assert_eq!(validate(&page), Ok(()));
+        assert_eq!(key_of(&page, 2), key.as_bytes());
+        assert_eq!(Node::new(&page).child_index(key.as_bytes()), 2);
+    }
+}

@@ -1,0 +1,213 @@
+//! Reading a node: search, keys, values.
+//!
+//! ```text
+//!  search "user:0042x"      prefix "user:"   heads  "0017" "0042" "0042" "0131"
+//!    1. strip the prefix ---------^                    |      ^------^ 3. equal: compare
+//!    2. branch-free binary search of "0042" -----------+                  (rest, length)
+//! ```
+//!
+//! Every accessor relies on what [`validate`](super::validate) has promised of the page.
+
+use std::cmp::Ordering;
+use std::ops::Range;
+
+use super::pack::{Entry, Key};
+use super::{AT_LEVEL, Areas, CHILD, HEAD, HEADER, PER_ENTRY, Slot, head_of, is_leaf, rest_of};
+
+/// A page read as a node.
+#[derive(Clone, Copy)]
+pub(crate) struct Node<'a>(&'a [u8]);
+
+impl<'a> Node<'a> {
+    /// Reads `page`, a whole valid page, as a node.
+    #[inline]
+    pub(crate) fn new(page: &'a [u8]) -> Self {
+        Self(page)
+    }
+
+    #[inline]
+    pub(super) fn areas(&self) -> Areas {
+        Areas::of(self.0)
+    }
+
+    /// The number of entries.
+    #[inline]
+    pub(crate) fn count(&self) -> usize {
+        self.areas().count
+    }
+
+    /// How far above the leaves this node is.
+    #[inline]
+    pub(crate) fn level(&self) -> u8 {
+        self.0[AT_LEVEL]
+    }
+
+    /// Whether this is a leaf: level 0.
+    #[inline]
+    pub(crate) fn is_leaf(&self) -> bool {
+        is_leaf(self.0)
+    }
+
+    /// The bytes every key starts with.
+    #[inline]
+    pub(super) fn prefix(&self) -> &'a [u8] {
+        &self.0[HEADER..self.areas().heads]
+    }
+
+    /// Where `key` is in a leaf, or else where it belongs.
+    #[inline]
+    pub(crate) fn search(&self, key: &[u8]) -> Result<usize, usize> {
+        debug_assert!(self.is_leaf());
+        self.find(0, key)
+    }
+
+    /// Which child of an inner node covers `key`: the last whose key is not above it, else 0.
+    #[inline]
+    pub(crate) fn child_index(&self, key: &[u8]) -> usize {
+        debug_assert!(!self.is_leaf());
+        self.find(1, key).unwrap_or_else(|above| above - 1)
+    }
+
+    /// Searches the entries from `first` on, all of which have keys.
+    #[inline]
+    fn find(&self, first: usize, key: &[u8]) -> Result<usize, usize> {
+        let areas = self.areas();
+        let prefix = &self.0[HEADER..areas.heads];
+        let Some(suffix) = key.strip_prefix(prefix) else {
+            return Err(if key < prefix { first } else { areas.count });
+        };
+        let want = head_of(suffix);
+        let (heads, _) = self.0[areas.heads..areas.slots].as_chunks::<HEAD>();
+        let heads = &heads[first..];
+        let below = heads.partition_point(|head| u32::from_le_bytes(*head) < want);
+        let equal = |i: usize| heads.get(i).is_some_and(|head| u32::from_le_bytes(*head) == want);
+        if !equal(below) {
+            return Err(first + below);
+        }
+        let mut low = first + below;
+        let mut high = low + 1;
+        if equal(below + 1) {
+            high += heads[below + 1..].partition_point(|head| u32::from_le_bytes(*head) == want);
+        }
+        while low < high {
+            let mid = low.midpoint(high);
+            match self.compare_tail(&areas, mid, suffix) {
+                Ordering::Less => low = mid + 1,
+                Ordering::Equal => return Ok(mid),
+                Ordering::Greater => high = mid,
+            }
+        }
+        Err(low)
+    }
+
+    /// Compares entry `i` with `suffix`, whose head equals the entry's.
+    #[inline]
+    fn compare_tail(&self, areas: &Areas, i: usize, suffix: &[u8]) -> Ordering {
+        let slot = Slot::read(self.0, areas, i);
+        self.rest(areas, slot)
+            .cmp(rest_of(suffix))
+            .then_with(|| usize::from(slot.key_len).cmp(&suffix.len()))
+    }
+
+    #[inline]
+    fn rest(&self, areas: &Areas, slot: Slot) -> &'a [u8] {
+        let at = areas.keys + usize::from(slot.key_off);
+        &self.0[at..at + slot.rest_len()]
+    }
+
+    #[inline]
+    fn head(&self, areas: &Areas, i: usize) -> u32 {
+        let at = areas.heads + i * HEAD;
+        u32::from_le_bytes(self.0[at..at + HEAD].try_into().expect("four bytes"))
+    }
+
+    /// How entry `i`'s key compares with `key`.
+    #[inline]
+    pub(crate) fn compare_key(&self, i: usize, key: &[u8]) -> Ordering {
+        let areas = self.areas();
+        let prefix = &self.0[HEADER..areas.heads];
+        match key.strip_prefix(prefix) {
+            Some(suffix) => self
+                .head(&areas, i)
+                .cmp(&head_of(suffix))
+                .then_with(|| self.compare_tail(&areas, i, suffix)),
+            None => prefix.cmp(key),
+        }
+    }
+
+    /// The bytes of entry `i`'s key; none for entry 0 of an inner node.
+    #[inline]
+    pub(crate) fn key_len(&self, i: usize) -> usize {
+        self.key(i).len()
+    }
+
+    /// Makes `to` entry `i`'s key.
+    pub(crate) fn write_key(&self, i: usize, to: &mut Vec<u8>) {
+        to.clear();
+        self.key(i).append_to(to);
+    }
+
+    /// Entry `i`'s key, in the pieces it is stored in.
+    #[inline]
+    pub(super) fn key(&self, i: usize) -> Key<'a> {
+        if i == 0 && !self.is_leaf() {
+            return Key::default();
+        }
+        let areas = self.areas();
+        let slot = Slot::read(self.0, &areas, i);
+        Key {
+            prefix: &self.0[HEADER..areas.heads],
+            head: self.head(&areas, i).to_be_bytes(),
+            head_len: usize::from(slot.key_len).min(HEAD),
+            rest: self.rest(&areas, slot),
+        }
+    }
+
+    #[inline]
+    pub(super) fn entry(&self, i: usize) -> Entry<'a> {
+        let (value, extent) = self.value(i);
+        Entry { key: self.key(i), value, extent }
+    }
+
+    /// Entry `i`'s value and extent flag.
+    #[inline]
+    pub(crate) fn value(&self, i: usize) -> (&'a [u8], bool) {
+        let (range, extent) = self.value_range(i);
+        (&self.0[range], extent)
+    }
+
+    /// Where in the page entry `i`'s value is, and its extent flag.
+    #[inline]
+    pub(crate) fn value_range(&self, i: usize) -> (Range<usize>, bool) {
+        let slot = Slot::read(self.0, &self.areas(), i);
+        let at = usize::from(slot.val_off);
+        (at..at + slot.val_len(), slot.extent())
+    }
+
+    /// Entry `i`'s value in an inner node.
+    #[inline]
+    pub(crate) fn child(&self, i: usize) -> &'a [u8; CHILD] {
+        self.value(i).0.try_into().expect("a child is 24 bytes")
+    }
+
+    /// The contiguous bytes free.
+    #[inline]
+    pub(crate) fn free_space(&self) -> usize {
+        self.areas().free()
+    }
+
+    /// The live bytes, header included: what the page would take if compacted as it is.
+    #[inline]
+    pub(crate) fn used(&self) -> usize {
+        let areas = self.areas();
+        self.0.len() - areas.free() - areas.garbage
+    }
+
+    /// Whether this entry surely fits; when not, only `insert` knows (a better prefix may help).
+    #[inline]
+    pub(crate) fn fits(&self, key: &[u8], value_len: usize) -> bool {
+        key.strip_prefix(self.prefix()).is_some_and(|suffix| {
+            self.used() + PER_ENTRY + rest_of(suffix).len() + value_len <= self.0.len()
+        })
+    }
+}

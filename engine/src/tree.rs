@@ -1,0 +1,214 @@
+//! A copy-on-write B-tree: a root, and the operations on what is below it.
+//!
+//! Readers follow pointers from a root that never changes. A writer reaches every page it changes
+//! strictly top-down and *shadows* it on the way, so that its parent is its own already:
+//!
+//! ```text
+//!   root        root'            a write copies the path to its leaf, once in a transaction;
+//!   /  \        /  \             everything beside the path stays shared
+//!  a    b  ->  a    b'
+//!      / \         / \
+//!     c   d       c   d'
+//! ```
+//!
+//! Entry counts stand beside the child pointers, so `len` reads one page.
+
+mod cursor;
+mod insert;
+mod range;
+mod remove;
+
+use std::collections::VecDeque;
+
+use cowslip_pager::{Child, Kinds, PageRef, Pointer, Transaction, View};
+
+pub(crate) use cursor::{Cursor, End};
+pub(crate) use insert::Cell;
+pub(crate) use range::Span;
+
+use crate::{
+    error::{Error, Result},
+    kinds::{self, child_for, entries, same_kind},
+    node::{self, Node},
+};
+
+/// A tree as its owner names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Tree {
+    /// Kind of all its nodes.
+    pub(crate) kind: u8,
+    /// Its id, in the header of all nodes made for it.
+    pub(crate) id: u64,
+    /// Its top node, or none while it is empty.
+    pub(crate) root: Pointer,
+}
+
+/// An entry found: the leaf, pinned, and the place in it.
+pub(crate) struct Found<'p> {
+    pub(crate) leaf: PageRef<'p>,
+    pub(crate) index: usize,
+}
+
+impl Tree {
+    pub(crate) fn new(kind: u8, id: u64, root: Pointer) -> Tree {
+        Tree { kind, id, root }
+    }
+
+    /// Looks a key up.
+    pub(crate) fn get<'p>(&self, view: View<'p>, key: &[u8]) -> Result<Option<Found<'p>>> {
+        if self.root.is_none() {
+            return Ok(None);
+        }
+        let mut index = None;
+        let leaf = view.walk(&self.root, |page| {
+            let node = Node::new(page);
+            if !node.is_leaf() {
+                let child = Pointer::decode(node.child(node.child_index(key)));
+                return same_kind(page, child).map(Some);
+            }
+            index = node.search(key).ok();
+            Ok(None)
+        })?;
+        Ok(index.map(|index| Found { leaf, index }))
+    }
+
+    /// Makes the way to `key` the transaction's own.
+    pub(crate) fn own(&mut self, writer: &mut Writer<'_>, key: &[u8]) -> Result<()> {
+        if !self.root.is_none() {
+            writer.descend(self, key)?;
+        }
+        Ok(())
+    }
+
+    /// Entries in the tree.
+    pub(crate) fn len(&self, view: View<'_>) -> Result<u64> {
+        if self.root.is_none() {
+            return Ok(0);
+        }
+        Ok(entries(&Node::new(&view.pin(&self.root)?)))
+    }
+
+    /// Checks that `root`, read from a record, is what this tree's top node must be.
+    pub(crate) fn checked(self, at: u64) -> Result<Tree> {
+        if !self.root.is_none() && self.root.kind != self.kind {
+            return Err(Error::corrupted(
+                at,
+                "kind of a tree's root",
+                self.kind.into(),
+                self.root.kind.into(),
+            ));
+        }
+        Ok(self)
+    }
+}
+
+/// A writer's context: the transaction, what is known about sharing below the tree's root, and the
+/// subtrees that lost their last owner in it and are not taken apart yet.
+pub(crate) struct Writer<'t> {
+    pub(crate) txn: &'t mut Transaction,
+    /// R3: nothing below the root that is younger than this has more than one owner.
+    pub(crate) shared_at: u64,
+    /// Each entry owns one count of what it names.
+    pub(crate) released: &'t mut VecDeque<Child>,
+}
+
+/// A step of a writer's way down: a page of its own, and the child that was taken.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Step {
+    node: Pointer,
+    index: usize,
+}
+
+impl Writer<'_> {
+    pub(crate) fn page_size(&self) -> usize {
+        self.txn.page_size()
+    }
+
+    /// Makes the way to the leaf that covers `key` writable: shadows it, and enters each new pointer
+    /// in its parent. Returns the inner nodes on the way and the leaf.
+    fn descend(&mut self, tree: &mut Tree, key: &[u8]) -> Result<(Vec<Step>, Pointer)> {
+        let mut steps = Vec::with_capacity(4);
+        let mut at = self.txn.shadow(&tree.root, self.shared_at)?;
+        tree.root = at;
+        while at.level > 0 {
+            let (index, child) = {
+                let page = self.txn.view().pin(&at)?;
+                let (index, child) = child_for(&page, key);
+                (index, same_kind(&page, child)?)
+            };
+            if child.level + 1 != at.level {
+                return Err(Error::corrupted(
+                    at.page.0,
+                    "level of a child",
+                    u64::from(at.level - 1),
+                    child.level.into(),
+                ));
+            }
+            let own = self.shadow_child(&at, index, &child)?;
+            steps.push(Step { node: at, index });
+            at = own;
+        }
+        Ok((steps, at))
+    }
+
+    /// Shadows a child and enters the copy in its parent, a page of the transaction.
+    fn shadow_child(&mut self, parent: &Pointer, index: usize, child: &Pointer) -> Result<Pointer> {
+        let own = self.txn.shadow(child, self.shared_at)?;
+        if own != *child {
+            self.txn.edit(parent, |page| {
+                node::NodeMut::new(page).child_mut(index)[..Pointer::SIZE]
+                    .copy_from_slice(&own.encode());
+            })?;
+        }
+        Ok(own)
+    }
+
+    /// Reads a page of the transaction.
+    fn read<R>(&self, pointer: &Pointer, read: impl FnOnce(&Node<'_>) -> R) -> Result<R> {
+        let page = self.txn.view().pin(pointer)?;
+        Ok(read(&Node::new(&page)))
+    }
+
+    /// Drops an owner of what `child` names. If it was the last one, what it pointed to follows, up
+    /// to a few nodes at once; the rest is queued for later slices.
+    pub(crate) fn drop_child(&mut self, child: Child) -> Result<()> {
+        self.released.push_back(child);
+        self.drop_released(DROP_AT_ONCE)
+    }
+
+    /// Takes apart up to `budget` nodes of the queue. Either all children of a node lose this owner,
+    /// or (still queued) none (R2).
+    pub(crate) fn drop_released(&mut self, budget: usize) -> Result<()> {
+        for _ in 0..budget {
+            // The newest first: the queue then stays as short as a path is long.
+            let Some(child) = self.released.pop_back() else { return Ok(()) };
+            match child {
+                Child::Extent(extent) => {
+                    self.txn.release_extent(&extent)?;
+                }
+                Child::Node(pointer) => {
+                    let mut children = Vec::new();
+                    if self.txn.count(pointer.page)? == 1 {
+                        let page = self.txn.view().pin(&pointer)?;
+                        kinds_children(&page, &mut children)?;
+                    }
+                    if self.txn.release(&pointer)? {
+                        self.released.extend(children);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Nodes taken apart inside the transaction that dropped them.
+const DROP_AT_ONCE: usize = 64;
+
+fn kinds_children(page: &[u8], out: &mut Vec<Child>) -> Result<()> {
+    kinds::EngineKinds.children(page, &mut |child| {
+        out.push(child);
+        Ok(())
+    })?;
+    Ok(())
+}

@@ -1,0 +1,153 @@
+//! Inserting and replacing: down to the leaf, and up again with counts and splits.
+
+use cowslip_pager::{Child, Extent, Pointer};
+
+use super::{Step, Tree, Writer};
+use crate::{
+    error::{Error, Result},
+    kinds::{child_bytes, entries},
+    node::{self, Node, NodeMut},
+};
+
+/// A value as it stands in a leaf: its bytes, or the encoding of the extent that holds them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Cell<'a> {
+    pub(crate) bytes: &'a [u8],
+    pub(crate) extent: bool,
+}
+
+/// A node split in two: what the parent has to learn.
+struct Split {
+    separator: Vec<u8>,
+    right: Pointer,
+    left_entries: u64,
+    right_entries: u64,
+}
+
+impl Tree {
+    /// Puts `cell` under `key`. True: the key was there already, with another value.
+    pub(crate) fn insert(
+        &mut self,
+        writer: &mut Writer<'_>,
+        key: &[u8],
+        cell: Cell<'_>,
+    ) -> Result<bool> {
+        if self.root.is_none() {
+            let root = writer.txn.allocate(self.kind, 0, self.id)?;
+            writer.txn.edit(&root, |page| {
+                NodeMut::init(page).insert(0, key, cell.bytes, cell.extent)
+            })?;
+            self.root = root;
+            return Ok(false);
+        }
+        let (steps, leaf) = writer.descend(self, key)?;
+        let page_size = writer.page_size();
+        let mut old = None;
+        let (there, fits, index) = writer.txn.edit(&leaf, |page| {
+            let node = Node::new(page);
+            match node.search(key) {
+                Ok(index) => {
+                    let (value, extent) = node.value(index);
+                    if extent {
+                        old = Some(value.to_vec());
+                    }
+                    let mut node = NodeMut::new(page);
+                    if node.set_value(index, cell.bytes, cell.extent) {
+                        return (true, true, index);
+                    }
+                    node.remove(index);
+                    let fits = node.insert(index, key, cell.bytes, cell.extent);
+                    (true, fits, index)
+                }
+                Err(index) => {
+                    let fits = NodeMut::new(page).insert(index, key, cell.bytes, cell.extent);
+                    (false, fits, index)
+                }
+            }
+        })?;
+        let split = if fits { None } else { Some(self.split(writer, &leaf, index, key, cell)?) };
+        self.ascend(writer, &steps, u64::from(!there), split)?;
+        if let Some(old) = old {
+            let extent = Extent::decode(&old, leaf.page, page_size)?;
+            writer.drop_child(Child::Extent(extent))?;
+        }
+        Ok(there)
+    }
+
+    /// Splits a full node of the transaction, entering `key` at `index` on the way.
+    fn split(
+        &self,
+        writer: &mut Writer<'_>,
+        left: &Pointer,
+        index: usize,
+        key: &[u8],
+        cell: Cell<'_>,
+    ) -> Result<Split> {
+        let right = writer.txn.allocate(self.kind, left.level, self.id)?;
+        let mut separator = Vec::new();
+        let sides = writer.txn.edit_two(left, &right, |left, right| {
+            node::split_insert(left, right, index, key, cell.bytes, cell.extent, &mut separator)
+                .then(|| (entries(&Node::new(left)), entries(&Node::new(right))))
+        })?;
+        let Some((left_entries, right_entries)) = sides else {
+            return Err(Error::corrupted(left.page.0, "order of a full node", 1, 0));
+        };
+        Ok(Split { separator, right, left_entries, right_entries })
+    }
+
+    /// Enters counts and splits in the inner nodes of a way down, from the leaf's parent up.
+    fn ascend(
+        &mut self,
+        writer: &mut Writer<'_>,
+        steps: &[Step],
+        added: u64,
+        mut split: Option<Split>,
+    ) -> Result<()> {
+        if added == 0 && split.is_none() {
+            return Ok(());
+        }
+        for step in steps.iter().rev() {
+            let Some(below) = split.take() else {
+                writer.txn.edit(&step.node, |page| add_entries(page, step.index, added))?;
+                continue;
+            };
+            let child = child_bytes(&below.right, below.right_entries);
+            let fits = writer.txn.edit(&step.node, |page| {
+                let mut node = NodeMut::new(page);
+                node.child_mut(step.index)[Pointer::SIZE..]
+                    .copy_from_slice(&below.left_entries.to_le_bytes());
+                node.insert(step.index + 1, &below.separator, &child, false)
+            })?;
+            if !fits {
+                let cell = Cell { bytes: &child, extent: false };
+                let index = step.index + 1;
+                split = Some(self.split(writer, &step.node, index, &below.separator, cell)?);
+            }
+        }
+        let Some(top) = split else { return Ok(()) };
+        let left = self.root;
+        let root = writer.txn.allocate(self.kind, left.level + 1, self.id)?;
+        let children = [
+            child_bytes(&left, top.left_entries),
+            child_bytes(&top.right, top.right_entries),
+        ];
+        let fits = writer.txn.edit(&root, |page| {
+            let mut node = NodeMut::init(page);
+            node.insert(0, &[], &children[0], false)
+                && node.insert(1, &top.separator, &children[1], false)
+        })?;
+        if !fits {
+            return Err(Error::corrupted(root.page.0, "room in a new root", 1, 0));
+        }
+        self.root = root;
+        Ok(())
+    }
+}
+
+/// Adds to a child's entry count (wrapping: to subtract, add the two's complement).
+pub(super) fn add_entries(page: &mut [u8], index: usize, added: u64) {
+    let mut node = NodeMut::new(page);
+    let child = node.child_mut(index);
+    let count = crate::kinds::child_entries(child).wrapping_add(added);
+    child[Pointer::SIZE..].copy_from_slice(&count.to_le_bytes());
+}

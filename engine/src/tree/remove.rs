@@ -1,0 +1,140 @@
+//! Removing a key; and mending: nodes that ran low are merged with a neighbour, empty ones go.
+
+use cowslip_pager::{Child, Extent, Pointer};
+
+use super::{Step, Tree, Writer, insert::add_entries};
+use crate::{
+    error::Result,
+    kinds::{child_entries, entries, same_kind},
+    node::{self, HEADER, Node, NodeMut},
+};
+
+impl Tree {
+    /// Removes `key`. True: it was there.
+    pub(crate) fn remove(&mut self, writer: &mut Writer<'_>, key: &[u8]) -> Result<bool> {
+        // Look before shadowing: removing what is not there must copy nothing.
+        if self.get(writer.txn.view(), key)?.is_none() {
+            return Ok(false);
+        }
+        let (steps, leaf) = writer.descend(self, key)?;
+        let mut old = None;
+        let removed = writer.txn.edit(&leaf, |page| {
+            let node = Node::new(page);
+            let Ok(index) = node.search(key) else { return false };
+            let (value, extent) = node.value(index);
+            if extent {
+                old = Some(value.to_vec());
+            }
+            NodeMut::new(page).remove(index);
+            true
+        })?;
+        if !removed {
+            return Ok(false);
+        }
+        for step in &steps {
+            writer.txn.edit(&step.node, |page| add_entries(page, step.index, 1u64.wrapping_neg()))?;
+        }
+        self.mend(writer, &steps, leaf)?;
+        if let Some(old) = old {
+            let extent = Extent::decode(&old, leaf.page, writer.page_size())?;
+            writer.drop_child(Child::Extent(extent))?;
+        }
+        Ok(true)
+    }
+
+    /// Walks a writable way from the bottom up: drops empty nodes, merges low ones, and at the top
+    /// takes off roots with a single child.
+    pub(super) fn mend(
+        &mut self,
+        writer: &mut Writer<'_>,
+        steps: &[Step],
+        lowest: Pointer,
+    ) -> Result<()> {
+        let mut node = lowest;
+        for step in steps.iter().rev() {
+            let (count, used) = writer.read(&node, |node| (node.count(), node.used()))?;
+            if count == 0 {
+                writer.txn.edit(&step.node, |page| NodeMut::new(page).remove(step.index))?;
+                writer.txn.release(&node)?;
+            } else if used < writer.page_size() / 3 {
+                self.merge_with_neighbour(writer, step, &node, used)?;
+            } else {
+                // Parents may still have changed, but only by counts.
+                return self.take_off_root(writer);
+            }
+            node = step.node;
+        }
+        let count = writer.read(&self.root, |node| node.count())?;
+        if count == 0 {
+            writer.txn.release(&self.root)?;
+            self.root = Pointer::NONE;
+            return Ok(());
+        }
+        self.take_off_root(writer)
+    }
+
+    /// Merges a low node with the neighbour on its right, or else on its left, if they fit.
+    fn merge_with_neighbour(
+        &mut self,
+        writer: &mut Writer<'_>,
+        step: &Step,
+        node: &Pointer,
+        used: usize,
+    ) -> Result<()> {
+        let siblings = writer.read(&step.node, |parent| parent.count())?;
+        for right_index in [step.index + 1, step.index] {
+            if right_index == 0 || right_index >= siblings {
+                continue;
+            }
+            let other_index = if right_index == step.index { step.index - 1 } else { right_index };
+            let (other, separator) = {
+                let page = writer.txn.view().pin(&step.node)?;
+                let parent = Node::new(&page);
+                let mut separator = Vec::new();
+                parent.write_key(right_index, &mut separator);
+                let other = Pointer::decode(parent.child(other_index));
+                (same_kind(&page, other)?, separator)
+            };
+            let other_used = writer.read(&other, |node| node.used())?;
+            if used + other_used - HEADER > writer.page_size() / 8 * 7 {
+                continue;
+            }
+            let other = writer.shadow_child(&step.node, other_index, &other)?;
+            let (left, right) = if other_index > step.index { (*node, other) } else { (other, *node) };
+            let merged = writer
+                .txn
+                .edit_two(&left, &right, |left, right| node::merge(left, right, &separator))?;
+            if merged {
+                writer.txn.edit(&step.node, |page| {
+                    let mut parent = NodeMut::new(page);
+                    let moved = child_entries(parent.child_mut(right_index));
+                    parent.remove(right_index);
+                    add_entries(page, right_index - 1, moved);
+                })?;
+                writer.txn.release(&right)?;
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// A root with one child gives way to the child.
+    fn take_off_root(&mut self, writer: &mut Writer<'_>) -> Result<()> {
+        while self.root.level > 0 {
+            let only = {
+                let page = writer.txn.view().pin(&self.root)?;
+                let node = Node::new(&page);
+                if node.count() != 1 {
+                    return Ok(());
+                }
+                same_kind(&page, Pointer::decode(node.child(0)))?
+            };
+            // The root is the transaction's own; its count of the child passes to the tree.
+            let root = self.root;
+            debug_assert!(writer.read(&root, |node| entries(node)).is_ok());
+            writer.txn.release(&root)?;
+            self.root = only;
+        }
+        Ok(())
+    }
+}

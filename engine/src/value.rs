@@ -1,0 +1,232 @@
+//! What comes out of a table: keys, values, and readers of large values.
+
+use std::{
+    fmt,
+    io::{self, Read, Seek, SeekFrom},
+    ops::{Deref, Range},
+    sync::Arc,
+};
+
+use cowslip_pager::{Extent, PageRef, Pager};
+
+use crate::{
+    error::{Error, Result},
+    node::Node,
+};
+
+/// A value of a table.
+///
+/// A small value is a window on its page in the cache, which stays there as long as this lives; a
+/// large one is a copy. Use [`Value::to_vec`] (by `Deref`) to be free of the borrow.
+pub struct Value<'a>(Repr<'a>);
+
+enum Repr<'a> {
+    Page { page: PageRef<'a>, range: Range<usize> },
+    Owned(Vec<u8>),
+}
+
+impl Deref for Value<'_> {
+    type Target = [u8];
+
+    #[inline]
+    fn deref(&self) -> &[u8] {
+        match &self.0 {
+            Repr::Page { page, range } => &page[range.clone()],
+            Repr::Owned(bytes) => bytes,
+        }
+    }
+}
+
+impl AsRef<[u8]> for Value<'_> {
+    fn as_ref(&self) -> &[u8] {
+        self
+    }
+}
+
+impl fmt::Debug for Value<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
+
+impl<T: AsRef<[u8]> + ?Sized> PartialEq<T> for Value<'_> {
+    fn eq(&self, other: &T) -> bool {
+        **self == *other.as_ref()
+    }
+}
+
+/// Most bytes of a value that is read whole.
+pub(crate) const VALUE_MAX: u64 = 16 << 20;
+
+impl<'a> Value<'a> {
+    /// The value of entry `index` of a leaf.
+    pub(crate) fn of(pager: &'a Pager, leaf: PageRef<'a>, index: usize) -> Result<Value<'a>> {
+        let (range, extent) = Node::new(&leaf).value_range(index);
+        if extent {
+            let extent = extent_at(&leaf, index)?;
+            return Ok(Value(Repr::Owned(read_extent(pager, &extent)?)));
+        }
+        if pager.under_pressure() {
+            return Ok(Value(Repr::Owned(leaf[range].to_vec())));
+        }
+        Ok(Value(Repr::Page { page: leaf, range }))
+    }
+}
+
+/// Reads a large value whole, and verifies it as a whole.
+pub(crate) fn read_extent(pager: &Pager, extent: &Extent) -> Result<Vec<u8>> {
+    if extent.length > VALUE_MAX {
+        return Err(Error::ValueTooLarge { length: extent.length, limit: VALUE_MAX });
+    }
+    pager.verify_extent(extent)?;
+    let mut bytes = vec![0; extent.length as usize];
+    pager.read_extent(extent, 0, &mut bytes)?;
+    Ok(bytes)
+}
+
+/// The extent that stands as the value of entry `index`.
+pub(crate) fn extent_at(leaf: &[u8], index: usize) -> Result<Extent> {
+    let page = cowslip_pager::page::Header::read(leaf).pointer.page;
+    let (value, _) = Node::new(leaf).value(index);
+    Ok(Extent::decode(value, page, leaf.len())?)
+}
+
+/// A key of a table: a copy, held inline if it is short.
+#[derive(Clone)]
+pub struct Key(KeyRepr);
+
+const INLINE: usize = 46;
+
+#[derive(Clone)]
+enum KeyRepr {
+    Inline(u8, [u8; INLINE]),
+    Heap(Vec<u8>),
+}
+
+impl Key {
+    pub(crate) fn of(node: &Node<'_>, index: usize, scratch: &mut Vec<u8>) -> Key {
+        node.write_key(index, scratch);
+        if scratch.len() <= INLINE {
+            let mut bytes = [0; INLINE];
+            bytes[..scratch.len()].copy_from_slice(scratch);
+            Key(KeyRepr::Inline(scratch.len() as u8, bytes))
+        } else {
+            Key(KeyRepr::Heap(scratch.clone()))
+        }
+    }
+}
+
+impl Deref for Key {
+    type Target = [u8];
+
+    #[inline]
+    fn deref(&self) -> &[u8] {
+        match &self.0 {
+            KeyRepr::Inline(length, bytes) => &bytes[..usize::from(*length)],
+            KeyRepr::Heap(bytes) => bytes,
+        }
+    }
+}
+
+impl AsRef<[u8]> for Key {
+    fn as_ref(&self) -> &[u8] {
+        self
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
+
+impl<T: AsRef<[u8]> + ?Sized> PartialEq<T> for Key {
+    fn eq(&self, other: &T) -> bool {
+        **self == *other.as_ref()
+    }
+}
+
+/// Reads a value of any size in parts: [`Read`] and [`Seek`].
+///
+/// Damage met on the way is an [`io::Error`] of kind `InvalidData` that wraps the
+/// [`Error`](crate::Error).
+pub struct ValueReader<'a> {
+    source: Source<'a>,
+    at: u64,
+}
+
+enum Source<'a> {
+    Whole(Value<'a>),
+    Extent { pager: &'a Arc<Pager>, extent: Extent },
+}
+
+impl<'a> ValueReader<'a> {
+    pub(crate) fn of(
+        pager: &'a Arc<Pager>,
+        leaf: PageRef<'a>,
+        index: usize,
+    ) -> Result<ValueReader<'a>> {
+        let (_, extent) = Node::new(&leaf).value_range(index);
+        let source = if extent {
+            Source::Extent { pager, extent: extent_at(&leaf, index)? }
+        } else {
+            Source::Whole(Value::of(pager, leaf, index)?)
+        };
+        Ok(ValueReader { source, at: 0 })
+    }
+
+    /// Bytes of the value.
+    pub fn len(&self) -> u64 {
+        match &self.source {
+            Source::Whole(value) => value.len() as u64,
+            Source::Extent { extent, .. } => extent.length,
+        }
+    }
+
+    /// Is the value empty?
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl Read for ValueReader<'_> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let left = self.len().saturating_sub(self.at);
+        let count = usize::try_from(left).unwrap_or(usize::MAX).min(out.len());
+        let out = &mut out[..count];
+        if count == 0 {
+            return Ok(0);
+        }
+        match &self.source {
+            Source::Whole(value) => {
+                let at = self.at as usize;
+                out.copy_from_slice(&value[at..at + count]);
+            }
+            Source::Extent { pager, extent } => {
+                pager.read_extent(extent, self.at, out).map_err(|error| {
+                    io::Error::new(io::ErrorKind::InvalidData, Error::from(error))
+                })?;
+            }
+        }
+        self.at += count as u64;
+        Ok(count)
+    }
+}
+
+impl Seek for ValueReader<'_> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let target = match to {
+            SeekFrom::Start(at) => Some(at),
+            SeekFrom::Current(by) => self.at.checked_add_signed(by),
+            SeekFrom::End(by) => self.len().checked_add_signed(by),
+        };
+        self.at = target.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
+        Ok(self.at)
+    }
+}
+
+impl fmt::Debug for ValueReader<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ValueReader({} of {} bytes)", self.at, self.len())
+    }
+}

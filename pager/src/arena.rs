@@ -1,0 +1,102 @@
+//! The memory of the page cache: one mapping, cut into frames of a page each.
+//!
+//! **The only unsafe code of the pager.** The arena hands out slices by frame number and cannot
+//! know who else holds one; the cache (see `cache.rs`) guarantees the rule that makes this sound:
+//!
+//! > The bytes of a frame are written only by the one owner of a frame that no reader can reach:
+//! > a loader before it publishes the frame, or the writer editing a page of its own transaction,
+//! > which is hidden from all readers while the edit lasts. Everybody else only reads, and a frame
+//! > gets a new owner only after every reader that may hold a slice of it has left (pins and
+//! > epochs).
+//!
+//! Under Miri the mapping is a heap allocation, since Miri has no `mmap` advice.
+
+#![expect(unsafe_code, reason = "frames are shared by readers without a lock; see the module doc")]
+
+use std::{io, ptr::NonNull};
+
+/// A fixed number of page-sized frames in one piece of memory.
+#[derive(Debug)]
+pub(crate) struct Arena {
+    base: NonNull<u8>,
+    frame_size: usize,
+    frames: usize,
+    // Owns the memory that `base` points to.
+    #[cfg(not(miri))]
+    _memory: memmap2::MmapMut,
+    #[cfg(miri)]
+    layout: std::alloc::Layout,
+}
+
+// SAFETY: the arena is plain memory; who may touch which byte when is the cache's rule, stated in
+// the module doc, and holds across threads.
+unsafe impl Send for Arena {}
+// SAFETY: as above; `&Arena` gives no access to bytes except through the unsafe functions below.
+unsafe impl Sync for Arena {}
+
+impl Arena {
+    #[cfg(not(miri))]
+    pub(crate) fn new(frames: usize, frame_size: usize) -> io::Result<Arena> {
+        let length = frames
+            .checked_mul(frame_size)
+            .ok_or_else(|| io::Error::from(io::ErrorKind::OutOfMemory))?;
+        let mut memory = memmap2::MmapMut::map_anon(length)?;
+        // Huge pages save most TLB misses of a random read; a refusal costs only speed.
+        #[cfg(target_os = "linux")]
+        let _ = memory.advise(memmap2::Advice::HugePage);
+        let base = NonNull::new(memory.as_mut_ptr())
+            .ok_or_else(|| io::Error::from(io::ErrorKind::OutOfMemory))?;
+        Ok(Arena { base, frame_size, frames, _memory: memory })
+    }
+
+    #[cfg(miri)]
+    pub(crate) fn new(frames: usize, frame_size: usize) -> io::Result<Arena> {
+        let layout = std::alloc::Layout::from_size_align(frames * frame_size, 4096)
+            .map_err(|_| io::Error::from(io::ErrorKind::OutOfMemory))?;
+        // SAFETY: the layout has a size above zero (the cache asks for at least 16 frames).
+        let base = NonNull::new(unsafe { std::alloc::alloc_zeroed(layout) })
+            .ok_or_else(|| io::Error::from(io::ErrorKind::OutOfMemory))?;
+        Ok(Arena { base, frame_size, frames, layout })
+    }
+
+    /// Frames in the arena.
+    pub(crate) fn frames(&self) -> usize {
+        self.frames
+    }
+
+    /// The bytes of a frame, for reading.
+    ///
+    /// # Safety
+    /// As long as the slice lives, nobody writes the frame (the rule in the module doc).
+    pub(crate) unsafe fn bytes(&self, frame: u32) -> &[u8] {
+        assert!((frame as usize) < self.frames);
+        // SAFETY: the frame lies inside the mapping (just asserted), which lives as long as `self`;
+        // mapped memory is initialised (zero); the caller vouches that nobody writes meanwhile.
+        unsafe {
+            let start = self.base.add(frame as usize * self.frame_size);
+            std::slice::from_raw_parts(start.as_ptr(), self.frame_size)
+        }
+    }
+
+    /// The bytes of a frame, for writing.
+    ///
+    /// # Safety
+    /// As long as the slice lives, the caller alone touches the frame (the rule in the module doc).
+    #[expect(clippy::mut_from_ref, reason = "exclusive by the caller's promise, not by a borrow")]
+    pub(crate) unsafe fn bytes_mut(&self, frame: u32) -> &mut [u8] {
+        assert!((frame as usize) < self.frames);
+        // SAFETY: inside the mapping as above; the caller vouches for exclusive access.
+        unsafe {
+            let start = self.base.add(frame as usize * self.frame_size);
+            std::slice::from_raw_parts_mut(start.as_ptr(), self.frame_size)
+        }
+    }
+}
+
+#[cfg(miri)]
+impl Drop for Arena {
+    fn drop(&mut self) {
+        // SAFETY: `base` came from `alloc_zeroed` with this layout and is freed once, here.
+        unsafe { std::alloc::dealloc(self.base.as_ptr(), self.layout) }
+    }
+}

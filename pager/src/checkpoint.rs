@@ -1,0 +1,468 @@
+//! Checkpoints: a version becomes durable in the trees themselves, and the log's past dies.
+//!
+//! ```text
+//!   writer lock held            no lock that a commit needs                    a moment
+//! +-------------------+   +------------------------------------------+   +----------------+
+//! | seal: version,    |   | pages, sorted, 256 KiB at a time         |   | slots toggle,  |
+//! | dirty pages, map  |-->| map groups and directory (other slots)   |-->| log start moves|
+//! | groups, log tail  |   | SYNC   superblock, both copies, durable  |   | pages reusable |
+//! +-------------------+   +------------------------------------------+   +----------------+
+//! ```
+//!
+//! The barrier before the superblock is the one order that matters: a superblock is written only
+//! when all it reaches is durable. Commits go on during the middle part: sealed pages are
+//! never written in place (their stamp is not the writer's), sealed map groups are copied before
+//! they change (R6), and pages that the sealed version needs are not used again (R7b).
+//!
+//! An *exclusive* checkpoint keeps the writer lock to the end. Only such a one moves the log to a
+//! larger ring or shortens the file, so no record can fall between two rings.
+
+use std::{
+    collections::HashSet,
+    sync::{Arc, atomic::Ordering},
+    time::{Duration, Instant},
+};
+
+use crate::{
+    aligned::Aligned,
+    cache::PageRef,
+    error::{Error, Result},
+    log::{BLOCKS_MAX, Record, Ring},
+    log_writer::Sealed as SealedLog,
+    map,
+    page::{PageId, node_crc, put},
+    pager::Inner,
+    readers::Version,
+    space::{Freed, InProgress},
+    superblock::{LogStart, STAMP_WINDOW, Superblock},
+};
+
+/// Bytes written at a time: larger pieces delay the log's writes, smaller ones cost more calls.
+const PIECE: usize = 256 << 10;
+/// Pause that a paced checkpoint keeps between pieces (about 400 MiB/s at most).
+const PACE: Duration = Duration::from_micros(600);
+
+/// What a checkpoint should do besides.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Scope {
+    /// Make the log hold a record of this size.
+    pub(crate) log_for: Option<usize>,
+    /// The stamp to use where a version of its own is needed: one below the stamp of the
+    /// transaction that is being committed. Otherwise the next one.
+    pub(crate) stamp: Option<u64>,
+    /// Let the ring grow if it was the log that called for this checkpoint.
+    pub(crate) grow_log: bool,
+    /// Give free pages at the end of the file back.
+    pub(crate) shrink: bool,
+}
+
+/// What the last checkpoint left, and what every checkpoint holds while it runs.
+#[derive(Debug)]
+pub(crate) struct CheckpointState {
+    pub(crate) durable: Superblock,
+    /// This opening has raised the stamp ceiling durably (R12).
+    pub(crate) session: bool,
+}
+
+/// Everything a checkpoint needs, taken under the writer lock.
+struct Seal {
+    version: Version,
+    stamp: u64,
+    pages: Vec<PageId>,
+    map: map::Sealed,
+    file_pages: u64,
+    log: SealedLog,
+    new_ring: Option<(Ring, PageId)>,
+    shrunk: bool,
+}
+
+/// Writes a checkpoint while the caller keeps the writer lock.
+pub(crate) fn exclusive(inner: &Inner, scope: Scope) -> Result<()> {
+    inner.poison.check()?;
+    let mut state = inner.checkpoint.lock();
+    let Some(seal) = seal(inner, &state, scope)? else { return Ok(()) };
+    let result = write(inner, &mut state, seal, false);
+    inner.poison.on_failure(result)
+}
+
+/// Seals under the writer lock, which the caller holds and this gives back, then writes.
+pub(crate) fn seal_release_write(inner: &Inner, scope: Scope) -> Result<()> {
+    let mut state = inner.checkpoint.lock();
+    let sealed = inner.poison.check().and_then(|()| seal(inner, &state, scope));
+    inner.writer.unlock();
+    let Some(sealed) = sealed? else { return Ok(()) };
+    let result = write(inner, &mut state, sealed, inner.config.background);
+    inner.poison.on_failure(result)
+}
+
+/// The background thread: a checkpoint when one is called for, and once a second the durable write
+/// that `Eventual` commits were promised.
+pub(crate) fn background(inner: &Inner) {
+    loop {
+        if inner.wait_for_work(Duration::from_secs(1)) {
+            return;
+        }
+        let wanted = std::mem::take(&mut inner.background.lock().wanted);
+        let result = if wanted {
+            let small = inner.log.blocks() < BLOCKS_MAX
+                && inner.log.used() > inner.log.blocks() * 4096 / 2;
+            inner.writer.lock().and_then(|()| {
+                if small {
+                    // Growing the ring needs the writer lock to the end; it happens a few times in
+                    // the life of a store.
+                    let result =
+                        exclusive(inner, Scope { grow_log: true, ..Scope::default() });
+                    inner.writer.unlock();
+                    result
+                } else {
+                    seal_release_write(inner, Scope::default())
+                }
+            })
+        } else if inner.log.has_unsynced() {
+            inner.log.sync(&inner.poison)
+        } else {
+            Ok(())
+        };
+        if let Err(error) = result {
+            if !matches!(error, Error::Poisoned { .. }) {
+                tracing::error!(%error, "background checkpoint failed");
+            }
+        }
+    }
+}
+
+fn seal(inner: &Inner, state: &CheckpointState, scope: Scope) -> Result<Option<Seal>> {
+    inner.reclaim();
+    let log_used = inner.log.used();
+    let wanted_blocks = wanted_log_blocks(inner, &scope, log_used);
+    let mut space = inner.space.lock();
+    let mut shrunk = false;
+    if scope.shrink {
+        let target = space.shrinkable_to()?;
+        if target < space.pages() {
+            space.cut(target)?;
+            shrunk = true;
+        }
+    }
+    let mut new_ring = None;
+    if let Some(blocks) = wanted_blocks {
+        // A full disk only means that the log stays as small as it is.
+        match space.take_at_end(log_pages(inner, blocks)) {
+            Ok(run) => {
+                let ring = Ring { offset: inner.geometry.offset(run.start), blocks };
+                zero_ring(inner, &ring)?;
+                new_ring = Some((ring, run));
+            }
+            Err(Error::DiskFull { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    if let Some((_, run)) = new_ring {
+        // The old ring dies with a version of its own, so that R7b keeps it until the superblock
+        // that names the new one is durable.
+        let stamp = take_stamp(inner, scope.stamp);
+        for page in run.start.0..run.end() {
+            space.map.set_count(PageId(page), 1);
+        }
+        let old = &state.durable.log;
+        for page in old.page.0..old.page.0 + log_pages(inner, old.blocks) {
+            space.prepare(PageId(page))?;
+        }
+        space.free(&[Freed {
+            start: old.page,
+            length: log_pages(inner, old.blocks),
+            birth: 0,
+            death: stamp,
+        }]);
+    }
+    let head = inner.head.lock();
+    let map = space.map.seal();
+    let unchanged = map.is_empty()
+        && space.dirty.is_empty()
+        && head.version.root == state.durable.root
+        && log_used == 0
+        && !shrunk;
+    if unchanged {
+        return Ok(None);
+    }
+    let dirty = std::mem::take(&mut space.dirty);
+    let pages: HashSet<PageId> = dirty.into_keys().collect();
+    let mut sorted: Vec<PageId> = pages.iter().copied().collect();
+    sorted.sort_unstable();
+    space.in_progress =
+        Some(InProgress { stamp: head.version.stamp, pages: Arc::new(pages) });
+    let log = match new_ring {
+        Some((ring, _)) => {
+            inner.log.seal()?;
+            inner.log.relocate(ring)
+        }
+        None => inner.log.seal()?,
+    };
+    Ok(Some(Seal {
+        version: head.version,
+        stamp: head.next_stamp - 1,
+        pages: sorted,
+        map,
+        file_pages: space.pages(),
+        log,
+        new_ring: new_ring.map(|(ring, run)| (ring, run.start)),
+        shrunk,
+    }))
+}
+
+/// Gives the head version a stamp of its own; no tree changes.
+fn take_stamp(inner: &Inner, given: Option<u64>) -> u64 {
+    let mut head = inner.head.lock();
+    let stamp = given.unwrap_or(head.next_stamp);
+    head.next_stamp = head.next_stamp.max(stamp + 1);
+    debug_assert!(stamp > head.version.stamp);
+    head.version.stamp = stamp;
+    let version = head.version;
+    drop(head);
+    // Same root, so readers may have it at once unless an unacknowledged commit stands before it.
+    if inner.readers.visible().root == version.root {
+        inner.readers.publish(&version);
+    }
+    stamp
+}
+
+fn log_pages(inner: &Inner, blocks: u64) -> u64 {
+    (blocks * 4096).div_ceil(inner.geometry.page_size as u64)
+}
+
+fn wanted_log_blocks(inner: &Inner, scope: &Scope, used: u64) -> Option<u64> {
+    let blocks = inner.log.blocks();
+    let mut wanted = blocks;
+    if let Some(body) = scope.log_for {
+        let record = Record::size(body) as u64 / 4096 + 4;
+        while wanted < 4 * record && wanted < BLOCKS_MAX {
+            wanted *= 2;
+        }
+    }
+    if (scope.grow_log || scope.log_for.is_some()) && used > blocks * 4096 / 2 {
+        wanted = wanted.max(2 * blocks);
+    }
+    let wanted = wanted.min(BLOCKS_MAX).max(blocks);
+    (wanted > blocks && !inner.read_only).then_some(wanted)
+}
+
+/// Space that was written once takes a durable write at half the cost of space that never was.
+pub(crate) fn zero_ring(inner: &Inner, ring: &Ring) -> Result<()> {
+    let mut zeros = Aligned::default();
+    zeros.reserve(PIECE).map_err(|e| Error::io("reserving a buffer", None, e))?;
+    zeros.resize(PIECE);
+    let mut done = 0;
+    while done < ring.blocks * 4096 {
+        let length = (ring.blocks * 4096 - done).min(PIECE as u64);
+        let offset = ring.offset + done;
+        inner
+            .storage
+            .write_direct(&zeros[..length as usize], offset)
+            .map_err(|e| Error::io("clearing the log", offset, e))?;
+        done += length;
+    }
+    Ok(())
+}
+
+fn write(inner: &Inner, state: &mut CheckpointState, seal: Seal, paced: bool) -> Result<()> {
+    let begin = Instant::now();
+    begin_session(inner, state)?;
+    let mut writer = PageWriter::new(inner, paced)?;
+    for &page in &seal.pages {
+        if let Some(bytes) = inner.cache.dirty_page(page.0) {
+            writer.push(page, &bytes)?;
+        } else {
+            debug_assert!(false, "sealed page {page} is not in memory");
+        }
+    }
+    let crcs = writer.finish()?;
+    for &page in &seal.pages {
+        if let Some(written) = inner.cache.dirty_page(page.0) {
+            inner.cache.clean(written);
+        }
+    }
+    let mut map = seal.map;
+    let plan = {
+        let mut space = inner.space.lock();
+        space.map.set_sealed_crcs(&mut map, &crcs);
+        space.map.plan(&map, seal.file_pages)
+    };
+    write_map(inner, &plan.writes, paced)?;
+    inner.storage.sync().map_err(|e| Error::io("syncing the checkpoint", None, e))?;
+    let old_log = state.durable.log;
+    let superblock = Superblock {
+        checkpoint: state.durable.checkpoint + 1,
+        stamp: seal.stamp,
+        stamp_ceiling: seal.stamp + STAMP_WINDOW,
+        root: seal.version.root,
+        pages: seal.file_pages,
+        free: plan.free,
+        map: plan.root,
+        log: LogStart {
+            page: seal.new_ring.map_or(old_log.page, |(_, page)| page),
+            blocks: seal.new_ring.map_or(old_log.blocks, |(ring, _)| ring.blocks),
+            at: seal.log.tail.at,
+            sequence: seal.log.tail.sequence,
+            chain: seal.log.tail.chain,
+            generation: seal.log.generation,
+        },
+        ..state.durable
+    };
+    write_superblock(inner, &superblock)?;
+    state.durable = superblock;
+    inner.checkpoint_number.store(superblock.checkpoint, Ordering::Relaxed);
+    inner.stamp_ceiling.store(superblock.stamp_ceiling, Ordering::Relaxed);
+    if let Some((ring, _)) = seal.new_ring {
+        inner.log.adopt(ring);
+    }
+    inner.log.retire(&seal.log, superblock.checkpoint);
+    {
+        let mut space = inner.space.lock();
+        space.map.adopt(plan);
+        space.checkpoint_is_durable(seal.version.stamp);
+    }
+    if seal.shrunk {
+        let length = superblock.pages * inner.geometry.page_size as u64;
+        inner.storage.set_len(length).map_err(|e| Error::io("shortening the file", length, e))?;
+    }
+    inner.log.mark(&inner.poison)?;
+    tracing::debug!(
+        checkpoint = superblock.checkpoint,
+        pages = seal.pages.len(),
+        took = ?begin.elapsed(),
+        "checkpoint"
+    );
+    Ok(())
+}
+
+/// Before this opening writes its first page, a superblock with a raised stamp ceiling is durable:
+/// should the power fail, the next opening starts above every stamp given here (R12).
+pub(crate) fn ensure_session(inner: &Inner) -> Result<()> {
+    let mut state = inner.checkpoint.lock();
+    let result = begin_session(inner, &mut state);
+    inner.poison.on_failure(result)
+}
+
+fn begin_session(inner: &Inner, state: &mut CheckpointState) -> Result<()> {
+    if state.session {
+        return Ok(());
+    }
+    let stamp = inner.head.lock().next_stamp;
+    let superblock = Superblock {
+        checkpoint: state.durable.checkpoint + 1,
+        stamp_ceiling: stamp + STAMP_WINDOW,
+        ..state.durable
+    };
+    write_superblock(inner, &superblock)?;
+    inner.log.set_durable_checkpoint(superblock.checkpoint);
+    inner.stamp_ceiling.store(superblock.stamp_ceiling, Ordering::Relaxed);
+    inner.checkpoint_number.store(superblock.checkpoint, Ordering::Relaxed);
+    state.durable = superblock;
+    state.session = true;
+    Ok(())
+}
+
+/// Both copies, one after the other, each durable before the next begins.
+pub(crate) fn write_superblock(inner: &Inner, superblock: &Superblock) -> Result<()> {
+    let mut bytes = Aligned::default();
+    bytes.reserve(4096).map_err(|e| Error::io("reserving a buffer", None, e))?;
+    bytes.extend(&superblock.encode());
+    for copy in 0..2 {
+        let offset = Superblock::offset(superblock.checkpoint % 2, copy);
+        inner
+            .storage
+            .write_durable(&bytes, offset)
+            .map_err(|e| Error::io("writing the superblock", offset, e))?;
+    }
+    Ok(())
+}
+
+fn write_map(inner: &Inner, writes: &[(PageId, Vec<u8>)], paced: bool) -> Result<()> {
+    let mut out = Pieces::new(inner, paced)?;
+    for (page, bytes) in writes {
+        out.push(*page)?.copy_from_slice(bytes);
+    }
+    out.flush()
+}
+
+/// Writes node pages, coalescing neighbours; checksums are put into the I/O buffer, never into a
+/// frame that readers share.
+pub(crate) struct PageWriter<'i> {
+    out: Pieces<'i>,
+    crcs: Vec<(PageId, u32)>,
+}
+
+impl<'i> PageWriter<'i> {
+    pub(crate) fn new(inner: &'i Inner, paced: bool) -> Result<PageWriter<'i>> {
+        Ok(PageWriter { out: Pieces::new(inner, paced)?, crcs: Vec::new() })
+    }
+
+    pub(crate) fn push(&mut self, page: PageId, bytes: &PageRef<'_>) -> Result<()> {
+        let target = self.out.push(page)?;
+        target.copy_from_slice(bytes);
+        let crc = node_crc(target);
+        put(target, 0, &crc.to_le_bytes());
+        self.crcs.push((page, crc));
+        Ok(())
+    }
+
+    /// Writes the rest; returns the checksum of each page.
+    pub(crate) fn finish(mut self) -> Result<Vec<(PageId, u32)>> {
+        let result = self.out.flush();
+        self.out.inner.poison.on_failure(result)?;
+        Ok(self.crcs)
+    }
+}
+
+/// Collects neighbouring pages into pieces of 256 KiB.
+struct Pieces<'i> {
+    inner: &'i Inner,
+    buffer: Aligned,
+    start: PageId,
+    paced: bool,
+    last: Instant,
+}
+
+impl<'i> Pieces<'i> {
+    fn new(inner: &'i Inner, paced: bool) -> Result<Pieces<'i>> {
+        let mut buffer = Aligned::default();
+        buffer.reserve(PIECE).map_err(|e| Error::io("reserving a buffer", None, e))?;
+        Ok(Pieces { inner, buffer, start: PageId::NONE, paced, last: Instant::now() })
+    }
+
+    /// Room for `page` in the buffer; writes what is there if the page does not continue it.
+    fn push(&mut self, page: PageId) -> Result<&mut [u8]> {
+        let size = self.inner.geometry.page_size;
+        let pages = (self.buffer.len() / size) as u64;
+        if pages > 0 && (self.start.0 + pages != page.0 || self.buffer.len() + size > PIECE) {
+            self.flush()?;
+        }
+        if self.buffer.is_empty() {
+            self.start = page;
+        }
+        let at = self.buffer.len();
+        self.buffer.resize(at + size);
+        Ok(&mut self.buffer[at..])
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        if self.buffer.is_empty() {
+            return Ok(());
+        }
+        let offset = self.inner.geometry.offset(self.start);
+        self.inner
+            .storage
+            .write_direct(&self.buffer, offset)
+            .map_err(|e| Error::io("writing pages", offset, e))?;
+        self.buffer.clear();
+        if self.paced {
+            let due = self.last + PACE;
+            let now = Instant::now();
+            if now < due {
+                std::thread::sleep(due - now);
+            }
+            self.last = Instant::now();
+        }
+        Ok(())
+    }
+}

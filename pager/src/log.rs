@@ -1,0 +1,337 @@
+//! The intent log: redo records of the transactions committed since the last checkpoint.
+//!
+//! A ring of 4 KiB blocks in the file. Blocks have *logical* numbers that only grow; block `n`
+//! stands at place `n mod blocks`. A durable write always starts on a fresh block, so no durable
+//! block is ever written again while it is live (R8).
+//!
+//! ```text
+//! record: 56 bytes, then the body; consecutive records follow each other at multiples of 8
+//!   0  u32  crc32 of bytes 4..56 and the body
+//!   4  u32  length of the body
+//!   8  u32  crc of the record before it (the chain)
+//!  12  u8   kind (1 transaction, 2 mark), 3 zero
+//!  16  u64  sequence number
+//!  24  u64  generation: grows with every seal and every opening, never falls along the chain
+//!  32  u64  logical block below which all was known durable when this was written
+//!  40  u64  number of the newest checkpoint known durable when this was written
+//!  48  u64  store id
+//! ```
+//!
+//! Where the length of the next record reads zero, the rest of the block is padding. What ends the
+//! valid prefix is the first record that fails its crc, its chain, its sequence, its generation or
+//! its store (a torn tail, or a record of an earlier lap). Two things tell a torn tail from damage,
+//! and both are errors: a later valid record whose watermark lies above the failing place, and a
+//! record that names a newer durable checkpoint than the superblock that was found.
+
+use crate::{
+    error::{Error, Result},
+    geometry::Geometry,
+    page::{put, u32_at, u64_at},
+    storage::{BLOCK, Storage},
+    superblock::LogStart,
+};
+
+/// Bytes before a record's body.
+pub const RECORD_HEADER: usize = 56;
+/// A record of a committed transaction.
+pub const KIND_TRANSACTION: u8 = 1;
+/// A record without content, written to let later readers know what was durable.
+pub const KIND_MARK: u8 = 2;
+
+/// Blocks that a ring has at first and at most.
+pub(crate) const BLOCKS_MIN: u64 = 64;
+pub(crate) const BLOCKS_MAX: u64 = (64 << 20) / BLOCK as u64;
+
+/// Where the next record goes, and what it follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tail {
+    /// Logical byte position (block × 4096 + offset within it).
+    pub at: u64,
+    /// Sequence number of the next record.
+    pub sequence: u64,
+    /// crc of the record before it.
+    pub chain: u32,
+}
+
+impl Tail {
+    pub(crate) fn start(start: &LogStart) -> Tail {
+        Tail { at: start.at, sequence: start.sequence, chain: start.chain }
+    }
+
+    /// The same, moved up to the next block boundary.
+    pub(crate) fn padded(self) -> Tail {
+        Tail { at: self.at.next_multiple_of(BLOCK as u64), ..self }
+    }
+}
+
+/// What a record says besides its body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Record {
+    /// crc of the record.
+    pub crc: u32,
+    /// Length of the body in bytes.
+    pub length: u32,
+    /// crc of the record before it.
+    pub chain: u32,
+    /// [`KIND_TRANSACTION`] or [`KIND_MARK`].
+    pub kind: u8,
+    /// Sequence number.
+    pub sequence: u64,
+    /// Grows with every seal and every opening.
+    pub generation: u64,
+    /// Logical block below which everything was known durable.
+    pub durable_block: u64,
+    /// Newest checkpoint known durable.
+    pub durable_checkpoint: u64,
+    /// The store it belongs to.
+    pub store: u64,
+}
+
+impl Record {
+    /// Appends the record with `body` to `out`, padded to a multiple of 8; returns its crc.
+    pub(crate) fn append(&self, body: &[u8], out: &mut Vec<u8>) -> u32 {
+        let start = out.len();
+        let mut header = [0; RECORD_HEADER];
+        put(&mut header, 4, &self.length.to_le_bytes());
+        put(&mut header, 8, &self.chain.to_le_bytes());
+        header[12] = self.kind;
+        put(&mut header, 16, &self.sequence.to_le_bytes());
+        put(&mut header, 24, &self.generation.to_le_bytes());
+        put(&mut header, 32, &self.durable_block.to_le_bytes());
+        put(&mut header, 40, &self.durable_checkpoint.to_le_bytes());
+        put(&mut header, 48, &self.store.to_le_bytes());
+        out.extend_from_slice(&header);
+        out.extend_from_slice(body);
+        let crc = crc32fast::hash(&out[start + 4..]);
+        put(out, start, &crc.to_le_bytes());
+        out.resize(out.len().next_multiple_of(8), 0);
+        crc
+    }
+
+    /// Reads a record's header.
+    pub fn decode(header: &[u8]) -> Record {
+        Record {
+            crc: u32_at(header, 0),
+            length: u32_at(header, 4),
+            chain: u32_at(header, 8),
+            kind: header[12],
+            sequence: u64_at(header, 16),
+            generation: u64_at(header, 24),
+            durable_block: u64_at(header, 32),
+            durable_checkpoint: u64_at(header, 40),
+            store: u64_at(header, 48),
+        }
+    }
+
+    /// Bytes that a record with a body of `length` bytes takes.
+    pub(crate) fn size(length: usize) -> usize {
+        (RECORD_HEADER + length).next_multiple_of(8)
+    }
+}
+
+/// Where the ring stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ring {
+    /// Byte offset of the ring in the file.
+    pub offset: u64,
+    /// Blocks in it.
+    pub blocks: u64,
+}
+
+impl Ring {
+    /// The ring that a superblock names.
+    pub fn new(start: &LogStart, geometry: &Geometry) -> Ring {
+        Ring { offset: geometry.offset(start.page), blocks: start.blocks }
+    }
+
+    /// The contiguous pieces of the file that hold `length` bytes from logical position `at`:
+    /// (offset in the file, length).
+    fn pieces(&self, at: u64, length: u64) -> impl Iterator<Item = (u64, u64)> + use<> {
+        let size = self.blocks * BLOCK as u64;
+        let offset = self.offset;
+        let mut at = at;
+        let mut left = length;
+        std::iter::from_fn(move || {
+            let place = at % size;
+            let piece = left.min(size - place);
+            at += piece;
+            left -= piece;
+            (piece > 0).then_some((offset + place, piece))
+        })
+    }
+
+    /// Reads from logical position `at`.
+    pub fn read(&self, storage: &dyn Storage, at: u64, out: &mut [u8]) -> Result<()> {
+        let mut done = 0;
+        for (offset, length) in self.pieces(at, out.len() as u64) {
+            let piece = &mut out[done..done + length as usize];
+            storage.read_at(piece, offset).map_err(|e| Error::io("reading the log", offset, e))?;
+            done += length as usize;
+        }
+        Ok(())
+    }
+
+    /// Writes at logical position `at`; durable on return if `durable`.
+    pub(crate) fn write(
+        &self,
+        storage: &dyn Storage,
+        at: u64,
+        bytes: &[u8],
+        durable: bool,
+    ) -> Result<()> {
+        let mut done = 0;
+        for (offset, length) in self.pieces(at, bytes.len() as u64) {
+            let piece = &bytes[done..done + length as usize];
+            let result = if durable {
+                storage.write_durable(piece, offset)
+            } else {
+                storage.write_at(piece, offset)
+            };
+            result.map_err(|e| Error::io("writing the log", offset, e))?;
+            done += length as usize;
+        }
+        Ok(())
+    }
+}
+
+/// Walks the valid prefix of a log.
+pub struct Scan<'s> {
+    storage: &'s dyn Storage,
+    ring: Ring,
+    store: u64,
+    first_block: u64,
+    checkpoint: u64,
+    generation: u64,
+    tail: Tail,
+    /// The place where the next record must stand, which may lie behind padding.
+    ended: bool,
+}
+
+impl<'s> Scan<'s> {
+    /// A scan of the log of the superblock with this `store` id and `checkpoint` number.
+    pub fn new(
+        storage: &'s dyn Storage,
+        geometry: &Geometry,
+        start: &LogStart,
+        store: u64,
+        checkpoint: u64,
+    ) -> Scan<'s> {
+        Scan {
+            storage,
+            ring: Ring::new(start, geometry),
+            store,
+            first_block: start.at / BLOCK as u64,
+            checkpoint,
+            generation: start.generation,
+            tail: Tail::start(start),
+            ended: false,
+        }
+    }
+
+    /// The generation of the last record of the prefix, or the superblock's.
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// Where the next record stands or will stand.
+    pub fn tail(&self) -> Tail {
+        self.tail
+    }
+
+    /// The next record of the valid prefix, its body put into `body`; `None` at its end.
+    pub fn next(&mut self, body: &mut Vec<u8>) -> Result<Option<Record>> {
+        if self.ended {
+            return Ok(None);
+        }
+        if let Some(record) = self.try_at(self.tail.at, body, Some(&self.tail))? {
+            return Ok(Some(self.accept(record)));
+        }
+        let next_block = self.tail.padded();
+        if next_block.at != self.tail.at
+            && let Some(record) = self.try_at(next_block.at, body, Some(&next_block))?
+        {
+            self.tail = next_block;
+            return Ok(Some(self.accept(record)));
+        }
+        self.ended = true;
+        self.prove_torn(body)?;
+        Ok(None)
+    }
+
+    fn accept(&mut self, record: Record) -> Record {
+        self.generation = record.generation;
+        self.tail = Tail {
+            at: self.tail.at + Record::size(record.length as usize) as u64,
+            sequence: self.tail.sequence + 1,
+            chain: record.crc,
+        };
+        record
+    }
+
+    /// A whole record of this store at logical position `at`; with `follows`, one that continues
+    /// the chain there.
+    fn try_at(&self, at: u64, body: &mut Vec<u8>, follows: Option<&Tail>) -> Result<Option<Record>> {
+        let end = (self.first_block + self.ring.blocks) * BLOCK as u64;
+        if at + RECORD_HEADER as u64 > end {
+            return Ok(None);
+        }
+        let mut header = [0; RECORD_HEADER];
+        self.ring.read(self.storage, at, &mut header)?;
+        let record = Record::decode(&header);
+        let plausible = record.length > 0
+            && at + RECORD_HEADER as u64 + u64::from(record.length) <= end
+            && record.store == self.store
+            && matches!(record.kind, KIND_TRANSACTION | KIND_MARK)
+            && header[13..16] == [0; 3];
+        let continues = follows.is_none_or(|tail| {
+            record.sequence == tail.sequence
+                && record.chain == tail.chain
+                && record.generation >= self.generation
+        });
+        if !plausible || !continues {
+            return Ok(None);
+        }
+        body.clear();
+        body.resize(record.length as usize, 0);
+        self.ring.read(self.storage, at + RECORD_HEADER as u64, body)?;
+        let mut crc = crc32fast::Hasher::new();
+        crc.update(&header[4..]);
+        crc.update(body);
+        if crc.finalize() != record.crc {
+            return Ok(None);
+        }
+        if record.durable_checkpoint > self.checkpoint {
+            // A newer superblock was durable and cannot be read any more: what this one reaches may
+            // have been used again.
+            return Err(Error::corrupted(
+                0,
+                "newest superblock (a log record proves a newer checkpoint)",
+                record.durable_checkpoint,
+                self.checkpoint,
+            ));
+        }
+        Ok(Some(record))
+    }
+
+    /// Looks beyond the end of the prefix for a record that proves that what stands at the end was
+    /// durable once: then this is damage and not a torn tail.
+    fn prove_torn(&self, body: &mut Vec<u8>) -> Result<()> {
+        let block = BLOCK as u64;
+        let end_block = self.tail.at / block;
+        for number in end_block + 1..self.first_block + self.ring.blocks {
+            let Some(record) = self.try_at(number * block, body, None)? else { continue };
+            if record.sequence >= self.tail.sequence
+                && record.durable_block > end_block
+                && record.generation >= self.generation
+            {
+                return Err(Error::corrupted(
+                    (self.ring.offset + end_block % self.ring.blocks * block) / 4096,
+                    "log record below a durable watermark (4 KiB block)",
+                    self.tail.sequence,
+                    record.sequence,
+                ));
+            }
+        }
+        Ok(())
+    }
+}

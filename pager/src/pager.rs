@@ -1,0 +1,631 @@
+//! The front door: open or create a store, read a version of it, begin a transaction.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use parking_lot::{Condvar, Mutex};
+
+use crate::{
+    cache::{Cache, CacheStats, PageRef},
+    checkpoint::{self, CheckpointState, Scope},
+    epoch,
+    error::{Corruption, Error, Result},
+    extent::Extent,
+    geometry::Geometry,
+    lock::WriterLock,
+    log_writer::LogWriter,
+    page::{PageId, Pointer, verify_node},
+    poison::Poison,
+    readers::{Readers, Ticket, Version},
+    recovery::{self, Replay},
+    space::Space,
+    storage::Storage,
+    superblock::Superblock,
+    transaction::Transaction,
+};
+
+/// What a node points to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Child {
+    /// Another node.
+    Node(Pointer),
+    /// A large value.
+    Extent(Extent),
+}
+
+/// The owner's knowledge of its pages, so that the pager can verify, share and release them
+/// without knowing what they mean.
+pub trait Kinds: Send + Sync {
+    /// Checks the structure of a node page read from the file. After `Ok`, the owner's code relies
+    /// on it: a right checksum proves nothing about a file made by somebody else.
+    fn validate(&self, page: &[u8]) -> std::result::Result<(), Corruption>;
+
+    /// Calls `visit` for each pointer that stands in a (valid) node page.
+    fn children(&self, page: &[u8], visit: &mut dyn FnMut(Child) -> Result<()>) -> Result<()>;
+}
+
+/// How a store is opened or created.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Bytes of memory for pages and map groups.
+    pub cache_size: usize,
+    /// Bytes of a page, for new stores: a power of two from 4 KiB to 64 KiB.
+    pub page_size: usize,
+    /// Most bytes that the file may grow to.
+    pub max_size: u64,
+    /// Checkpoints in a thread of their own. Without it they run inside the commit that calls for
+    /// one, which makes every write happen at a reproducible moment (tests on a simulated disk).
+    pub background: bool,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            cache_size: 256 << 20,
+            page_size: 4096,
+            max_size: u64::MAX,
+            background: true,
+        }
+    }
+}
+
+/// Figures about a store.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Bytes of a page.
+    pub page_size: u64,
+    /// Pages of the file.
+    pub pages_total: u64,
+    /// Pages that are free, or will be when their last reader or checkpoint has ended.
+    pub pages_free: u64,
+    /// Bytes of the file.
+    pub file_bytes: u64,
+    /// Stamp of the oldest version that a reader holds.
+    pub oldest_reader: Option<u64>,
+    /// Number of the newest durable checkpoint.
+    pub checkpoint: u64,
+    /// Bytes of log that a recovery would replay.
+    pub log_bytes: u64,
+    /// Bytes that the log ring takes.
+    pub log_capacity: u64,
+    /// Durable log writes since the store was opened.
+    pub log_syncs: u64,
+    /// The page cache.
+    pub cache: CacheStats,
+}
+
+pub(crate) struct Head {
+    /// The newest committed version, acknowledged or not.
+    pub(crate) version: Version,
+    pub(crate) next_stamp: u64,
+}
+
+#[derive(Default)]
+pub(crate) struct BackgroundState {
+    pub(crate) wanted: bool,
+    pub(crate) stop: bool,
+}
+
+pub(crate) struct Inner {
+    pub(crate) storage: Arc<dyn Storage>,
+    pub(crate) geometry: Geometry,
+    pub(crate) store: u64,
+    pub(crate) config: Config,
+    pub(crate) read_only: bool,
+    pub(crate) kinds: Arc<dyn Kinds>,
+    pub(crate) cache: Cache,
+    pub(crate) space: Mutex<Space>,
+    pub(crate) log: LogWriter,
+    pub(crate) readers: Readers,
+    pub(crate) head: Mutex<Head>,
+    pub(crate) writer: WriterLock,
+    pub(crate) checkpoint: Mutex<CheckpointState>,
+    /// Number of the newest durable checkpoint, readable while one is being written.
+    pub(crate) checkpoint_number: AtomicU64,
+    pub(crate) stamp_ceiling: AtomicU64,
+    pub(crate) poison: Poison,
+    pub(crate) background: Mutex<BackgroundState>,
+    pub(crate) wake: Condvar,
+    pub(crate) created: u64,
+}
+
+/// An open store. Dropping it writes a last checkpoint; [`Pager::close`] also tells whether that
+/// worked.
+pub struct Pager {
+    inner: Arc<Inner>,
+    thread: Mutex<Option<std::thread::JoinHandle<()>>>,
+    closed: Mutex<bool>,
+}
+
+impl Pager {
+    /// Makes a new store on empty storage.
+    pub fn create(
+        storage: Arc<dyn Storage>,
+        config: Config,
+        kinds: Arc<dyn Kinds>,
+    ) -> Result<Pager> {
+        let inner = recovery::create(storage, config, kinds)?;
+        let pager = Pager::over(inner);
+        pager.start_background();
+        Ok(pager)
+    }
+
+    /// Opens a store. The caller must then pass the [`Replay`] to [`Pager::recover`].
+    pub fn open(
+        storage: Arc<dyn Storage>,
+        config: Config,
+        kinds: Arc<dyn Kinds>,
+    ) -> Result<(Pager, Replay)> {
+        let (inner, replay) = recovery::open(storage, config, kinds)?;
+        Ok((Pager::over(inner), replay))
+    }
+
+    /// Is this storage empty, or the trace of a creation that the power cut short? Then a store may
+    /// be created on it without overwriting anybody's bytes.
+    pub fn is_unfinished(storage: &dyn Storage) -> Result<bool> {
+        recovery::is_unfinished(storage)
+    }
+
+    fn over(inner: Inner) -> Pager {
+        Pager { inner: Arc::new(inner), thread: Mutex::new(None), closed: Mutex::new(false) }
+    }
+
+    /// Replays the log: `apply` gets a transaction and a record's body, and gives the transaction
+    /// back when it has done what the record says. Then the store is ready.
+    pub fn recover<E: From<Error>>(
+        &self,
+        replay: Replay,
+        apply: impl FnMut(Transaction, &[u8]) -> std::result::Result<Transaction, E>,
+    ) -> std::result::Result<(), E> {
+        recovery::replay(&self.inner, replay, apply)?;
+        self.start_background();
+        Ok(())
+    }
+
+    fn start_background(&self) {
+        if self.inner.config.background && !self.inner.read_only {
+            let inner = self.inner.clone();
+            let spawned = std::thread::Builder::new()
+                .name("cowslip-checkpoint".into())
+                .spawn(move || checkpoint::background(&inner));
+            match spawned {
+                Ok(handle) => *self.thread.lock() = Some(handle),
+                // Without the thread, commits write the checkpoints themselves when the log is full.
+                Err(error) => tracing::warn!(%error, "no thread for background checkpoints"),
+            }
+        }
+    }
+
+    /// Bytes of a page.
+    pub fn page_size(&self) -> usize {
+        self.inner.geometry.page_size
+    }
+
+    /// The random number that the store got at its creation.
+    pub fn store_id(&self) -> u64 {
+        self.inner.store
+    }
+
+    /// Creation time in seconds since 1970.
+    pub fn created(&self) -> u64 {
+        self.inner.created
+    }
+
+    /// Was the store opened for reading only?
+    pub fn is_read_only(&self) -> bool {
+        self.inner.read_only
+    }
+
+    /// Begins to read the newest acknowledged version.
+    pub fn begin_read(self: &Arc<Self>) -> Reader {
+        let (ticket, version) = self.inner.readers.enter();
+        Reader { pager: self.clone(), ticket, version }
+    }
+
+    /// Begins a transaction; waits for the one that is running.
+    pub fn begin_write(&self) -> Result<Transaction> {
+        if self.inner.read_only {
+            return Err(Error::ReadOnly);
+        }
+        self.inner.writer.lock()?;
+        Transaction::begin(&self.inner)
+    }
+
+    /// Begins a transaction, or returns `None` if one is running.
+    pub fn try_begin_write(&self) -> Result<Option<Transaction>> {
+        if self.inner.read_only {
+            return Err(Error::ReadOnly);
+        }
+        if !self.inner.writer.try_lock()? {
+            return Ok(None);
+        }
+        Transaction::begin(&self.inner).map(Some)
+    }
+
+    /// A view of nodes up to `newest`: the stamp of the version or transaction that reads.
+    pub fn view(&self, newest: u64) -> View<'_> {
+        View { inner: &self.inner, newest }
+    }
+
+    /// Should callers copy values instead of keeping pages pinned?
+    pub fn under_pressure(&self) -> bool {
+        self.inner.cache.under_pressure()
+    }
+
+    /// Calls `visit` for each pointer in a node page.
+    pub fn children(
+        &self,
+        page: &[u8],
+        visit: &mut dyn FnMut(Child) -> Result<()>,
+    ) -> Result<()> {
+        self.inner.kinds.children(page, visit)
+    }
+
+    /// Reads `out.len()` bytes of an extent from `offset` on; every page is verified.
+    pub fn read_extent(&self, extent: &Extent, offset: u64, out: &mut [u8]) -> Result<()> {
+        self.inner.read_extent(extent, offset, out)
+    }
+
+    /// Verifies an extent as a whole: the crc over its pages' crcs.
+    pub fn verify_extent(&self, extent: &Extent) -> Result<()> {
+        self.inner.verify_extent(extent)
+    }
+
+    /// Makes the newest version durable in the trees themselves, so that opening replays nothing.
+    pub fn checkpoint(&self) -> Result<()> {
+        if self.inner.read_only {
+            return Err(Error::ReadOnly);
+        }
+        self.inner.writer.lock()?;
+        checkpoint::seal_release_write(&self.inner, Scope::default())
+    }
+
+    /// A checkpoint that also gives free pages at the end of the file back to the file system.
+    pub fn checkpoint_and_shrink(&self) -> Result<()> {
+        if self.inner.read_only {
+            return Err(Error::ReadOnly);
+        }
+        self.inner.writer.lock()?;
+        let result = checkpoint::exclusive(&self.inner, Scope { shrink: true, ..Scope::default() });
+        self.inner.writer.unlock();
+        result
+    }
+
+    /// Figures.
+    pub fn stats(&self) -> Stats {
+        let inner = &self.inner;
+        let active = inner.readers.active();
+        let visible = inner.readers.visible().stamp;
+        let (pages_total, pages_free) = {
+            let space = inner.space.lock();
+            (space.pages(), space.free_pages())
+        };
+        Stats {
+            page_size: inner.geometry.page_size as u64,
+            pages_total,
+            pages_free,
+            file_bytes: inner.storage.len().unwrap_or(0),
+            oldest_reader: active.first().copied().filter(|&stamp| stamp < visible),
+            checkpoint: inner.checkpoint_number.load(Ordering::Relaxed),
+            log_bytes: inner.log.used(),
+            log_capacity: inner.log.blocks() * 4096,
+            log_syncs: inner.log.syncs(),
+            cache: inner.cache.stats(),
+        }
+    }
+
+    /// Does the calling thread hold the write transaction?
+    pub fn writing_here(&self) -> bool {
+        self.inner.writer.held_here()
+    }
+
+    /// Ends background work and writes a last checkpoint. Idempotent; readers may go on.
+    pub fn close(&self) -> Result<()> {
+        let mut closed = self.closed.lock();
+        if *closed {
+            return Ok(());
+        }
+        *closed = true;
+        self.inner.background.lock().stop = true;
+        self.inner.wake.notify_all();
+        if let Some(thread) = self.thread.lock().take() {
+            let _ = thread.join();
+        }
+        if self.inner.read_only {
+            return Ok(());
+        }
+        self.inner.poison.check()?;
+        self.inner.writer.lock()?;
+        let result = checkpoint::exclusive(&self.inner, Scope { shrink: true, ..Scope::default() });
+        self.inner.writer.unlock();
+        // From here on a transaction would be lost without a word.
+        self.inner.poison.set("the store was closed".into());
+        result
+    }
+
+    /// The newest superblock of a storage, for tools.
+    pub fn superblock(storage: &dyn Storage) -> Result<Superblock> {
+        crate::superblock::newest(storage)
+    }
+}
+
+impl Drop for Pager {
+    fn drop(&mut self) {
+        if let Err(error) = self.close() {
+            tracing::warn!(%error, "closing failed; the log holds what was acknowledged");
+        }
+    }
+}
+
+impl std::fmt::Debug for Pager {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pager").field("storage", &self.inner.storage).finish_non_exhaustive()
+    }
+}
+
+/// A version that stays readable as long as this lives.
+#[derive(Debug)]
+pub struct Reader {
+    pager: Arc<Pager>,
+    ticket: Ticket,
+    version: Version,
+}
+
+impl Reader {
+    /// What is read.
+    pub fn version(&self) -> Version {
+        self.version
+    }
+
+    /// The pages of the version.
+    pub fn view(&self) -> View<'_> {
+        self.pager.view(self.version.stamp)
+    }
+
+    /// The pager it reads from.
+    pub fn pager(&self) -> &Arc<Pager> {
+        &self.pager
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.pager.inner.readers.leave(&self.ticket);
+    }
+}
+
+/// Node pages as one reader or writer may see them.
+#[derive(Clone, Copy)]
+pub struct View<'p> {
+    inner: &'p Inner,
+    newest: u64,
+}
+
+impl<'p> View<'p> {
+    pub(crate) fn new(inner: &'p Inner, newest: u64) -> View<'p> {
+        View { inner, newest }
+    }
+
+    /// Bytes of a page.
+    pub fn page_size(&self) -> usize {
+        self.inner.geometry.page_size
+    }
+
+    /// Pins the node that `pointer` names; reads and verifies it if it is not in memory.
+    pub fn pin(&self, pointer: &Pointer) -> Result<PageRef<'p>> {
+        self.inner.pin(pointer, self.newest)
+    }
+
+    /// Follows pointers from `start` until `step` returns none; returns the last page, pinned.
+    ///
+    /// Pages on the way are protected by an epoch alone; only the last one is pinned. `step` must
+    /// not do I/O or wait (R4). Levels must fall, so a corrupt cycle cannot trap anybody.
+    pub fn walk(
+        &self,
+        start: &Pointer,
+        mut step: impl FnMut(&[u8]) -> Result<Option<Pointer>>,
+    ) -> Result<PageRef<'p>> {
+        let inner = self.inner;
+        let mut at = *start;
+        loop {
+            {
+                let guard = epoch::enter();
+                loop {
+                    inner.check_pointer(&at, self.newest)?;
+                    let Some(page) = inner.cache.peek(&guard, &at) else { break };
+                    match step(page)? {
+                        Some(next) => at = below(&at, next)?,
+                        None => match inner.cache.pin(&guard, &at) {
+                            Some(pinned) => return Ok(pinned),
+                            None => break,
+                        },
+                    }
+                }
+            }
+            // Not in memory: leave the epoch, read, pin, go on.
+            let page = inner.load(&at)?;
+            match step(&page)? {
+                Some(next) => at = below(&at, next)?,
+                None => return Ok(page),
+            }
+        }
+    }
+}
+
+fn below(parent: &Pointer, child: Pointer) -> Result<Pointer> {
+    if child.level >= parent.level {
+        return Err(Error::corrupted(
+            parent.page.0,
+            "level of a child",
+            u64::from(parent.level).saturating_sub(1),
+            child.level.into(),
+        ));
+    }
+    Ok(child)
+}
+
+impl Inner {
+    fn check_pointer(&self, pointer: &Pointer, newest: u64) -> Result<()> {
+        if pointer.stamp > newest || pointer.page.0 >= PageId::LIMIT {
+            return Err(Error::corrupted(
+                pointer.page.0,
+                "stamp of a pointer (at most the reader's)",
+                newest,
+                pointer.stamp,
+            ));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn pin(&self, pointer: &Pointer, newest: u64) -> Result<PageRef<'_>> {
+        self.check_pointer(pointer, newest)?;
+        if let Some(page) = self.cache.pin(&epoch::enter(), pointer) {
+            return Ok(page);
+        }
+        self.load(pointer)
+    }
+
+    pub(crate) fn load(&self, pointer: &Pointer) -> Result<PageRef<'_>> {
+        self.cache.load(pointer, |bytes| {
+            self.read_page(pointer.page, bytes)?;
+            verify_node(bytes, pointer, self.store)?;
+            self.kinds.validate(bytes)?;
+            Ok(())
+        })
+    }
+
+    pub(crate) fn read_page(&self, page: PageId, bytes: &mut [u8]) -> Result<()> {
+        let offset = self.geometry.offset(page);
+        self.storage.read_at(bytes, offset).map_err(|e| {
+            if e.kind() == std::io::ErrorKind::UnexpectedEof {
+                let pages = self.storage.len().unwrap_or(0) / self.geometry.page_size as u64;
+                return Error::corrupted(page.0, "page inside the file", pages, page.0);
+            }
+            Error::io("reading a page", offset, e)
+        })
+    }
+
+    fn read_extent(&self, extent: &Extent, offset: u64, out: &mut [u8]) -> Result<()> {
+        let end = offset.checked_add(out.len() as u64);
+        if end.is_none_or(|end| end > extent.length) {
+            return Err(Error::InvalidArgument(format!(
+                "bytes {offset}.. of a value of {} bytes",
+                extent.length
+            )));
+        }
+        let size = self.geometry.page_size;
+        // Up to 1 MiB at a time, from the page that `offset` lies in.
+        let batch = ((1 << 20) / size).max(1);
+        let mut buffer = Vec::new();
+        let mut crcs = Vec::new();
+        let mut done = 0;
+        while done < out.len() {
+            let at = offset + done as u64;
+            let first = at / size as u64;
+            let within = (at % size as u64) as usize;
+            let left_pages = (within + out.len() - done).div_ceil(size);
+            let (start, run_left) = locate(extent, first);
+            let pages = left_pages.min(batch).min(run_left as usize);
+            crcs.clear();
+            {
+                let mut space = self.space.lock();
+                for i in 0..pages as u64 {
+                    let page = PageId(start.0 + i);
+                    crcs.push(space.entry(page)?.crc);
+                }
+            }
+            // Whole pages go straight to the caller's memory.
+            let bytes = pages * size;
+            let direct = within == 0 && out.len() - done >= bytes;
+            let target = if direct {
+                &mut out[done..done + bytes]
+            } else {
+                buffer.resize(bytes, 0);
+                &mut buffer[..]
+            };
+            self.read_page(start, target)?;
+            for (i, page) in target.chunks_exact(size).enumerate() {
+                let crc = crc32fast::hash(page);
+                if crc != crcs[i] {
+                    return Err(Error::corrupted(
+                        start.0 + i as u64,
+                        "checksum of a large value's page",
+                        crcs[i].into(),
+                        crc.into(),
+                    ));
+                }
+            }
+            let got = (bytes - within).min(out.len() - done);
+            if !direct {
+                out[done..done + got].copy_from_slice(&buffer[within..within + got]);
+            }
+            done += got;
+        }
+        Ok(())
+    }
+
+    fn verify_extent(&self, extent: &Extent) -> Result<()> {
+        let mut crc = crc32fast::Hasher::new();
+        let mut space = self.space.lock();
+        for page in extent.pages() {
+            crc.update(&space.entry(page)?.crc.to_le_bytes());
+        }
+        let crc = crc.finalize();
+        if crc != extent.crc {
+            return Err(Error::corrupted(
+                extent.head().0,
+                "checksum of a large value",
+                extent.crc.into(),
+                crc.into(),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Asks the background thread for a checkpoint.
+    pub(crate) fn want_checkpoint(&self) {
+        self.background.lock().wanted = true;
+        self.wake.notify_all();
+    }
+
+    /// Makes freed pages available that nobody needs any more. Writer lock held.
+    pub(crate) fn reclaim(&self) {
+        let active = self.readers.active();
+        let mut reclaimed = Vec::new();
+        let mut space = self.space.lock();
+        space.reclaim(&active, &mut reclaimed);
+        drop(space);
+        for run in reclaimed {
+            for page in run.start.0..run.end() {
+                self.cache.discard(page);
+            }
+        }
+    }
+
+    /// Waits for work of the background thread; true when the store is closing.
+    pub(crate) fn wait_for_work(&self, timeout: Duration) -> bool {
+        let mut state = self.background.lock();
+        if !state.wanted && !state.stop {
+            self.wake.wait_for(&mut state, timeout);
+        }
+        state.stop
+    }
+}
+
+/// The place of the extent's page number `index`, and the pages left in its run.
+fn locate(extent: &Extent, index: u64) -> (PageId, u64) {
+    let mut left = index;
+    for run in &extent.runs {
+        if left < run.length {
+            return (PageId(run.start.0 + left), run.length - left);
+        }
+        left -= run.length;
+    }
+    // The caller has compared with the length, and decoding the pages with the length.
+    (PageId::NONE, 1)
+}

@@ -1,0 +1,41 @@
+//! What happens after a failed write or sync: nothing more is written until the store is reopened.
+//!
+//! The kernel may have dropped the data and marked its pages clean, so a retry that succeeds proves
+//! nothing. Reads go on; every later write gets the first failure as its cause.
+
+use parking_lot::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::error::{Error, Result};
+
+#[derive(Debug, Default)]
+pub(crate) struct Poison {
+    set: AtomicBool,
+    cause: Mutex<Option<String>>,
+}
+
+impl Poison {
+    /// An error if the store is poisoned.
+    pub(crate) fn check(&self) -> Result<()> {
+        if !self.set.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let cause = self.cause.lock().clone().unwrap_or_default();
+        Err(Error::Poisoned { cause })
+    }
+
+    /// Poisons the store if `result` is a failure, and passes it on.
+    pub(crate) fn on_failure<T>(&self, result: Result<T>) -> Result<T> {
+        if let Err(error) = &result {
+            self.set(error.to_string());
+        }
+        result
+    }
+
+    /// Poisons the store.
+    pub(crate) fn set(&self, cause: String) {
+        tracing::error!(%cause, "writing failed; the store must be reopened to be written again");
+        self.cause.lock().get_or_insert(cause);
+        self.set.store(true, Ordering::Release);
+    }
+}

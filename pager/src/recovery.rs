@@ -1,0 +1,268 @@
+//! Creating a store, opening one, and what a power cut left in the log.
+//!
+//! Opening reads the newest valid superblock, the map's directory, and the valid prefix of the
+//! log; its cost is bounded by the log, not by the store. Replay runs through the owner's ordinary
+//! write path, from memory to memory: nothing is repaired in place, so a crash during recovery
+//! changes nothing (but for a raised stamp ceiling).
+//!
+//! - What recovery accepts it first makes durable (R9): bytes of the log may have survived a dying
+//!   process in the system's cache only.
+//! - Stamps start above the durable ceiling (R12): no page of the lost past passes for a new one.
+//!
+//! Creation first writes a mark (the magic and nothing else), so that a half-made store is told from
+//! somebody else's file; the superblock comes last.
+
+use std::{
+    sync::{Arc, atomic::AtomicU64},
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use parking_lot::{Condvar, Mutex};
+
+use crate::{
+    aligned::Aligned,
+    cache::Cache,
+    checkpoint::{self, CheckpointState, Scope},
+    error::{Error, Result},
+    geometry::{Geometry, SUPERBLOCK_AREA},
+    lock::WriterLock,
+    log::{BLOCKS_MIN, KIND_TRANSACTION, Ring, Scan, Tail},
+    log_writer::LogWriter,
+    map::Map,
+    page::{PageId, Pointer},
+    pager::{BackgroundState, Config, Head, Inner, Kinds},
+    poison::Poison,
+    readers::{Readers, Version},
+    space::{Run, Space},
+    storage::Storage,
+    superblock::{self, LogStart, MAGIC, SUPERBLOCK_SIZE, Superblock},
+    transaction::Transaction,
+};
+
+/// The valid prefix of the log that opening found; see [`crate::Pager::recover`].
+#[derive(Debug)]
+pub struct Replay {
+    start: LogStart,
+    checkpoint: u64,
+    records: u64,
+    transactions: u64,
+    end: Tail,
+    generation: u64,
+}
+
+impl Replay {
+    /// Transactions that will be replayed.
+    pub fn transactions(&self) -> u64 {
+        self.transactions
+    }
+}
+
+pub(crate) fn is_unfinished(storage: &dyn Storage) -> Result<bool> {
+    let length = storage.len().map_err(|e| Error::io("reading the file's length", None, e))?;
+    if length == 0 {
+        return Ok(true);
+    }
+    let mut bytes = vec![0; SUPERBLOCK_SIZE];
+    if length < SUPERBLOCK_SIZE as u64 {
+        return Ok(false);
+    }
+    storage.read_at(&mut bytes, 0).map_err(|e| Error::io("reading the superblock", 0, e))?;
+    if bytes != creation_mark() {
+        return Ok(false);
+    }
+    Ok(superblock::read_all(storage)?.iter().all(|copy| {
+        matches!(copy, Err(Error::NotADatabase | Error::Corrupted(_)))
+    }))
+}
+
+fn creation_mark() -> Vec<u8> {
+    let mut bytes = vec![0; SUPERBLOCK_SIZE];
+    bytes[..MAGIC.len()].copy_from_slice(&MAGIC);
+    bytes
+}
+
+pub(crate) fn create(
+    storage: Arc<dyn Storage>,
+    config: Config,
+    kinds: Arc<dyn Kinds>,
+) -> Result<Inner> {
+    if storage.is_read_only() {
+        return Err(Error::ReadOnly);
+    }
+    let Some(geometry) = Geometry::new(config.page_size) else {
+        return Err(Error::InvalidArgument(format!(
+            "page size {} (a power of two from 4096 to 65536)",
+            config.page_size
+        )));
+    };
+    let write = |operation, result: std::io::Result<()>| {
+        result.map_err(|e| Error::io(operation, None, e))
+    };
+    write("creating the file", storage.set_len(SUPERBLOCK_AREA))?;
+    let mut mark = Aligned::default();
+    write("creating the file", mark.reserve(SUPERBLOCK_SIZE))?;
+    mark.extend(&creation_mark());
+    write("creating the file", storage.write_durable(&mark, 0))?;
+    write("creating the file", storage.sync())?;
+
+    let page_size = geometry.page_size as u64;
+    let ring_pages = (BLOCKS_MIN * 4096).div_ceil(page_size);
+    let pages = geometry.reserved(0) + ring_pages;
+    if pages * page_size > config.max_size {
+        return Err(Error::DiskFull { pages });
+    }
+    write("creating the file", storage.set_len(pages * page_size))?;
+    let map = Map::new(geometry, config.cache_size / 8);
+    let max_pages = config.max_size / page_size;
+    let mut space = Space::new(map, geometry, storage.clone(), 0, max_pages, 0);
+    space.extend(pages)?;
+    let ring_run = Run { start: PageId(geometry.reserved(0)), length: ring_pages };
+    space.take_exactly(ring_run);
+    for page in ring_run.start.0..ring_run.end() {
+        space.map.set_count(PageId(page), 1);
+    }
+    let ring = Ring { offset: geometry.offset(ring_run.start), blocks: BLOCKS_MIN };
+    let created = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
+    let start = Tail { at: BLOCKS_MIN * 4096, sequence: 1, chain: 0 };
+    let store = fastrand::u64(1..);
+    let inner = Inner {
+        cache: Cache::new(config.cache_size, geometry.page_size)?,
+        log: LogWriter::new(storage.clone(), store, ring, start, 1, 0),
+        readers: Readers::new(Version { stamp: 1, root: Pointer::NONE }),
+        head: Mutex::new(Head {
+            version: Version { stamp: 1, root: Pointer::NONE },
+            next_stamp: 2,
+        }),
+        space: Mutex::new(space),
+        checkpoint: Mutex::new(CheckpointState {
+            durable: Superblock::default_for(geometry.page_size, store, created, ring_run, BLOCKS_MIN),
+            session: true,
+        }),
+        checkpoint_number: AtomicU64::new(0),
+        stamp_ceiling: AtomicU64::new(u64::MAX),
+        poison: Poison::default(),
+        background: Mutex::new(BackgroundState::default()),
+        wake: Condvar::new(),
+        writer: WriterLock::default(),
+        read_only: false,
+        geometry,
+        store,
+        created,
+        storage,
+        config,
+        kinds,
+    };
+    checkpoint::zero_ring(&inner, &ring)?;
+    checkpoint::exclusive(&inner, Scope::default())?;
+    Ok(inner)
+}
+
+pub(crate) fn open(
+    storage: Arc<dyn Storage>,
+    mut config: Config,
+    kinds: Arc<dyn Kinds>,
+) -> Result<(Inner, Replay)> {
+    let found = superblock::newest(&*storage)?;
+    let Some(geometry) = Geometry::new(found.page_size as usize) else {
+        return Err(Error::corrupted(0, "page size", 4096, found.page_size.into()));
+    };
+    config.page_size = geometry.page_size;
+    let page_size = geometry.page_size as u64;
+    let length = storage.len().map_err(|e| Error::io("reading the file's length", None, e))?;
+    if length < found.pages * page_size {
+        return Err(Error::corrupted(0, "file length", found.pages * page_size, length));
+    }
+    let read_only = storage.is_read_only();
+    let map = Map::open(geometry, &*storage, &found.map, found.pages, config.cache_size / 8)?;
+    let max_pages = config.max_size / page_size;
+    let space =
+        Space::new(map, geometry, storage.clone(), found.pages, max_pages, found.stamp);
+
+    let scan = || Scan::new(&*storage, &geometry, &found.log, found.store, found.checkpoint);
+    let mut first = scan();
+    let mut body = Vec::new();
+    let mut replay = Replay {
+        start: found.log,
+        checkpoint: found.checkpoint,
+        records: 0,
+        transactions: 0,
+        end: first.tail(),
+        generation: found.log.generation,
+    };
+    while let Some(record) = first.next(&mut body)? {
+        replay.records += 1;
+        replay.transactions += u64::from(record.kind == KIND_TRANSACTION);
+        replay.end = first.tail();
+        replay.generation = record.generation;
+    }
+    if replay.records > 0 && !read_only {
+        storage.sync().map_err(|e| Error::io("syncing the log before replay", None, e))?;
+    }
+    // Above every stamp that the past may have given (R12); the root's own stamp stays readable.
+    let version = Version { stamp: found.stamp_ceiling, root: found.root };
+    let inner = Inner {
+        cache: Cache::new(config.cache_size, geometry.page_size)?,
+        log: LogWriter::new(
+            storage.clone(),
+            found.store,
+            Ring::new(&found.log, &geometry),
+            Tail::start(&found.log),
+            found.log.generation,
+            found.checkpoint,
+        ),
+        readers: Readers::new(version),
+        head: Mutex::new(Head { version, next_stamp: version.stamp + 1 }),
+        space: Mutex::new(space),
+        checkpoint: Mutex::new(CheckpointState { durable: found, session: false }),
+        checkpoint_number: AtomicU64::new(found.checkpoint),
+        stamp_ceiling: AtomicU64::new(u64::MAX),
+        poison: Poison::default(),
+        background: Mutex::new(BackgroundState::default()),
+        wake: Condvar::new(),
+        writer: WriterLock::default(),
+        read_only,
+        geometry,
+        store: found.store,
+        created: found.created,
+        storage,
+        config,
+        kinds,
+    };
+    Ok((inner, replay))
+}
+
+pub(crate) fn replay<E: From<Error>>(
+    inner: &Arc<Inner>,
+    replay: Replay,
+    mut apply: impl FnMut(Transaction, &[u8]) -> std::result::Result<Transaction, E>,
+) -> std::result::Result<(), E> {
+    let mut scan = Scan::new(
+        &*inner.storage,
+        &inner.geometry,
+        &replay.start,
+        inner.store,
+        replay.checkpoint,
+    );
+    let mut body = Vec::new();
+    inner.log.begin_replay();
+    for number in 0..replay.records {
+        let Some(record) = scan.next(&mut body)? else {
+            return Err(Error::corrupted(0, "log records at replay", replay.records, number).into());
+        };
+        if record.kind != KIND_TRANSACTION {
+            inner.log.set_replayed(scan.tail(), record.generation);
+            continue;
+        }
+        inner.writer.lock()?;
+        let transaction = Transaction::begin(inner)?;
+        let transaction = apply(transaction, &body)?;
+        transaction.commit_replayed(scan.tail(), record.generation);
+    }
+    inner.log.end_replay(replay.end, replay.generation + 1);
+    let version = inner.head.lock().version;
+    inner.readers.publish(&version);
+    if replay.transactions > 0 {
+        tracing::info!(transactions = replay.transactions, "recovered from the log");
+    }
+    Ok(())
+}

@@ -1,0 +1,606 @@
+//! Space: which pages are free, which of them may be used again now, and where the file ends.
+//!
+//! A page passes through these states:
+//!
+//! ```text
+//!           take                 commit                       release
+//! available ----> the transaction's ----> in use (count > 0) ----------> freed, waiting (count 0)
+//!     ^             |  abort                                                   |
+//!     +-------------+----------------------------------------------------------+
+//!                                  nobody can need it any more (R7)
+//! ```
+//!
+//! A freed page, born at `birth` and dead from `death` on, waits as long as
+//! - a reader's version `v` has `birth <= v < death` (R7a): it is parked under that version;
+//! - the durable checkpoint, or the one in progress, of stamp `c` has `birth <= c < death`, or the
+//!   checkpoint in progress is still to write the page (R7b): it is parked until the next one
+//!   ends.
+//!
+//! The log names no page (values are logged by their bytes), so R7c holds by itself.
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::Arc,
+};
+
+use crate::{
+    error::{Error, Result},
+    geometry::Geometry,
+    map::Map,
+    page::PageId,
+    storage::Storage,
+};
+
+/// A run of pages that one owner freed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Freed {
+    pub(crate) start: PageId,
+    pub(crate) length: u64,
+    pub(crate) birth: u64,
+    pub(crate) death: u64,
+}
+
+/// A run of consecutive pages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Run {
+    /// First page.
+    pub start: PageId,
+    /// Pages in it.
+    pub length: u64,
+}
+
+impl Run {
+    /// The position behind the last page.
+    pub fn end(&self) -> u64 {
+        self.start.0 + self.length
+    }
+}
+
+/// Whether a checkpoint is being written, and what it still needs.
+#[derive(Debug, Default)]
+pub(crate) struct InProgress {
+    pub(crate) stamp: u64,
+    /// Dirty pages that it is to write.
+    pub(crate) pages: Arc<HashSet<PageId>>,
+}
+
+/// Free pages kept back for transactions that only delete, so that a full store can be emptied.
+const SLOP: u64 = 64;
+/// Runs shorter than this are passed over at first: scattered writes cost several times as much.
+const GOOD_RUN: u64 = 16;
+const GROWTH_MIN_BYTES: u64 = 256 << 10;
+const GROWTH_MAX_BYTES: u64 = 64 << 20;
+
+pub(crate) struct Space {
+    pub(crate) map: Map,
+    geometry: Geometry,
+    storage: Arc<dyn Storage>,
+    /// Pages of the file.
+    pages: u64,
+    max_pages: u64,
+    /// By group: a bit for each page that may be taken now; made when the group is first touched.
+    available: Vec<Option<Box<[u64]>>>,
+    /// By group: bits set, or the map's word for groups not touched yet.
+    available_count: Vec<u32>,
+    total_available: u64,
+    cursor: u64,
+    /// No good run was found since the last release.
+    short_of_runs: bool,
+    parked_readers: BTreeMap<u64, Vec<Freed>>,
+    parked_checkpoint: Vec<Freed>,
+    /// Freed since the last look.
+    fresh: Vec<Freed>,
+    /// A checkpoint became durable since the last look.
+    checkpoint_ended: bool,
+    waiting_pages: u64,
+    pub(crate) durable_stamp: u64,
+    pub(crate) in_progress: Option<InProgress>,
+    /// Pages changed since the last seal, with their birth: what the next checkpoint writes.
+    pub(crate) dirty: HashMap<PageId, u64>,
+}
+
+impl Space {
+    pub(crate) fn new(
+        map: Map,
+        geometry: Geometry,
+        storage: Arc<dyn Storage>,
+        pages: u64,
+        max_pages: u64,
+        durable_stamp: u64,
+    ) -> Space {
+        let mut space = Space {
+            map,
+            geometry,
+            storage,
+            pages: 0,
+            max_pages: max_pages.min(PageId::LIMIT),
+            available: Vec::new(),
+            available_count: Vec::new(),
+            total_available: 0,
+            cursor: 0,
+            short_of_runs: false,
+            parked_readers: BTreeMap::new(),
+            parked_checkpoint: Vec::new(),
+            fresh: Vec::new(),
+            checkpoint_ended: false,
+            waiting_pages: 0,
+            durable_stamp,
+            in_progress: None,
+            dirty: HashMap::new(),
+        };
+        space.pages = pages;
+        for group in 0..geometry.groups(pages) {
+            let hint = space.group_limit(group).min(u64::from(space.map.free_hint(group)));
+            space.available.push(None);
+            space.available_count.push(hint as u32);
+            space.total_available += hint;
+        }
+        space
+    }
+
+    pub(crate) fn pages(&self) -> u64 {
+        self.pages
+    }
+
+    pub(crate) fn storage(&self) -> &dyn Storage {
+        &*self.storage
+    }
+
+    /// Pages that are free or will be as soon as nobody needs them.
+    pub(crate) fn free_pages(&self) -> u64 {
+        self.total_available + self.waiting_pages
+    }
+
+    /// Pages of `group` that exist and are not reserved for the map.
+    fn group_limit(&self, group: u64) -> u64 {
+        let start = self.geometry.group_start(group);
+        let end = (start + self.geometry.group_pages).min(self.pages);
+        let region = start / self.geometry.region_pages;
+        let reserved_end = region * self.geometry.region_pages + self.geometry.reserved(region);
+        end.saturating_sub(start.max(reserved_end.min(end)))
+    }
+
+    /// Loads a group and its bits before anything of it is changed.
+    fn touch(&mut self, group: u64) -> Result<()> {
+        let index = group as usize;
+        if self.available[index].is_some() {
+            return self.map.prepare(&*self.storage, PageId(self.geometry.group_start(group)));
+        }
+        let start = self.geometry.group_start(group);
+        let words = self.map.group(&*self.storage, group)?;
+        let mut bits = vec![0u64; words.len() / 64].into_boxed_slice();
+        let mut count = 0;
+        for (i, &word) in words.iter().enumerate() {
+            let page = start + i as u64;
+            if word as u32 == 0 && page < self.pages && !self.geometry.is_reserved(PageId(page)) {
+                bits[i / 64] |= 1 << (i % 64);
+                count += 1;
+            }
+        }
+        self.total_available += u64::from(count);
+        self.total_available -= u64::from(self.available_count[index]);
+        self.available_count[index] = count;
+        self.available[index] = Some(bits);
+        Ok(())
+    }
+
+    /// Makes sure that the entry of `page` can be changed at commit.
+    pub(crate) fn prepare(&mut self, page: PageId) -> Result<()> {
+        if page.0 >= self.pages || self.geometry.is_reserved(page) {
+            return Err(Error::corrupted(page.0, "page position", self.pages, page.0));
+        }
+        self.touch(self.geometry.group_of(page))
+    }
+
+    /// The count of a page.
+    pub(crate) fn count(&mut self, page: PageId) -> Result<u32> {
+        self.prepare(page)?;
+        Ok(self.map.get(&*self.storage, page)?.count)
+    }
+
+    /// The map entry of a page.
+    pub(crate) fn entry(&mut self, page: PageId) -> Result<crate::map::Entry> {
+        self.prepare(page)?;
+        self.map.get(&*self.storage, page)
+    }
+
+    // ---- taking pages --------------------------------------------------------------------
+
+    /// Takes a run of 1 to `want` pages. `privileged` callers may use the last few.
+    pub(crate) fn take(&mut self, want: u64, privileged: bool) -> Result<Run> {
+        self.take_from(want, GOOD_RUN.min(want), privileged)
+    }
+
+    fn take_from(&mut self, want: u64, good: u64, privileged: bool) -> Result<Run> {
+        if !self.short_of_runs && self.total_available > SLOP {
+            if let Some(run) = self.find(want, good)? {
+                return Ok(run);
+            }
+            self.short_of_runs = true;
+        }
+        // Rather grow than fragment, while little is free.
+        let mut denied = None;
+        if self.total_available < self.pages / 8 + SLOP {
+            match self.grow(want) {
+                Ok(()) => {
+                    self.short_of_runs = false;
+                    if let Some(run) = self.find(want, good)? {
+                        return Ok(run);
+                    }
+                }
+                Err(error @ Error::DiskFull { .. }) => denied = Some(error),
+                Err(error) => return Err(error),
+            }
+        }
+        if (privileged || self.total_available > SLOP)
+            && let Some(run) = self.find(want, 1)?
+        {
+            return Ok(run);
+        }
+        match denied {
+            Some(error) => Err(error),
+            None => {
+                self.grow(want)?;
+                self.find(want, 1)?.ok_or(Error::DiskFull { pages: want })
+            }
+        }
+    }
+
+    /// Takes `count` pages in as few runs as the file offers.
+    pub(crate) fn take_runs(&mut self, count: u64, runs_max: usize) -> Result<Vec<Run>> {
+        let mut runs: Vec<Run> = Vec::new();
+        let mut left = count;
+        while left > 0 {
+            let want = left.min(self.geometry.group_pages);
+            // Short pieces only as long as they cannot add up to too many runs.
+            let good = (count / 8).clamp(1, self.geometry.group_pages / 2).min(want);
+            let found = if self.total_available > SLOP { self.find(want, good) } else { Ok(None) };
+            let run = match found {
+                Ok(Some(run)) => Ok(run),
+                Ok(None) => match self.grow(left) {
+                    Ok(()) => {
+                        let good = want.min(self.geometry.group_pages / 4);
+                        self.find(want, good).and_then(|run| match run {
+                            Some(run) => Ok(run),
+                            None => self.take_from(want, 1, false),
+                        })
+                    }
+                    Err(Error::DiskFull { .. }) => self.take_from(want, 1, false),
+                    Err(error) => Err(error),
+                },
+                Err(error) => Err(error),
+            };
+            let run = match run {
+                Ok(run) => run,
+                Err(error) => {
+                    runs.iter().for_each(|run| self.give_back(*run));
+                    return Err(error);
+                }
+            };
+            left -= run.length;
+            match runs.last_mut() {
+                Some(last) if last.end() == run.start.0 => last.length += run.length,
+                _ => runs.push(run),
+            }
+            if runs.len() > runs_max {
+                runs.iter().for_each(|run| self.give_back(*run));
+                return Err(Error::DiskFull { pages: count });
+            }
+        }
+        Ok(runs)
+    }
+
+    /// The next run of at least `good` pages behind the cursor, cut to `want`.
+    fn find(&mut self, want: u64, good: u64) -> Result<Option<Run>> {
+        let groups = self.available.len() as u64;
+        let first = self.geometry.group_of(PageId(self.cursor)).min(groups.saturating_sub(1));
+        for step in 0..=groups {
+            let group = (first + step) % groups;
+            if u64::from(self.available_count[group as usize]) < good {
+                continue;
+            }
+            self.touch(group)?;
+            // The cursor's own group is looked at twice: from the cursor on, and at the end whole.
+            let start = self.geometry.group_start(group);
+            let from = if step == 0 { self.cursor.saturating_sub(start) } else { 0 };
+            if let Some((at, length)) = self.find_in(group, from, want, good) {
+                let run = Run { start: PageId(start + at), length };
+                self.mark(run, false);
+                self.cursor = run.end();
+                return Ok(Some(run));
+            }
+        }
+        Ok(None)
+    }
+
+    fn find_in(&self, group: u64, from: u64, want: u64, good: u64) -> Option<(u64, u64)> {
+        let bits = self.available[group as usize].as_ref()?;
+        let end = bits.len() as u64 * 64;
+        let mut at = from;
+        while at < end {
+            let word = bits[at as usize / 64] >> (at % 64);
+            if word == 0 {
+                at = (at / 64 + 1) * 64;
+                continue;
+            }
+            at += u64::from(word.trailing_zeros());
+            let mut length = 0;
+            while length < want && at + length < end {
+                let word = bits[(at + length) as usize / 64] >> ((at + length) % 64);
+                let ones = u64::from(word.trailing_ones());
+                length += ones;
+                if ones == 0 || !(at + length).is_multiple_of(64) {
+                    break;
+                }
+            }
+            if length >= good {
+                return Some((at, length.min(want)));
+            }
+            at += length.max(1);
+        }
+        None
+    }
+
+    fn mark(&mut self, run: Run, available: bool) {
+        let mut page = run.start.0;
+        while page < run.end() {
+            let group = page / self.geometry.group_pages;
+            let group_end = ((group + 1) * self.geometry.group_pages).min(run.end());
+            let bits = self.available[group as usize]
+                .as_mut()
+                .expect("a page that was in use lies in a group that was touched");
+            let count = &mut self.available_count[group as usize];
+            for page in page..group_end {
+                let i = page % self.geometry.group_pages;
+                let bit = 1 << (i % 64);
+                let word = &mut bits[i as usize / 64];
+                debug_assert_eq!(*word & bit == 0, available, "page {page} marked twice");
+                if available {
+                    *word |= bit;
+                    *count += 1;
+                } else {
+                    *word &= !bit;
+                    *count -= 1;
+                }
+            }
+            if available {
+                self.total_available += group_end - page;
+            } else {
+                self.total_available -= group_end - page;
+            }
+            page = group_end;
+        }
+    }
+
+    /// Returns pages that were taken and never became part of a committed state.
+    pub(crate) fn give_back(&mut self, run: Run) {
+        self.mark(run, true);
+    }
+
+    /// Makes the file at least `want` pages longer (ENOSPC and the quota strike here).
+    fn grow(&mut self, want: u64) -> Result<()> {
+        let page_size = self.geometry.page_size as u64;
+        let bytes = (self.pages * page_size / 16).clamp(GROWTH_MIN_BYTES, GROWTH_MAX_BYTES);
+        let generous = (bytes / page_size).max(want);
+        // Region headers on the way count extra.
+        let headers = |pages: u64| {
+            let region = self.pages.div_ceil(self.geometry.region_pages);
+            let last = (self.pages + pages).div_ceil(self.geometry.region_pages);
+            (region..=last).map(|region| self.geometry.reserved(region)).sum::<u64>()
+        };
+        let mut denied = Error::DiskFull { pages: want };
+        for add in [generous + headers(generous), want + headers(want)] {
+            let target = (self.pages + add).min(self.max_pages);
+            if target < self.pages + want {
+                continue;
+            }
+            match self.storage.set_len(target * page_size) {
+                Ok(()) => {
+                    self.extend(target)?;
+                    return Ok(());
+                }
+                Err(e) => {
+                    denied = match Error::io("growing the file", target * page_size, e) {
+                        Error::DiskFull { .. } => Error::DiskFull { pages: want },
+                        other => return Err(other),
+                    }
+                }
+            }
+        }
+        Err(denied)
+    }
+
+    /// Takes pages up to `target` into the map.
+    pub(crate) fn extend(&mut self, target: u64) -> Result<()> {
+        let old = self.pages;
+        let region_pages = self.geometry.region_pages;
+        self.pages = target;
+        for group in self.available.len() as u64..self.geometry.groups(target) {
+            let _ = group;
+            self.available.push(None);
+            self.available_count.push(0);
+        }
+        // The group that the file ended in gets more bits; new ones are empty and cost no reading.
+        for group in self.geometry.group_of(PageId(old))..self.geometry.groups(target) {
+            self.touch(group)?;
+            let start = self.geometry.group_start(group);
+            for page in start.max(old)..(start + self.geometry.group_pages).min(target) {
+                let i = (page - start) as usize;
+                let bits = self.available[group as usize].as_mut().expect("just touched");
+                let free = !self.geometry.is_reserved(PageId(page));
+                if free && bits[i / 64] & 1 << (i % 64) == 0 {
+                    bits[i / 64] |= 1 << (i % 64);
+                    self.available_count[group as usize] += 1;
+                    self.total_available += 1;
+                }
+            }
+        }
+        for region in old.div_ceil(region_pages)..target.div_ceil(region_pages) {
+            for page in 0..self.geometry.reserved(region) {
+                let page = PageId(region * region_pages + page);
+                self.map.prepare(&*self.storage, page)?;
+                self.map.set_count(page, 1);
+            }
+        }
+        Ok(())
+    }
+
+    // ---- giving pages back ---------------------------------------------------------------
+
+    /// A commit freed these pages: counts become zero; the pages wait until nobody needs them.
+    pub(crate) fn free(&mut self, freed: &[Freed]) {
+        for run in freed {
+            for page in run.start.0..run.start.0 + run.length {
+                self.map.set_count(PageId(page), 0);
+            }
+            self.waiting_pages += run.length;
+            self.fresh.push(*run);
+        }
+    }
+
+    /// Makes pages available that nobody can need any more. `active` are the versions that readers
+    /// have or may get; returns the runs, whose frames can be dropped.
+    pub(crate) fn reclaim(&mut self, active: &[u64], reclaimed: &mut Vec<Run>) {
+        let mut candidates = std::mem::take(&mut self.fresh);
+        if std::mem::take(&mut self.checkpoint_ended) {
+            candidates.append(&mut self.parked_checkpoint);
+        }
+        let ended: Vec<u64> = self
+            .parked_readers
+            .keys()
+            .filter(|version| active.binary_search(version).is_err())
+            .copied()
+            .collect();
+        for version in ended {
+            candidates.extend(self.parked_readers.remove(&version).unwrap_or_default());
+        }
+        for freed in candidates {
+            // The newest version that may need the page: it will be asked about again only when that
+            // one has ended.
+            let next = active.partition_point(|&version| version < freed.death);
+            let reader = next.checked_sub(1).map(|i| active[i]).filter(|&v| v >= freed.birth);
+            if let Some(version) = reader {
+                self.parked_readers.entry(version).or_default().push(freed);
+            } else if self.needed_by_checkpoint(&freed) {
+                self.parked_checkpoint.push(freed);
+            } else {
+                let run = Run { start: freed.start, length: freed.length };
+                self.waiting_pages -= run.length;
+                self.mark(run, true);
+                for page in run.start.0..run.end() {
+                    self.dirty.remove(&PageId(page));
+                }
+                self.short_of_runs = false;
+                reclaimed.push(run);
+            }
+        }
+    }
+
+    fn needed_by_checkpoint(&self, freed: &Freed) -> bool {
+        let within = |stamp: u64| freed.birth <= stamp && stamp < freed.death;
+        within(self.durable_stamp)
+            || self.in_progress.as_ref().is_some_and(|checkpoint| {
+                within(checkpoint.stamp)
+                    || (freed.length == 1 && checkpoint.pages.contains(&freed.start))
+            })
+    }
+
+    /// The checkpoint of this stamp is durable and no other is in progress.
+    pub(crate) fn checkpoint_is_durable(&mut self, stamp: u64) {
+        self.durable_stamp = stamp;
+        self.in_progress = None;
+        self.checkpoint_ended = true;
+    }
+
+    /// Takes pages that are known to be available.
+    pub(crate) fn take_exactly(&mut self, run: Run) {
+        self.mark(run, false);
+    }
+
+    /// Takes `count` consecutive pages at the end of the file, which grows for them.
+    pub(crate) fn take_at_end(&mut self, count: u64) -> Result<Run> {
+        let region_pages = self.geometry.region_pages;
+        let mut start = self.pages;
+        if start.is_multiple_of(region_pages) || (start % region_pages) + count > region_pages {
+            let region = start.div_ceil(region_pages);
+            start = region * region_pages + self.geometry.reserved(region);
+        }
+        let target = start + count;
+        let denied = Error::DiskFull { pages: count };
+        if count > region_pages / 2 || target > self.max_pages {
+            return Err(denied);
+        }
+        self.storage.set_len(target * self.geometry.page_size as u64).map_err(|e| {
+            match Error::io("growing the file", target, e) {
+                Error::DiskFull { .. } => denied,
+                other => other,
+            }
+        })?;
+        self.extend(target)?;
+        let run = Run { start: PageId(start), length: count };
+        self.mark(run, false);
+        Ok(run)
+    }
+
+    // ---- shrinking -----------------------------------------------------------------------
+
+    /// The number of pages that the file could be cut to: all behind them are available now.
+    pub(crate) fn shrinkable_to(&mut self) -> Result<u64> {
+        let mut end = self.pages;
+        while end > 0 {
+            let page = PageId(end - 1);
+            if self.geometry.is_reserved(page) {
+                // A region without pages of its own is not worth its header.
+                let region = page.0 / self.geometry.region_pages;
+                if region == 0 || page.0 + 1 != region * self.geometry.region_pages + self.geometry.reserved(region) {
+                    break;
+                }
+                end = region * self.geometry.region_pages;
+                continue;
+            }
+            let group = self.geometry.group_of(page);
+            self.touch(group)?;
+            let i = (page.0 % self.geometry.group_pages) as usize;
+            let bits = self.available[group as usize].as_ref().expect("just touched");
+            if bits[i / 64] & 1 << (i % 64) == 0 {
+                break;
+            }
+            end -= 1;
+        }
+        Ok(end)
+    }
+
+    /// Takes the pages from `target` on out of the map; the file itself is cut when the superblock
+    /// that says so is durable.
+    pub(crate) fn cut(&mut self, target: u64) -> Result<()> {
+        let groups = self.geometry.groups(target);
+        for group in self.geometry.group_of(PageId(target))..self.available.len() as u64 {
+            self.touch(group)?;
+            let start = self.geometry.group_start(group);
+            for page in start.max(target)..(start + self.geometry.group_pages).min(self.pages) {
+                let i = (page - start) as usize;
+                let bits = self.available[group as usize].as_mut().expect("just touched");
+                if bits[i / 64] & 1 << (i % 64) != 0 {
+                    bits[i / 64] &= !(1 << (i % 64));
+                    self.available_count[group as usize] -= 1;
+                    self.total_available -= 1;
+                }
+                if self.geometry.is_reserved(PageId(page)) {
+                    self.map.set_count(PageId(page), 0);
+                }
+            }
+        }
+        self.available.truncate(groups as usize);
+        self.available_count.truncate(groups as usize);
+        self.map.truncate(target);
+        self.pages = target;
+        self.cursor = self.cursor.min(target.saturating_sub(1));
+        Ok(())
+    }
+
+    /// Lets the next search begin at the front of the file (compaction).
+    pub(crate) fn rewind(&mut self) {
+        self.cursor = 0;
+        self.short_of_runs = false;
+    }
+}

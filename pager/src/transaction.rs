@@ -1,0 +1,731 @@
+//! The one writer: new pages, shadowed pages, owners added and dropped, commit.
+//!
+//! [`Transaction::shadow`] is the whole idea of the store. Count changes are an overlay of the
+//! transaction (R2): the page map learns of them at commit, and an abort leaves no trace but the
+//! stamp, which is never given twice.
+//!
+//! ```text
+//! shadow(page)   stamp of this transaction        -> the page itself, written in place
+//!                one owner                        -> copy; the old page is freed
+//!                several owners                   -> copy; old count - 1, each child's count + 1
+//! ```
+//!
+//! Positions of new pages are free in the durable state, so a transaction larger than the cache
+//! writes ("spills") its pages early, and a crash forgets them.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, atomic::Ordering},
+};
+
+use crate::{
+    aligned::Aligned,
+    checkpoint::{self, PageWriter, Scope},
+    error::{Error, Result},
+    extent::Extent,
+    log::Tail,
+    page::{HEADER, Header, PageId, Pointer},
+    pager::{Child, Inner, View},
+    readers::Version,
+    space::{Freed, Run},
+};
+
+/// When a commit returns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, PartialOrd, Ord)]
+pub enum Durability {
+    /// At once: the transaction is in memory only, until a later durable commit or a checkpoint.
+    None,
+    /// When the operating system has it: it survives a crash of the process, not of the machine.
+    Eventual,
+    /// When it is on the disk: it survives a power cut.
+    #[default]
+    Immediate,
+}
+
+/// Pages taken from the free space at a time, so that siblings stand together.
+const RESERVE: u64 = 64;
+/// Pages written by one spill.
+const SPILL: usize = 1024;
+
+/// A transaction. Dropping it aborts.
+pub struct Transaction {
+    inner: Arc<Inner>,
+    stamp: u64,
+    /// A stamp just below, for a version without changes that a checkpoint inside the commit may
+    /// have to make: versions must stay in the order of their stamps.
+    spare_stamp: u64,
+    base: Version,
+    root: Pointer,
+    /// The rest of the last run taken.
+    reserve: Option<Run>,
+    /// Node pages of this transaction that were dropped again.
+    recycled: Vec<PageId>,
+    /// Node pages of this transaction, in memory and not written.
+    dirty: HashSet<PageId>,
+    /// Node pages of this transaction that are in the file already.
+    spilled: HashSet<PageId>,
+    /// Runs of this transaction's extents, by head.
+    extents: HashMap<PageId, Vec<Run>>,
+    /// Committed pages that this transaction freed.
+    freed: Vec<Freed>,
+    /// New counts of pages, where sharing changed.
+    counts: HashMap<PageId, u32>,
+    privileged: bool,
+    changed: bool,
+    /// The writer lock was given back.
+    done: bool,
+}
+
+impl Transaction {
+    /// Begins; the caller has taken the writer lock, which passes to the transaction.
+    pub(crate) fn begin(inner: &Arc<Inner>) -> Result<Transaction> {
+        let prepare = || {
+            inner.poison.check()?;
+            let crowded = inner.cache.dirty() > inner.cache.frames() / 2;
+            let out_of_stamps =
+                inner.head.lock().next_stamp >= inner.stamp_ceiling.load(Ordering::Relaxed);
+            if (crowded || out_of_stamps) && !inner.read_only {
+                checkpoint::exclusive(inner, Scope::default())?;
+            }
+            inner.reclaim();
+            inner.space.lock().map.shrink();
+            Ok(())
+        };
+        if let Err(error) = prepare() {
+            inner.writer.unlock();
+            return Err(error);
+        }
+        let mut head = inner.head.lock();
+        let spare_stamp = head.next_stamp;
+        let stamp = spare_stamp + 1;
+        head.next_stamp += 2;
+        let base = head.version;
+        drop(head);
+        Ok(Transaction {
+            inner: inner.clone(),
+            stamp,
+            spare_stamp,
+            base,
+            root: base.root,
+            reserve: None,
+            recycled: Vec::new(),
+            dirty: HashSet::new(),
+            spilled: HashSet::new(),
+            extents: HashMap::new(),
+            freed: Vec::new(),
+            counts: HashMap::new(),
+            privileged: false,
+            changed: false,
+            done: false,
+        })
+    }
+
+    /// The stamp that this transaction's pages carry.
+    pub fn stamp(&self) -> u64 {
+        self.stamp
+    }
+
+    /// The owner's root: at first that of the version the transaction began with.
+    pub fn root(&self) -> Pointer {
+        self.root
+    }
+
+    /// Sets the root that the commit will publish.
+    pub fn set_root(&mut self, root: Pointer) {
+        self.changed |= root != self.root;
+        self.root = root;
+    }
+
+    /// Bytes of a page.
+    pub fn page_size(&self) -> usize {
+        self.inner.geometry.page_size
+    }
+
+    /// Lets the transaction use the last few free pages: for those that delete, so that a full
+    /// store can be emptied.
+    pub fn set_privileged(&mut self, privileged: bool) {
+        self.privileged = privileged;
+    }
+
+    /// Nodes as this transaction sees them.
+    pub fn view(&self) -> View<'_> {
+        View::new(&self.inner, self.stamp)
+    }
+
+    // ---- node pages ----------------------------------------------------------------------
+
+    fn take_page(&mut self) -> Result<PageId> {
+        self.changed = true;
+        if let Some(page) = self.recycled.pop() {
+            return Ok(page);
+        }
+        let run = match self.reserve.take() {
+            Some(run) => run,
+            None => self.inner.space.lock().take(RESERVE, self.privileged)?,
+        };
+        if run.length > 1 {
+            self.reserve = Some(Run { start: PageId(run.start.0 + 1), length: run.length - 1 });
+        }
+        Ok(run.start)
+    }
+
+    /// Makes a new node page: its header is written, the rest is zero.
+    pub fn allocate(&mut self, kind: u8, level: u8, tree: u64) -> Result<Pointer> {
+        self.make_room()?;
+        let page = self.take_page()?;
+        let pointer = Pointer { page, kind, level, stamp: self.stamp };
+        let header = Header { crc: 0, pointer, tree, store: self.inner.store };
+        let created = self.inner.cache.create(page.0, self.stamp, |bytes| {
+            bytes.fill(0);
+            header.write(bytes);
+        });
+        if let Err(error) = created {
+            self.recycled.push(page);
+            return Err(error);
+        }
+        self.dirty.insert(page);
+        Ok(pointer)
+    }
+
+    /// Gives the transaction its own copy of a page reached, strictly top-down, from a writable
+    /// root. `shared_at` is the stamp of the last event that shared anything below that root (R3):
+    /// younger pages have one owner, for older ones the count decides.
+    pub fn shadow(&mut self, pointer: &Pointer, shared_at: u64) -> Result<Pointer> {
+        if pointer.stamp == self.stamp && !self.counts.contains_key(&pointer.page) {
+            return Ok(*pointer);
+        }
+        let count = if pointer.stamp > shared_at { 1 } else { self.count(pointer.page)? };
+        if count == 0 {
+            return Err(Error::corrupted(pointer.page.0, "refcount of a page in use", 1, 0));
+        }
+        self.make_room()?;
+        // Before anything changes: what may fail.
+        self.inner.space.lock().prepare(pointer.page)?;
+        let inner = self.inner.clone();
+        let old = inner.pin(pointer, self.stamp)?;
+        if count > 1 {
+            self.own_children(&old)?;
+        }
+        let page = self.take_page()?;
+        let copy = Pointer { page, stamp: self.stamp, ..*pointer };
+        let created = inner.cache.create(page.0, self.stamp, |bytes| {
+            bytes.copy_from_slice(&old);
+            let header = Header::read(&old);
+            Header { pointer: copy, ..header }.write(bytes);
+        });
+        if let Err(error) = created {
+            self.recycled.push(page);
+            return Err(error);
+        }
+        inner.cache.copies.fetch_add(1, Ordering::Relaxed);
+        self.dirty.insert(page);
+        if count > 1 {
+            self.counts.insert(pointer.page, count - 1);
+        } else {
+            self.free_run(Run { start: pointer.page, length: 1 }, pointer.stamp);
+        }
+        Ok(copy)
+    }
+
+    /// A copy of a shared node has been made: each of its children has one more owner.
+    fn own_children(&mut self, node: &[u8]) -> Result<()> {
+        let kinds = self.inner.kinds.clone();
+        kinds.children(node, &mut |child| match child {
+            Child::Node(pointer) => self.retain(pointer.page),
+            Child::Extent(extent) => self.retain(extent.head()),
+        })
+    }
+
+    /// Changes a page of this transaction.
+    pub fn edit<R>(&mut self, pointer: &Pointer, edit: impl FnOnce(&mut [u8]) -> R) -> Result<R> {
+        self.prepare_edit(pointer)?;
+        self.inner.cache.edit(pointer.page.0, self.stamp, edit)
+    }
+
+    /// Changes two different pages of this transaction at once.
+    pub fn edit_two<R>(
+        &mut self,
+        first: &Pointer,
+        second: &Pointer,
+        edit: impl FnOnce(&mut [u8], &mut [u8]) -> R,
+    ) -> Result<R> {
+        self.prepare_edit(first)?;
+        self.prepare_edit(second)?;
+        if first.page == second.page {
+            return Err(Error::corrupted(first.page.0, "page used twice", 1, 2));
+        }
+        self.inner.cache.edit_two(first.page.0, second.page.0, self.stamp, edit)
+    }
+
+    fn prepare_edit(&mut self, pointer: &Pointer) -> Result<()> {
+        self.changed = true;
+        if pointer.stamp != self.stamp {
+            return Err(Error::corrupted(
+                pointer.page.0,
+                "stamp of a page to edit",
+                self.stamp,
+                pointer.stamp,
+            ));
+        }
+        if self.inner.cache.is_dirty(pointer.page.0, self.stamp) {
+            return Ok(());
+        }
+        // It was spilled; take it back.
+        if !self.spilled.contains(&pointer.page) {
+            return Err(Error::corrupted(pointer.page.0, "page of this transaction", 1, 0));
+        }
+        let page = self.inner.pin(pointer, self.stamp)?;
+        self.inner.cache.make_dirty(&page);
+        self.spilled.remove(&pointer.page);
+        self.dirty.insert(pointer.page);
+        Ok(())
+    }
+
+    // ---- owners --------------------------------------------------------------------------
+
+    /// How many owners a page has, as this transaction sees it.
+    pub fn count(&self, page: PageId) -> Result<u32> {
+        if let Some(&count) = self.counts.get(&page) {
+            return Ok(count);
+        }
+        if self.dirty.contains(&page)
+            || self.spilled.contains(&page)
+            || self.extents.contains_key(&page)
+        {
+            return Ok(1);
+        }
+        self.inner.space.lock().count(page)
+    }
+
+    /// Adds an owner.
+    pub fn retain(&mut self, page: PageId) -> Result<()> {
+        self.changed = true;
+        let count = self.count(page)?;
+        if count == 0 || count == u32::MAX {
+            return Err(Error::corrupted(page.0, "refcount of a page in use", 1, count.into()));
+        }
+        self.counts.insert(page, count + 1);
+        Ok(())
+    }
+
+    /// Drops an owner of a node. True: it was the last one, the page is freed, and the node's
+    /// children (which the caller has read before) have lost an owner each, which is the caller's
+    /// to drop.
+    pub fn release(&mut self, pointer: &Pointer) -> Result<bool> {
+        self.release_run(&[Run { start: pointer.page, length: 1 }], pointer.stamp)
+    }
+
+    /// Drops an owner of an extent. True: it was the last one and the pages are freed.
+    pub fn release_extent(&mut self, extent: &Extent) -> Result<bool> {
+        self.release_run(&extent.runs, extent.stamp)
+    }
+
+    fn release_run(&mut self, runs: &[Run], birth: u64) -> Result<bool> {
+        self.changed = true;
+        let Some(head) = runs.first().map(|run| run.start) else {
+            return Err(Error::corrupted(0, "pages of an extent", 1, 0));
+        };
+        let count = self.count(head)?;
+        match count {
+            0 => Err(Error::corrupted(head.0, "refcount of a page in use", 1, 0)),
+            1 => {
+                self.counts.remove(&head);
+                if self.dirty.remove(&head) || self.spilled.remove(&head) {
+                    self.inner.cache.discard(head.0);
+                    self.recycled.push(head);
+                } else if self.extents.remove(&head).is_some() {
+                    let mut space = self.inner.space.lock();
+                    runs.iter().for_each(|run| space.give_back(*run));
+                } else {
+                    let mut space = self.inner.space.lock();
+                    for page in runs.iter().flat_map(|run| run.start.0..run.end()) {
+                        space.prepare(PageId(page))?;
+                    }
+                    drop(space);
+                    runs.iter().for_each(|run| self.free_run(*run, birth));
+                }
+                Ok(true)
+            }
+            _ => {
+                self.inner.space.lock().prepare(head)?;
+                self.counts.insert(head, count - 1);
+                Ok(false)
+            }
+        }
+    }
+
+    fn free_run(&mut self, run: Run, birth: u64) {
+        self.counts.remove(&run.start);
+        self.freed.push(Freed { start: run.start, length: run.length, birth, death: self.stamp });
+    }
+
+    // ---- extents -------------------------------------------------------------------------
+
+    /// Begins to write a large value; its bytes go straight to the file. `expected` bytes are
+    /// provided for at once; more are taken as they come, what is too much is given back.
+    pub fn write_extent(&mut self, expected: u64) -> Result<ExtentWriter> {
+        self.changed = true;
+        let pages = Extent::pages_for(expected, self.page_size());
+        let mut buffer = Aligned::default();
+        buffer.reserve(WRITE_BATCH).map_err(|e| Error::io("reserving a buffer", None, e))?;
+        let runs = self.inner.space.lock().take_runs(pages, Extent::RUNS_MAX)?;
+        Ok(ExtentWriter {
+            extent: Extent { length: 0, stamp: self.stamp, crc: 0, runs },
+            buffer,
+            next_page: 0,
+            crc: crc32fast::Hasher::new(),
+        })
+    }
+
+    /// Takes in more bytes of a value.
+    pub fn extend_extent(&mut self, writer: &mut ExtentWriter, mut bytes: &[u8]) -> Result<()> {
+        writer.extent.length += bytes.len() as u64;
+        while !bytes.is_empty() {
+            let room = (WRITE_BATCH - writer.buffer.len()).min(bytes.len());
+            writer.buffer.extend(&bytes[..room]);
+            bytes = &bytes[room..];
+            if writer.buffer.len() == WRITE_BATCH {
+                self.flush_extent(writer)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes sure that the value's runs have room for `pages` more pages.
+    fn provide(&mut self, writer: &mut ExtentWriter, pages: u64) -> Result<()> {
+        let held: u64 = writer.extent.runs.iter().map(|run| run.length).sum();
+        let missing = (writer.next_page + pages).saturating_sub(held);
+        if missing == 0 {
+            return Ok(());
+        }
+        // Twice as much each time, up to a region, so that the runs stay few.
+        let generous = held.min((64 << 20) / self.page_size() as u64).max(missing);
+        let room = Extent::RUNS_MAX - writer.extent.runs.len();
+        let more = {
+            let mut space = self.inner.space.lock();
+            match space.take_runs(generous, room) {
+                Err(Error::DiskFull { .. }) if generous > missing => {
+                    space.take_runs(missing, room)?
+                }
+                other => other?,
+            }
+        };
+        for run in more {
+            match writer.extent.runs.last_mut() {
+                Some(last) if last.end() == run.start.0 => last.length += run.length,
+                _ => writer.extent.runs.push(run),
+            }
+        }
+        Ok(())
+    }
+
+    fn flush_extent(&mut self, writer: &mut ExtentWriter) -> Result<()> {
+        let size = self.page_size();
+        let padded = writer.buffer.len().next_multiple_of(size);
+        writer.buffer.resize(padded);
+        let crcs: Vec<u32> = writer.buffer.chunks_exact(size).map(crc32fast::hash).collect();
+        self.provide(writer, crcs.len() as u64)?;
+        let mut done = 0;
+        while done < crcs.len() {
+            let (start, left) = writer.place();
+            let pages = (crcs.len() - done).min(left as usize);
+            let offset = self.inner.geometry.offset(start);
+            let piece = &writer.buffer[done * size..(done + pages) * size];
+            let result = self
+                .inner
+                .storage
+                .write_at(piece, offset)
+                .map_err(|e| Error::io("writing a large value", offset, e));
+            self.inner.poison.on_failure(result)?;
+            let mut space = self.inner.space.lock();
+            for (i, &crc) in crcs[done..done + pages].iter().enumerate() {
+                let page = PageId(start.0 + i as u64);
+                // The entry of a free page: it means nothing until a commit counts the page.
+                space.prepare(page)?;
+                space.map.set_crc(page, crc);
+                writer.crc.update(&crc.to_le_bytes());
+            }
+            writer.next_page += pages as u64;
+            done += pages;
+        }
+        writer.buffer.clear();
+        Ok(())
+    }
+
+    /// Ends a large value: all its bytes have been taken in.
+    pub fn finish_extent(&mut self, mut writer: ExtentWriter) -> Result<Extent> {
+        if writer.extent.length == 0 {
+            writer.buffer.resize(self.page_size());
+        }
+        if !writer.buffer.is_empty()
+            && let Err(error) = self.flush_extent(&mut writer)
+        {
+            self.abandon_extent(writer);
+            return Err(error);
+        }
+        let mut extent = writer.extent;
+        extent.crc = writer.crc.finalize();
+        let mut surplus =
+            extent.runs.iter().map(|run| run.length).sum::<u64>() - writer.next_page;
+        let mut space = self.inner.space.lock();
+        while surplus > 0
+            && let Some(last) = extent.runs.last_mut()
+        {
+            let cut = surplus.min(last.length);
+            last.length -= cut;
+            space.give_back(Run { start: PageId(last.end()), length: cut });
+            surplus -= cut;
+            if last.length == 0 {
+                extent.runs.pop();
+            }
+        }
+        drop(space);
+        self.extents.insert(extent.head(), extent.runs.clone());
+        Ok(extent)
+    }
+
+    /// Gives the pages of an unfinished value back.
+    pub fn abandon_extent(&mut self, writer: ExtentWriter) {
+        let mut space = self.inner.space.lock();
+        writer.extent.runs.iter().for_each(|run| space.give_back(*run));
+    }
+
+    // ---- spilling ------------------------------------------------------------------------
+
+    /// Writes some of this transaction's pages early when they fill three quarters of the cache.
+    fn make_room(&mut self) -> Result<()> {
+        let cache = &self.inner.cache;
+        if cache.dirty() < cache.frames() / 4 * 3 {
+            return Ok(());
+        }
+        if self.inner.read_only {
+            return Err(Error::CacheFull);
+        }
+        checkpoint::ensure_session(&self.inner)?;
+        let mut batch: Vec<PageId> = self.dirty.iter().copied().take(SPILL).collect();
+        batch.sort_unstable();
+        let inner = self.inner.clone();
+        let mut writer = PageWriter::new(&inner, false)?;
+        for &page in &batch {
+            if let Some(bytes) = inner.cache.dirty_page(page.0) {
+                writer.push(page, &bytes)?;
+            }
+        }
+        let crcs = writer.finish()?;
+        let mut space = inner.space.lock();
+        for (page, crc) in crcs {
+            space.map.set_crc(page, crc);
+        }
+        drop(space);
+        for page in batch {
+            if let Some(written) = inner.cache.dirty_page(page.0) {
+                inner.cache.clean(written);
+            }
+            self.dirty.remove(&page);
+            self.spilled.insert(page);
+        }
+        Ok(())
+    }
+
+    // ---- the end -------------------------------------------------------------------------
+
+    /// Does this transaction change anything?
+    pub fn is_changed(&self) -> bool {
+        self.changed
+    }
+
+    /// Commits. `record` is what the log will replay; `None` means that the transaction is too large
+    /// to be logged, and is made durable by a checkpoint instead, whatever the level (R10: no other
+    /// transaction is acknowledged before that). An empty record is for transactions that change
+    /// nothing that replay would have to bring back.
+    ///
+    /// After an error other than a failed write nothing was committed; after a failed write the
+    /// outcome is known only when the store is reopened, until when it takes no more writes.
+    pub fn commit(mut self, record: Option<&[u8]>, durability: Durability) -> Result<()> {
+        let inner = self.inner.clone();
+        if let Err(error) = inner.poison.check() {
+            self.abort();
+            return Err(error);
+        }
+        let mut record = record;
+        if let Some(body) = record
+            && !body.is_empty()
+            && !inner.log.has_room(body.len())
+        {
+            // The log is full: a checkpoint of the state without this transaction makes room.
+            let scope = Scope {
+                log_for: Some(body.len()),
+                stamp: Some(self.spare_stamp),
+                ..Scope::default()
+            };
+            if let Err(error) = checkpoint::exclusive(&inner, scope) {
+                self.abort();
+                return Err(error);
+            }
+            if !inner.log.has_room(body.len()) {
+                record = None;
+            }
+        }
+        self.apply();
+        let version = Version { stamp: self.stamp, root: self.root };
+        inner.head.lock().version = version;
+        self.done = true;
+        let Some(body) = record else {
+            let result = checkpoint::exclusive(&inner, Scope::default());
+            if result.is_ok() {
+                inner.readers.publish(&version);
+            }
+            inner.writer.unlock();
+            return result;
+        };
+        let appended = if body.is_empty() { Ok(0) } else { inner.log.append(body) };
+        if let Err(error) = &appended {
+            inner.poison.set(error.to_string());
+        }
+        inner.writer.unlock();
+        let end = appended?;
+        if body.is_empty() {
+            inner.log.wait_for_promises(&inner.poison)?;
+        } else {
+            match durability {
+                Durability::Immediate => inner.log.make_durable(end, &inner.poison)?,
+                Durability::Eventual => {
+                    inner.log.write_plain(&inner.poison)?;
+                    inner.log.wait_for_promises(&inner.poison)?;
+                }
+                Durability::None => {
+                    inner.log.bound_memory(&inner.poison)?;
+                    inner.log.wait_for_promises(&inner.poison)?;
+                }
+            }
+        }
+        inner.readers.publish(&version);
+        self.call_for_checkpoint()
+    }
+
+    /// Commits what recovery has replayed up to `tail`.
+    pub(crate) fn commit_replayed(mut self, tail: Tail, generation: u64) {
+        self.apply();
+        self.inner.head.lock().version = Version { stamp: self.stamp, root: self.root };
+        self.inner.log.set_replayed(tail, generation);
+        self.done = true;
+        self.inner.writer.unlock();
+    }
+
+    /// The overlay becomes part of the committed state. Nothing here can fail: every group was
+    /// loaded when its page was taken, freed or counted.
+    fn apply(&mut self) {
+        let mut space = self.inner.space.lock();
+        if let Some(run) = self.reserve.take() {
+            space.give_back(run);
+        }
+        for page in self.recycled.drain(..) {
+            space.give_back(Run { start: page, length: 1 });
+        }
+        for &page in self.dirty.iter().chain(&self.spilled) {
+            space.map.set_count(page, 1);
+        }
+        for &page in &self.dirty {
+            space.dirty.insert(page, self.stamp);
+        }
+        for page in self.extents.values().flatten().flat_map(|run| run.start.0..run.end()) {
+            space.map.set_count(PageId(page), 1);
+        }
+        for (&page, &count) in &self.counts {
+            space.map.set_count(page, count);
+        }
+        space.free(&self.freed);
+    }
+
+    fn call_for_checkpoint(&self) -> Result<()> {
+        let inner = &self.inner;
+        let due = inner.log.used() > inner.log.blocks() * 4096 / 2
+            || inner.cache.dirty() > inner.cache.frames() / 4;
+        if !due {
+            return Ok(());
+        }
+        if inner.config.background {
+            inner.want_checkpoint();
+            Ok(())
+        } else if inner.writer.try_lock()? {
+            let result = checkpoint::exclusive(inner, Scope { grow_log: true, ..Scope::default() });
+            inner.writer.unlock();
+            // The commit itself is durable as promised; a failed checkpoint has poisoned the store
+            // and is reported by the next write.
+            if let Err(error) = result {
+                tracing::warn!(%error, "checkpoint failed after a commit");
+            }
+            Ok(())
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Undoes everything. Dropping the transaction does the same.
+    pub fn abort(mut self) {
+        self.undo();
+    }
+
+    fn undo(&mut self) {
+        if self.done {
+            return;
+        }
+        self.done = true;
+        for &page in self.dirty.iter().chain(&self.spilled) {
+            self.inner.cache.discard(page.0);
+        }
+        let mut space = self.inner.space.lock();
+        let pages = self.dirty.drain().chain(self.spilled.drain()).chain(self.recycled.drain(..));
+        for page in pages {
+            space.give_back(Run { start: page, length: 1 });
+        }
+        for run in self.extents.values().flatten().chain(&self.reserve.take()) {
+            space.give_back(*run);
+        }
+        drop(space);
+        self.inner.writer.unlock();
+    }
+
+    /// The version that the transaction began with.
+    pub fn base(&self) -> Version {
+        self.base
+    }
+}
+
+impl Drop for Transaction {
+    fn drop(&mut self) {
+        self.undo();
+    }
+}
+
+impl std::fmt::Debug for Transaction {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Transaction").field("stamp", &self.stamp).finish_non_exhaustive()
+    }
+}
+
+/// A large value that is being written.
+#[derive(Debug)]
+pub struct ExtentWriter {
+    extent: Extent,
+    buffer: Aligned,
+    next_page: u64,
+    crc: crc32fast::Hasher,
+}
+
+const WRITE_BATCH: usize = 1 << 20;
+const _: () = assert!(WRITE_BATCH.is_multiple_of(crate::page::PAGE_SIZE_MAX) && HEADER == 64);
+
+impl ExtentWriter {
+    /// Where the next page goes, and how many more fit that run.
+    fn place(&self) -> (PageId, u64) {
+        let mut left = self.next_page;
+        for run in &self.extent.runs {
+            if left < run.length {
+                return (PageId(run.start.0 + left), run.length - left);
+            }
+            left -= run.length;
+        }
+        unreachable!("pages are provided before they are placed")
+    }
+}

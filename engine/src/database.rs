@@ -17,6 +17,7 @@ use cowslip_pager::{
 use parking_lot::{Condvar, Mutex};
 
 use crate::{
+    compact,
     diff::Diff,
     draft::{self, Draft},
     error::{Error, Result},
@@ -24,6 +25,7 @@ use crate::{
     meta::{BRANCH, BranchRecord, MAIN, SNAPSHOT, SnapshotRecord},
     read::ReadTransaction,
     redo::Record,
+    scrub::{self, ScrubReport},
     write::WriteTransaction,
 };
 
@@ -527,6 +529,43 @@ impl Database {
     /// Writes all that is committed into the trees, so that opening replays nothing.
     pub fn checkpoint(&self) -> Result<()> {
         Ok(self.shared.pager.checkpoint()?)
+    }
+
+    /// Moves pages from the end of the file to free places at its front and gives the space behind
+    /// them back. What was shared stays shared. Readers may go on, writers wait; the space of
+    /// versions that are still read comes back only later.
+    pub fn compact(&self) -> Result<()> {
+        let pager = &self.shared.pager;
+        for _ in 0..compact::ROUNDS_MAX {
+            self.wait_for_releases()?;
+            pager.checkpoint_and_shrink()?;
+            let before = pager.stats();
+            let used = before.pages_total - before.pages_free;
+            // Copies of the inner nodes above what moves need some room as well.
+            let target = used + used / 64 + 16;
+            let mut txn = pager.begin_write()?;
+            txn.prefer_front();
+            let mut draft = Draft::new(txn)?;
+            let moved = compact::Mover::new(&mut draft, target).run()?;
+            if moved > 0 {
+                draft.commit_by_checkpoint()?;
+            } else {
+                drop(draft);
+            }
+            self.wait_for_releases()?;
+            pager.compact_log()?;
+            pager.checkpoint_and_shrink()?;
+            pager.checkpoint_and_shrink()?;
+            if pager.stats().pages_total >= before.pages_total {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads everything that the newest version can reach from the file and verifies it.
+    pub fn scrub(&self) -> Result<ScrubReport> {
+        scrub::scrub(&self.shared.pager.begin_read())
     }
 
     /// Takes apart, now, everything that deleted snapshots, branches and tables left behind.

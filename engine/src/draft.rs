@@ -83,6 +83,21 @@ impl Draft {
         })
     }
 
+    /// The top of the tree of names.
+    pub(crate) fn names_root(&self) -> Pointer {
+        self.meta.root
+    }
+
+    /// Replaces the record of a name, for compaction.
+    pub(crate) fn put_record(&mut self, prefix: u8, name: &str, record: &[u8]) -> Result<()> {
+        self.run(|draft| draft.put_name(&meta::key(prefix, name), record))
+    }
+
+    /// Drops an owner of a tree, for compaction.
+    pub(crate) fn drop_root(&mut self, root: Pointer) -> Result<()> {
+        self.run(|draft| draft.unshare(root))
+    }
+
     /// Runs an operation that may leave things half done when it fails.
     fn run<R>(&mut self, operation: impl FnOnce(&mut Draft) -> Result<R>) -> Result<R> {
         if let Some(cause) = &self.failure {

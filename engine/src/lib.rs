@@ -11,6 +11,7 @@
 
 #![forbid(unsafe_code)]
 
+mod compact;
 mod database;
 mod diff;
 mod draft;
@@ -21,6 +22,7 @@ pub mod meta;
 mod node;
 mod read;
 mod redo;
+mod scrub;
 mod tree;
 mod value;
 mod write;
@@ -30,6 +32,7 @@ pub use database::{BranchInfo, Builder, Database, SnapshotInfo, Stats};
 pub use diff::{Change, Diff};
 pub use error::{Error, Result};
 pub use iter::Iter;
+pub use scrub::ScrubReport;
 pub use read::{ReadTable, ReadTransaction};
 pub use value::{Key, Value, ValueReader};
 pub use write::{Table, WriteTransaction};

@@ -506,3 +506,6 @@ impl std::fmt::Debug for PageRef<'_> {
         write!(f, "PageRef(page {})", meta.page.load(Ordering::Relaxed))
     }
 }
+
+#[cfg(test)]
+mod tests;

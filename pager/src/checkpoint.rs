@@ -27,7 +27,7 @@ use crate::{
     aligned::Aligned,
     cache::PageRef,
     error::{Error, Result},
-    log::{BLOCKS_MAX, Record, Ring},
+    log::{BLOCKS_MAX, BLOCKS_MIN, Record, Ring},
     log_writer::Sealed as SealedLog,
     map,
     page::{PageId, node_crc, put},
@@ -39,6 +39,8 @@ use crate::{
 
 /// Bytes written at a time: larger pieces delay the log's writes, smaller ones cost more calls.
 const PIECE: usize = 256 << 10;
+/// Pieces shorter than this are not written directly.
+const DIRECT_MIN: usize = 64 << 10;
 /// Pause that a paced checkpoint keeps between pieces (about 400 MiB/s at most).
 const PACE: Duration = Duration::from_micros(600);
 
@@ -52,8 +54,10 @@ pub(crate) struct Scope {
     pub(crate) stamp: Option<u64>,
     /// Let the ring grow if it was the log that called for this checkpoint.
     pub(crate) grow_log: bool,
-    /// Give free pages at the end of the file back.
-    pub(crate) shrink: bool,
+    /// Move the log to a small ring near the front (compaction).
+    pub(crate) log_to_front: bool,
+    /// Give free pages at the end of the file back if they are at least this many.
+    pub(crate) shrink_from: Option<u64>,
 }
 
 /// What the last checkpoint left, and what every checkpoint holds while it runs.
@@ -137,9 +141,9 @@ fn seal(inner: &Inner, state: &CheckpointState, scope: Scope) -> Result<Option<S
     let wanted_blocks = wanted_log_blocks(inner, &scope, log_used);
     let mut space = inner.space.lock();
     let mut shrunk = false;
-    if scope.shrink {
+    if let Some(worth) = scope.shrink_from {
         let target = space.shrinkable_to()?;
-        if target < space.pages() {
+        if target + worth.max(1) <= space.pages() {
             space.cut(target)?;
             shrunk = true;
         }
@@ -156,6 +160,13 @@ fn seal(inner: &Inner, state: &CheckpointState, scope: Scope) -> Result<Option<S
             Err(Error::DiskFull { .. }) => {}
             Err(error) => return Err(error),
         }
+    }
+    if scope.log_to_front
+        && let Some(run) = space.take_at_front(log_pages(inner, BLOCKS_MIN))?
+    {
+        let ring = Ring { offset: inner.geometry.offset(run.start), blocks: BLOCKS_MIN };
+        zero_ring(inner, &ring)?;
+        new_ring = Some((ring, run));
     }
     if let Some((_, run)) = new_ring {
         // The old ring dies with a version of its own, so that R7b keeps it until the superblock
@@ -243,7 +254,7 @@ fn wanted_log_blocks(inner: &Inner, scope: &Scope, used: u64) -> Option<u64> {
         wanted = wanted.max(2 * blocks);
     }
     let wanted = wanted.min(BLOCKS_MAX).max(blocks);
-    (wanted > blocks && !inner.read_only).then_some(wanted)
+    (wanted > blocks).then_some(wanted)
 }
 
 /// Space that was written once takes a durable write at half the cost of space that never was.
@@ -450,10 +461,14 @@ impl<'i> Pieces<'i> {
             return Ok(());
         }
         let offset = self.inner.geometry.offset(self.start);
-        self.inner
-            .storage
-            .write_direct(&self.buffer, offset)
-            .map_err(|e| Error::io("writing pages", offset, e))?;
+        // Direct writes wait for the disk each: worth it for long pieces only. Short ones go through
+        // the system's cache, which the barrier before the superblock empties.
+        let result = if self.buffer.len() >= DIRECT_MIN {
+            self.inner.storage.write_direct(&self.buffer, offset)
+        } else {
+            self.inner.storage.write_at(&self.buffer, offset)
+        };
+        result.map_err(|e| Error::io("writing pages", offset, e))?;
         self.buffer.clear();
         if self.paced {
             let due = self.last + PACE;

@@ -140,7 +140,7 @@ impl Header {
         }
     }
 
-    /// Writes everything but the checksum, which [`stamp_crc`] adds in the I/O buffer.
+    /// Writes everything but the checksum, which is added in the I/O buffer.
     pub(crate) fn write(&self, page: &mut [u8]) {
         page[4] = self.pointer.kind;
         page[5] = self.pointer.level;
@@ -154,13 +154,6 @@ impl Header {
 /// Computes the checksum of a node page.
 pub fn node_crc(page: &[u8]) -> u32 {
     crc32fast::hash(&page[4..])
-}
-
-/// Puts the checksum into a node page that is about to be written; returns it.
-pub(crate) fn stamp_crc(page: &mut [u8]) -> u32 {
-    let crc = node_crc(page);
-    put(page, 0, &crc.to_le_bytes());
-    crc
 }
 
 /// Is `page` what `pointer` says, whole and of this store? The first difference is the error.
@@ -199,7 +192,8 @@ mod tests {
         let pointer = Pointer { page: PageId(9), kind: 1, level: 0, stamp: 4 };
         let mut page = vec![0; PAGE_SIZE_MIN];
         Header { crc: 0, pointer, tree: 2, store: 77 }.write(&mut page);
-        stamp_crc(&mut page);
+        let crc = node_crc(&page);
+        put(&mut page, 0, &crc.to_le_bytes());
         verify_node(&page, &pointer, 77).unwrap();
         for at in 0..page.len() {
             page[at] ^= 1;

@@ -291,7 +291,19 @@ impl Pager {
             return Err(Error::ReadOnly);
         }
         self.inner.writer.lock()?;
-        let result = checkpoint::exclusive(&self.inner, Scope { shrink: true, ..Scope::default() });
+        let result = checkpoint::exclusive(&self.inner, Scope { shrink_from: Some(1), ..Scope::default() });
+        self.inner.writer.unlock();
+        result
+    }
+
+    /// Moves the log to a small ring near the front of the file.
+    pub fn compact_log(&self) -> Result<()> {
+        if self.inner.read_only {
+            return Err(Error::ReadOnly);
+        }
+        self.inner.writer.lock()?;
+        let scope = Scope { log_to_front: true, ..Scope::default() };
+        let result = checkpoint::exclusive(&self.inner, scope);
         self.inner.writer.unlock();
         result
     }
@@ -341,7 +353,10 @@ impl Pager {
         }
         self.inner.poison.check()?;
         self.inner.writer.lock()?;
-        let result = checkpoint::exclusive(&self.inner, Scope { shrink: true, ..Scope::default() });
+        // Cutting a file costs the file system time, and the next opening would let it grow again.
+        let worth = self.inner.space.lock().pages() / 8;
+        let scope = Scope { shrink_from: Some(worth), ..Scope::default() };
+        let result = checkpoint::exclusive(&self.inner, scope);
         self.inner.writer.unlock();
         // From here on a transaction would be lost without a word.
         self.inner.poison.set("the store was closed".into());
@@ -419,6 +434,20 @@ impl<'p> View<'p> {
     /// Pins the node that `pointer` names; reads and verifies it if it is not in memory.
     pub fn pin(&self, pointer: &Pointer) -> Result<PageRef<'p>> {
         self.inner.pin(pointer, self.newest)
+    }
+
+    /// Reads and verifies the node that `pointer` names from the file, whether it is in memory or not.
+    /// False: it has not been written yet.
+    pub fn verify_stored(&self, pointer: &Pointer) -> Result<bool> {
+        self.inner.check_pointer(pointer, self.newest)?;
+        if self.inner.cache.is_dirty(pointer.page.0, pointer.stamp) {
+            return Ok(false);
+        }
+        let mut bytes = vec![0; self.page_size()];
+        self.inner.read_page(pointer.page, &mut bytes)?;
+        verify_node(&bytes, pointer, self.inner.store)?;
+        self.inner.kinds.validate(&bytes)?;
+        Ok(true)
     }
 
     /// Follows pointers from `start` until `step` returns none; returns the last page, pinned.
@@ -510,7 +539,7 @@ impl Inner {
         })
     }
 
-    fn read_extent(&self, extent: &Extent, offset: u64, out: &mut [u8]) -> Result<()> {
+    pub(crate) fn read_extent(&self, extent: &Extent, offset: u64, out: &mut [u8]) -> Result<()> {
         let end = offset.checked_add(out.len() as u64);
         if end.is_none_or(|end| end > extent.length) {
             return Err(Error::InvalidArgument(format!(

@@ -34,7 +34,7 @@ use crate::{
     poison::Poison,
     readers::{Readers, Version},
     space::{Run, Space},
-    storage::Storage,
+    storage::{OverlayStorage, Storage},
     superblock::{self, LogStart, MAGIC, SUPERBLOCK_SIZE, Superblock},
     transaction::Transaction,
 };
@@ -173,6 +173,14 @@ pub(crate) fn open(
         return Err(Error::corrupted(0, "file length", found.pages * page_size, length));
     }
     let read_only = storage.is_read_only();
+    // What is written while a store is open for reading (by replay) stays in memory.
+    let storage: Arc<dyn Storage> = if read_only {
+        let overlay = OverlayStorage::new(storage)
+            .map_err(|e| Error::io("reading the file's length", None, e))?;
+        Arc::new(overlay)
+    } else {
+        storage
+    };
     let map = Map::open(geometry, &*storage, &found.map, found.pages, config.cache_size / 8)?;
     let max_pages = config.max_size / page_size;
     let space =
@@ -195,7 +203,7 @@ pub(crate) fn open(
         replay.end = first.tail();
         replay.generation = record.generation;
     }
-    if replay.records > 0 && !read_only {
+    if replay.records > 0 {
         storage.sync().map_err(|e| Error::io("syncing the log before replay", None, e))?;
     }
     // Above every stamp that the past may have given (R12); the root's own stamp stays readable.

@@ -86,6 +86,7 @@ pub(crate) struct Space {
     cursor: u64,
     /// No good run was found since the last release.
     short_of_runs: bool,
+    front_first: bool,
     parked_readers: BTreeMap<u64, Vec<Freed>>,
     parked_checkpoint: Vec<Freed>,
     /// Freed since the last look.
@@ -119,6 +120,7 @@ impl Space {
             total_available: 0,
             cursor: 0,
             short_of_runs: false,
+            front_first: false,
             parked_readers: BTreeMap::new(),
             parked_checkpoint: Vec::new(),
             fresh: Vec::new(),
@@ -140,10 +142,6 @@ impl Space {
 
     pub(crate) fn pages(&self) -> u64 {
         self.pages
-    }
-
-    pub(crate) fn storage(&self) -> &dyn Storage {
-        &*self.storage
     }
 
     /// Pages that are free or will be as soon as nobody needs them.
@@ -212,6 +210,12 @@ impl Space {
     }
 
     fn take_from(&mut self, want: u64, good: u64, privileged: bool) -> Result<Run> {
+        if self.front_first {
+            self.cursor = 0;
+            if let Some(run) = self.find(want, 1)? {
+                return Ok(run);
+            }
+        }
         if !self.short_of_runs && self.total_available > SLOP {
             if let Some(run) = self.find(want, good)? {
                 return Ok(run);
@@ -254,6 +258,9 @@ impl Space {
             let want = left.min(self.geometry.group_pages);
             // Short pieces only as long as they cannot add up to too many runs.
             let good = (count / 8).clamp(1, self.geometry.group_pages / 2).min(want);
+            if self.front_first {
+                self.cursor = 0;
+            }
             let found = if self.total_available > SLOP { self.find(want, good) } else { Ok(None) };
             let run = match found {
                 Ok(Some(run)) => Ok(run),
@@ -598,9 +605,14 @@ impl Space {
         Ok(())
     }
 
-    /// Lets the next search begin at the front of the file (compaction).
-    pub(crate) fn rewind(&mut self) {
+    /// Whether searches begin at the front of the file (compaction) or behind the last find.
+    pub(crate) fn set_front_first(&mut self, front_first: bool) {
+        self.front_first = front_first;
+    }
+
+    /// Takes a run of exactly `length` pages near the front, if a group has one.
+    pub(crate) fn take_at_front(&mut self, length: u64) -> Result<Option<Run>> {
         self.cursor = 0;
-        self.short_of_runs = false;
+        self.find(length, length)
     }
 }

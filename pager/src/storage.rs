@@ -32,10 +32,12 @@ use std::{fmt::Debug, io};
 
 pub mod file;
 pub mod memory;
+pub mod overlay;
 pub mod simulated;
 
 pub use file::{FileStorage, OpenError};
 pub use memory::MemoryStorage;
+pub use overlay::OverlayStorage;
 pub use simulated::SimulatedStorage;
 
 /// The unit of alignment: direct and durable writes move whole blocks of this many bytes.

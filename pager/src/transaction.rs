@@ -84,7 +84,7 @@ impl Transaction {
             let crowded = inner.cache.dirty() > inner.cache.frames() / 2;
             let out_of_stamps =
                 inner.head.lock().next_stamp >= inner.stamp_ceiling.load(Ordering::Relaxed);
-            if (crowded || out_of_stamps) && !inner.read_only {
+            if crowded || out_of_stamps {
                 checkpoint::exclusive(inner, Scope::default())?;
             }
             inner.reclaim();
@@ -95,6 +95,7 @@ impl Transaction {
             inner.writer.unlock();
             return Err(error);
         }
+        inner.space.lock().set_front_first(false);
         let mut head = inner.head.lock();
         let spare_stamp = head.next_stamp;
         let stamp = spare_stamp + 1;
@@ -145,6 +146,11 @@ impl Transaction {
     /// store can be emptied.
     pub fn set_privileged(&mut self, privileged: bool) {
         self.privileged = privileged;
+    }
+
+    /// From here on this transaction takes the free pages nearest to the front of the file.
+    pub fn prefer_front(&mut self) {
+        self.inner.space.lock().set_front_first(true);
     }
 
     /// Nodes as this transaction sees them.
@@ -361,6 +367,11 @@ impl Transaction {
 
     // ---- extents -------------------------------------------------------------------------
 
+    /// Reads part of an extent.
+    pub fn read_extent(&self, extent: &Extent, offset: u64, out: &mut [u8]) -> Result<()> {
+        self.inner.read_extent(extent, offset, out)
+    }
+
     /// Begins to write a large value; its bytes go straight to the file. `expected` bytes are
     /// provided for at once; more are taken as they come, what is too much is given back.
     pub fn write_extent(&mut self, expected: u64) -> Result<ExtentWriter> {
@@ -497,9 +508,6 @@ impl Transaction {
         let cache = &self.inner.cache;
         if cache.dirty() < cache.frames() / 4 * 3 {
             return Ok(());
-        }
-        if self.inner.read_only {
-            return Err(Error::CacheFull);
         }
         checkpoint::ensure_session(&self.inner)?;
         let mut batch: Vec<PageId> = self.dirty.iter().copied().take(SPILL).collect();

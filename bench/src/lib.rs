@@ -1,0 +1,29 @@
+//! Cowslip measured.
+//!
+//! Two things live here: criterion micro-benchmarks of single parts (`benches/`, with [`fixture`]), and `compare`, a
+//! race of Cowslip against other embedded stores in one run on one machine. The race reads from the
+//! inside out:
+//!
+//! - [`workload`] says which bytes are written and read: named by number, made from a seed;
+//! - [`peer`] is what a store must offer to be measured, [`peers`] the adapters of the stores;
+//! - [`rows`] is the list of figures, [`stages`] how each of them is measured, in a child process;
+//! - [`race`] runs the children in turn, [`report`] prints what they found.
+//!
+//! `unsafe` is forbidden, but for one line that the `lmdb` feature brings: opening a memory map that
+//! another process could change is `unsafe` in `heed`.
+#![cfg_attr(not(feature = "lmdb"), forbid(unsafe_code))]
+
+pub mod bare_disk;
+pub mod engine;
+pub mod files;
+pub mod fixture;
+pub mod machine;
+pub mod peer;
+pub mod peers;
+pub mod race;
+pub mod report;
+pub mod rows;
+pub mod settings;
+pub mod stages;
+pub mod statistics;
+pub mod workload;

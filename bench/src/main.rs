@@ -1,0 +1,106 @@
+//! `compare`: races Cowslip against other embedded stores and prints a table.
+#![forbid(unsafe_code)]
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, ensure};
+use clap::{Parser, Subcommand};
+use cowslip_bench::engine::Engine;
+use cowslip_bench::machine::Machine;
+use cowslip_bench::race::Race;
+use cowslip_bench::report::Report;
+use cowslip_bench::rows::ROWS;
+use cowslip_bench::settings::Settings;
+use cowslip_bench::stages::Order;
+
+/// Race Cowslip against other embedded stores; the table goes to standard output as Markdown.
+#[derive(Parser)]
+#[command(name = "compare", version, args_conflicts_with_subcommands = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+    /// Stores to measure [default: all that were built in; see the features of this crate].
+    #[arg(long, value_delimiter = ',')]
+    engines: Vec<Engine>,
+    /// Repetitions of everything.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..))]
+    repeat: u16,
+    /// Where to put the stores, on the disk to be measured: a directory in it is made and removed.
+    #[arg(long, default_value = ".")]
+    dir: PathBuf,
+    /// Write all samples to this file, as JSON.
+    #[arg(long)]
+    json: Option<PathBuf>,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// List the rows of the table by name.
+    Rows,
+    /// Do one errand of a race (the program calls itself so).
+    #[command(hide = true)]
+    Child {
+        /// The errand as JSON.
+        order: String,
+    },
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse()) {
+        Ok(status) => status,
+        Err(error) => {
+            eprintln!("compare: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: Arguments) -> Result<ExitCode> {
+    match &arguments.command {
+        Some(Command::Rows) => {
+            for row in ROWS {
+                println!("{:16} {} ({})", row.name, row.title, row.unit.name());
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        Some(Command::Child { order }) => {
+            let order: Order = serde_json::from_str(order).context("reading the order")?;
+            println!("{}", serde_json::to_string(&order.obey()?)?);
+            Ok(ExitCode::SUCCESS)
+        }
+        None => race(arguments),
+    }
+}
+
+fn race(arguments: Arguments) -> Result<ExitCode> {
+    ensure!(!cfg!(debug_assertions) || arguments.settings.keys < 100_000, "build with --release");
+    let engines = match arguments.engines.is_empty() {
+        true => Engine::all().to_vec(),
+        false => arguments.engines,
+    };
+    let directory = tempfile::Builder::new()
+        .prefix("cowslip-bench-")
+        .tempdir_in(&arguments.dir)
+        .with_context(|| format!("making a directory in {}", arguments.dir.display()))?;
+    let race = Race {
+        engines,
+        settings: arguments.settings,
+        repeat: arguments.repeat.into(),
+        directory: directory.path().to_owned(),
+    };
+    let outcome = race.run()?;
+    let report = Report::of(&race, Machine::of(directory.path()), &outcome)?;
+    directory.close().context("removing the stores")?;
+    print!("{}", report.markdown());
+    if let Some(path) = arguments.json {
+        fs::write(&path, report.json()?).with_context(|| format!("writing {}", path.display()))?;
+    }
+    Ok(match outcome.failures.is_empty() {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    })
+}

@@ -1,0 +1,200 @@
+//! Compaction: pages from the end of the file move to free places at its front, and the file is cut.
+//!
+//! Each tree is copied with a memo `old -> new`, so that what was shared stays shared: a node is
+//! copied if it lies behind the target or if something below it moved; everything else is shared
+//! between the old tree and the new one until the old root is dropped. No page is written in
+//! place, so a crash at any moment leaves the old state or the new one.
+//!
+//! ```text
+//!  before  [a][ ][b][ ][ ][c][d]          after  [a][d'][b][c'] | cut here
+//! ```
+//!
+//! Moved pages carry the stamp of the compaction; each branch's `shared_at` is raised to it, so that
+//! counts, not births, tell who shares them (R3).
+
+use std::collections::HashMap;
+
+use cowslip_pager::{Child, Extent, PageId, Pointer};
+
+use crate::{
+    draft::Draft,
+    error::Result,
+    kinds::{CATALOG, TABLE},
+    meta::{BRANCH, BranchRecord, SNAPSHOT, SnapshotRecord, TableRecord},
+    node::{HEADER, Node, NodeMut},
+};
+
+/// Rounds after which compaction stops even if another one might still gain something.
+pub(crate) const ROUNDS_MAX: usize = 4;
+
+/// Copies below `target` whatever lies behind it.
+pub(crate) struct Mover<'d> {
+    draft: &'d mut Draft,
+    target: u64,
+    nodes: HashMap<PageId, Pointer>,
+    extents: HashMap<PageId, Extent>,
+    moved: u64,
+}
+
+impl<'d> Mover<'d> {
+    pub(crate) fn new(draft: &'d mut Draft, target: u64) -> Mover<'d> {
+        Mover { draft, target, nodes: HashMap::new(), extents: HashMap::new(), moved: 0 }
+    }
+
+    /// Moves everything below all names; returns how many pages moved.
+    pub(crate) fn run(mut self) -> Result<u64> {
+        let (view, root) = (self.draft.txn.view(), self.draft.names_root());
+        let branches = Draft::names(view, root, BRANCH)?;
+        let snapshots = Draft::names(view, root, SNAPSHOT)?;
+        for (name, bytes, page) in branches {
+            let record = BranchRecord::decode(&bytes, page)?;
+            let catalog = self.owned(&record.catalog)?;
+            let shared_at = self.draft.txn.stamp();
+            let new = BranchRecord { catalog, shared_at, ..record.clone() };
+            self.draft.put_record(BRANCH, &name, &new.encode())?;
+            self.draft.drop_root(record.catalog)?;
+        }
+        for (name, bytes, page) in snapshots {
+            let record = SnapshotRecord::decode(&bytes, page)?;
+            let catalog = self.owned(&record.catalog)?;
+            let new = SnapshotRecord { catalog, ..record.clone() };
+            self.draft.put_record(SNAPSHOT, &name, &new.encode())?;
+            self.draft.drop_root(record.catalog)?;
+        }
+        Ok(self.moved)
+    }
+
+    /// The tree below `pointer` in its new place, with one more owner: the caller.
+    fn owned(&mut self, pointer: &Pointer) -> Result<Pointer> {
+        if pointer.is_none() {
+            return Ok(*pointer);
+        }
+        if let Some(new) = self.nodes.get(&pointer.page) {
+            let new = *new;
+            self.draft.txn.retain(new.page)?;
+            return Ok(new);
+        }
+        let shared = self.draft.txn.count(pointer.page)? > 1;
+        let new = self.copy(pointer)?;
+        if shared {
+            self.nodes.insert(pointer.page, new);
+        }
+        Ok(new)
+    }
+
+    fn copy(&mut self, pointer: &Pointer) -> Result<Pointer> {
+        let bytes = self.draft.txn.view().pin(pointer)?.to_vec();
+        let node = Node::new(&bytes);
+        // The new content of each entry that points somewhere else now.
+        let mut changes: Vec<(usize, Vec<u8>)> = Vec::new();
+        // What the copy will point to: each has been given an owner for it already.
+        let mut owned: Vec<Child> = Vec::new();
+        for index in 0..node.count() {
+            if pointer.level > 0 {
+                let old = Pointer::decode(node.child(index));
+                let new = self.owned(&crate::kinds::same_kind(&bytes, old)?)?;
+                if new != old {
+                    let mut child = node.child(index).to_vec();
+                    child[..Pointer::SIZE].copy_from_slice(&new.encode());
+                    changes.push((index, child));
+                }
+                owned.push(Child::Node(new));
+                continue;
+            }
+            let (value, extent) = node.value(index);
+            if pointer.kind == CATALOG {
+                let record = TableRecord::decode(value, pointer.page)?;
+                if record.root.is_none() {
+                    continue;
+                }
+                let root = self.owned(&record.root)?;
+                if root != record.root {
+                    changes.push((index, TableRecord { root, ..record }.encode()));
+                }
+                owned.push(Child::Node(root));
+            } else if pointer.kind == TABLE && extent {
+                let old = Extent::decode(value, pointer.page, bytes.len())?;
+                let new = self.owned_extent(&old)?;
+                if new != old {
+                    changes.push((index, new.encode()));
+                }
+                owned.push(Child::Extent(new));
+            }
+        }
+        if changes.is_empty() && pointer.page.0 < self.target {
+            // The node stays; it owns its children already.
+            for child in owned {
+                match child {
+                    Child::Node(pointer) => self.draft.txn.release(&pointer)?,
+                    Child::Extent(extent) => self.draft.txn.release_extent(&extent)?,
+                };
+            }
+            self.draft.txn.retain(pointer.page)?;
+            return Ok(*pointer);
+        }
+        self.moved += 1;
+        let tree = cowslip_pager::page::Header::read(&bytes).tree;
+        let new = self.draft.txn.allocate(pointer.kind, pointer.level, tree)?;
+        let fits = self.draft.txn.edit(&new, |page| {
+            page[6..8].copy_from_slice(&bytes[6..8]);
+            page[40..HEADER].copy_from_slice(&bytes[40..HEADER]);
+            page[HEADER..].copy_from_slice(&bytes[HEADER..]);
+            changes.iter().all(|(index, value)| {
+                let mut node = NodeMut::new(page);
+                if pointer.level > 0 {
+                    node.child_mut(*index).copy_from_slice(value);
+                    true
+                } else {
+                    node.set_value(*index, value, pointer.kind == TABLE)
+                }
+            })
+        })?;
+        if !fits {
+            // An extent may come out in more runs than before, in a leaf that is full to the brim.
+            return Err(crate::Error::DiskFull { pages: 1 });
+        }
+        Ok(new)
+    }
+
+    fn owned_extent(&mut self, extent: &Extent) -> Result<Extent> {
+        if let Some(new) = self.extents.get(&extent.head()) {
+            let new = new.clone();
+            self.draft.txn.retain(new.head())?;
+            return Ok(new);
+        }
+        let behind = extent.runs.iter().any(|run| run.end() > self.target);
+        if !behind {
+            self.draft.txn.retain(extent.head())?;
+            return Ok(extent.clone());
+        }
+        let shared = self.draft.txn.count(extent.head())? > 1;
+        let mut writer = self.draft.txn.write_extent(extent.length)?;
+        let mut part = vec![0; 1 << 20];
+        let mut done = 0;
+        while done < extent.length {
+            let length = (extent.length - done).min(part.len() as u64) as usize;
+            let copied = self
+                .draft
+                .txn
+                .read_extent(extent, done, &mut part[..length])
+                .and_then(|()| self.draft.txn.extend_extent(&mut writer, &part[..length]));
+            if let Err(error) = copied {
+                self.draft.txn.abandon_extent(writer);
+                return Err(error.into());
+            }
+            done += length as u64;
+        }
+        let new = self.draft.txn.finish_extent(writer)?;
+        if new.encode().len() > extent.encode().len() || new.crc != extent.crc {
+            // More runs than before would not fit its leaf: it stays where it is.
+            self.draft.txn.release_extent(&new)?;
+            self.draft.txn.retain(extent.head())?;
+            return Ok(extent.clone());
+        }
+        self.moved += new.runs.iter().map(|run| run.length).sum::<u64>();
+        if shared {
+            self.extents.insert(extent.head(), new.clone());
+        }
+        Ok(new)
+    }
+}

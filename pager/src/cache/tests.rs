@@ -1,0 +1,129 @@
+//! The cache's promises, small enough for Miri.
+
+use super::*;
+use crate::page::{PageId, put, u64_at};
+
+const SIZE: usize = 4096;
+
+fn pointer(page: u64, stamp: u64) -> Pointer {
+    Pointer { page: PageId(page), kind: 1, level: 0, stamp }
+}
+
+/// A page whose first word tells which one it is.
+fn fill(page: u64) -> impl FnOnce(&mut [u8]) -> Result<()> {
+    move |bytes| {
+        put(bytes, 0, &page.to_le_bytes());
+        Ok(())
+    }
+}
+
+fn small() -> Cache {
+    Cache::new(1, SIZE).unwrap()
+}
+
+#[test]
+fn a_page_that_was_loaded_is_found_until_it_is_discarded() {
+    let cache = small();
+    assert_eq!(u64_at(&cache.load(&pointer(7, 1), fill(7)).unwrap(), 0), 7);
+    let guard = epoch::enter();
+    assert_eq!(u64_at(cache.peek(&guard, &pointer(7, 1)).unwrap(), 0), 7);
+    assert!(cache.peek(&guard, &pointer(7, 2)).is_none(), "another stamp is another page");
+    assert!(cache.pin(&guard, &pointer(8, 1)).is_none());
+    drop(guard);
+    cache.discard(7);
+    assert!(cache.peek(&epoch::enter(), &pointer(7, 1)).is_none());
+}
+
+#[test]
+fn a_page_that_fails_verification_is_never_seen() {
+    let cache = small();
+    let failed = cache.load(&pointer(7, 1), |_| Err(Error::corrupted(7, "test", 0, 1)));
+    assert!(failed.is_err());
+    assert!(cache.pin(&epoch::enter(), &pointer(7, 1)).is_none());
+    cache.load(&pointer(7, 1), fill(7)).unwrap();
+}
+
+#[test]
+fn a_pinned_page_outlives_its_eviction_and_its_discard() {
+    let cache = small();
+    let pinned = cache.load(&pointer(1, 1), fill(1)).unwrap();
+    for page in 2..2 * FRAMES_MIN as u64 {
+        cache.load(&pointer(page, 1), fill(page)).unwrap();
+    }
+    assert_eq!(u64_at(&pinned, 0), 1);
+    cache.discard(1);
+    let copy = pinned.clone();
+    drop(pinned);
+    for page in 2000..2000 + 2 * FRAMES_MIN as u64 {
+        cache.load(&pointer(page, 1), fill(page)).unwrap();
+    }
+    assert_eq!(u64_at(&copy, 0), 1);
+}
+
+/// R1: without the fresh frame the pinned bytes would change under their reader.
+#[test]
+fn r1_an_edit_leaves_a_pinned_frame_as_it_is() {
+    let cache = small();
+    cache.create(5, 9, |bytes| bytes.fill(1)).unwrap();
+    let before = cache.pin(&epoch::enter(), &pointer(5, 9)).unwrap();
+    cache.edit(5, 9, |bytes| bytes.fill(2)).unwrap();
+    assert!(before.iter().all(|&byte| byte == 1));
+    let after = cache.pin(&epoch::enter(), &pointer(5, 9)).unwrap();
+    assert!(after.iter().all(|&byte| byte == 2));
+    assert_eq!(cache.dirty(), 1);
+}
+
+#[test]
+fn a_page_that_is_being_edited_is_hidden() {
+    let cache = small();
+    cache.create(5, 9, |bytes| bytes.fill(0)).unwrap();
+    cache
+        .edit(5, 9, |_| {
+            assert!(cache.peek(&epoch::enter(), &pointer(5, 9)).is_none());
+            assert!(cache.pin(&epoch::enter(), &pointer(5, 9)).is_none());
+            assert!(cache.load(&pointer(5, 9), fill(5)).is_err());
+        })
+        .unwrap();
+    assert!(cache.peek(&epoch::enter(), &pointer(5, 9)).is_some());
+}
+
+#[test]
+fn dirty_pages_are_not_evicted_and_a_full_cache_says_so() {
+    let cache = small();
+    for page in 1..=FRAMES_MIN as u64 {
+        cache.create(page, 1, |bytes| put(bytes, 0, &page.to_le_bytes())).unwrap();
+    }
+    assert!(matches!(cache.load(&pointer(9999, 1), fill(9999)), Err(Error::CacheFull)));
+    let written = cache.dirty_page(3).unwrap();
+    cache.clean(written);
+    cache.load(&pointer(9999, 1), fill(9999)).unwrap();
+}
+
+#[test]
+fn readers_on_other_threads_never_see_a_frame_in_its_next_life() {
+    let cache = small();
+    let (pages, rounds) = if cfg!(miri) { (300, 2) } else { (1000, 200) };
+    std::thread::scope(|scope| {
+        for thread in 0..2 {
+            let cache = &cache;
+            scope.spawn(move || {
+                for round in 0..rounds {
+                    for page in 1..=pages {
+                        let page = (page * 7 + thread * 13 + round) % pages + 1;
+                        let pointer = pointer(page, 1);
+                        let seen = {
+                            let guard = epoch::enter();
+                            cache.peek(&guard, &pointer).map(|bytes| u64_at(bytes, 0))
+                        };
+                        let seen = match seen {
+                            Some(seen) => seen,
+                            None => u64_at(&cache.load(&pointer, fill(page)).unwrap(), 0),
+                        };
+                        assert_eq!(seen, page);
+                    }
+                }
+            });
+        }
+    });
+    assert!(cache.stats().evictions > 0);
+}

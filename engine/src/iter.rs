@@ -27,7 +27,6 @@ pub struct Iter<'a> {
     front_end: usize,
     back_start: usize,
     done: bool,
-    scratch: Vec<u8>,
 }
 
 /// A range of keys with both bounds made plain: from inclusive, to exclusive.
@@ -75,46 +74,26 @@ impl<'a> Iter<'a> {
             front_end: 0,
             back_start: 0,
             done,
-            scratch: Vec::new(),
         }
     }
 
-    /// The index in the front cursor's leaf where the span ends.
-    fn find_front_end(&mut self, cursor: &Cursor<'_>) {
-        let node = Node::new(cursor.leaf());
-        self.front_end = match &self.span.to {
-            None => node.count(),
-            Some(to) => node.search(to).unwrap_or_else(|index| index),
-        };
-    }
-
-    fn find_back_start(&mut self, cursor: &Cursor<'_>) {
-        let node = Node::new(cursor.leaf());
-        self.back_start = node.search(&self.span.from).unwrap_or_else(|index| index);
-    }
-
-    fn entry(&mut self, cursor: &Cursor<'a>, index: usize) -> Result<(Key, Value<'a>)> {
-        let key = Key::of(&Node::new(cursor.leaf()), index, &mut self.scratch);
-        Ok((key, Value::of(self.pager, cursor.leaf().clone(), index)?))
-    }
-
     fn step(&mut self) -> Result<Option<(Key, Value<'a>)>> {
-        let mut cursor = match self.front.take() {
+        let cursor = match &mut self.front {
             Some(cursor) => cursor,
-            None => {
+            front => {
                 let from = End::At(&self.span.from);
                 let Some(mut cursor) = Cursor::new(self.view, &self.tree, from)? else {
                     return Ok(None);
                 };
                 cursor.peek_next()?;
-                self.find_front_end(&cursor);
-                cursor
+                self.front_end = span_end(&self.span, cursor.leaf());
+                front.insert(cursor)
             }
         };
         let leaf = cursor.leaf_id();
         let Some(index) = cursor.peek_next()? else { return Ok(None) };
         if cursor.leaf_id() != leaf {
-            self.find_front_end(&cursor);
+            self.front_end = span_end(&self.span, cursor.leaf());
         }
         let met = self
             .back
@@ -123,29 +102,28 @@ impl<'a> Iter<'a> {
         if index >= self.front_end || met {
             return Ok(None);
         }
-        let entry = self.entry(&cursor, index)?;
+        let entry = entry(self.pager, cursor, index)?;
         cursor.advance();
-        self.front = Some(cursor);
         Ok(Some(entry))
     }
 
     fn step_back(&mut self) -> Result<Option<(Key, Value<'a>)>> {
-        let mut cursor = match self.back.take() {
+        let cursor = match &mut self.back {
             Some(cursor) => cursor,
-            None => {
+            back => {
                 let to = self.span.to.as_ref().map_or(End::Last, |to| End::At(to));
                 let Some(mut cursor) = Cursor::new(self.view, &self.tree, to)? else {
                     return Ok(None);
                 };
                 cursor.peek_back()?;
-                self.find_back_start(&cursor);
-                cursor
+                self.back_start = span_start(&self.span, cursor.leaf());
+                back.insert(cursor)
             }
         };
         let leaf = cursor.leaf_id();
         let Some(index) = cursor.peek_back()? else { return Ok(None) };
         if cursor.leaf_id() != leaf {
-            self.find_back_start(&cursor);
+            self.back_start = span_start(&self.span, cursor.leaf());
         }
         let met = self
             .front
@@ -154,9 +132,8 @@ impl<'a> Iter<'a> {
         if index < self.back_start || met {
             return Ok(None);
         }
-        let entry = self.entry(&cursor, index)?;
+        let entry = entry(self.pager, cursor, index)?;
         cursor.retreat();
-        self.back = Some(cursor);
         Ok(Some(entry))
     }
 
@@ -167,6 +144,26 @@ impl<'a> Iter<'a> {
         }
         result
     }
+}
+
+/// The index in a leaf where the span ends.
+fn span_end(span: &Span, leaf: &[u8]) -> usize {
+    let node = Node::new(leaf);
+    match &span.to {
+        None => node.count(),
+        Some(to) => node.search(to).unwrap_or_else(|index| index),
+    }
+}
+
+/// The index in a leaf where the span begins.
+fn span_start(span: &Span, leaf: &[u8]) -> usize {
+    Node::new(leaf).search(&span.from).unwrap_or_else(|index| index)
+}
+
+#[inline]
+fn entry<'a>(pager: &'a Pager, cursor: &Cursor<'a>, index: usize) -> Result<(Key, Value<'a>)> {
+    let key = Key::of(&Node::new(cursor.leaf()), index);
+    Ok((key, Value::shared(pager, cursor.leaf(), index)?))
 }
 
 impl<'a> Iterator for Iter<'a> {

@@ -4,6 +4,7 @@ use std::{
     fmt,
     io::{self, Read, Seek, SeekFrom},
     ops::{Deref, Range},
+    rc::Rc,
     sync::Arc,
 };
 
@@ -22,6 +23,8 @@ pub struct Value<'a>(Repr<'a>);
 
 enum Repr<'a> {
     Page { page: PageRef<'a>, range: Range<usize> },
+    /// One of several values that a scan took from one leaf.
+    Shared { page: Rc<PageRef<'a>>, range: Range<usize> },
     Owned(Vec<u8>),
 }
 
@@ -32,6 +35,7 @@ impl Deref for Value<'_> {
     fn deref(&self) -> &[u8] {
         match &self.0 {
             Repr::Page { page, range } => &page[range.clone()],
+            Repr::Shared { page, range } => &page[range.clone()],
             Repr::Owned(bytes) => bytes,
         }
     }
@@ -73,6 +77,26 @@ impl<'a> Value<'a> {
     }
 }
 
+impl<'a> Value<'a> {
+    /// The value of entry `index` of a leaf that a scan stands in.
+    #[inline]
+    pub(crate) fn shared(
+        pager: &'a Pager,
+        leaf: &Rc<PageRef<'a>>,
+        index: usize,
+    ) -> Result<Value<'a>> {
+        let (range, extent) = Node::new(leaf).value_range(index);
+        if extent {
+            let extent = extent_at(leaf, index)?;
+            return Ok(Value(Repr::Owned(read_extent(pager, &extent)?)));
+        }
+        if pager.under_pressure() {
+            return Ok(Value(Repr::Owned(leaf[range].to_vec())));
+        }
+        Ok(Value(Repr::Shared { page: leaf.clone(), range }))
+    }
+}
+
 /// Reads a large value whole, and verifies it as a whole.
 pub(crate) fn read_extent(pager: &Pager, extent: &Extent) -> Result<Vec<u8>> {
     if extent.length > VALUE_MAX {
@@ -104,14 +128,19 @@ enum KeyRepr {
 }
 
 impl Key {
-    pub(crate) fn of(node: &Node<'_>, index: usize, scratch: &mut Vec<u8>) -> Key {
-        node.write_key(index, scratch);
-        if scratch.len() <= INLINE {
+    #[inline]
+    pub(crate) fn of(node: &Node<'_>, index: usize) -> Key {
+        let (prefix, head, head_length, rest) = node.key_pieces(index);
+        let before_rest = prefix.len() + head_length;
+        let length = before_rest + rest.len();
+        if length <= INLINE {
             let mut bytes = [0; INLINE];
-            bytes[..scratch.len()].copy_from_slice(scratch);
-            Key(KeyRepr::Inline(scratch.len() as u8, bytes))
+            bytes[..prefix.len()].copy_from_slice(prefix);
+            bytes[prefix.len()..before_rest].copy_from_slice(&head[..head_length]);
+            bytes[before_rest..length].copy_from_slice(rest);
+            Key(KeyRepr::Inline(length as u8, bytes))
         } else {
-            Key(KeyRepr::Heap(scratch.clone()))
+            Key(KeyRepr::Heap([prefix, &head[..head_length], rest].concat()))
         }
     }
 }

@@ -25,7 +25,10 @@
 use std::{
     collections::VecDeque,
     ops::Deref,
-    sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+    sync::{
+        OnceLock,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+    },
 };
 
 use parking_lot::Mutex;
@@ -54,8 +57,26 @@ struct Meta {
     stamp: AtomicU64,
 }
 
+impl Meta {
+    fn new() -> Meta {
+        Meta {
+            pins: Pins::new(),
+            recent: AtomicBool::new(false),
+            dirty: AtomicBool::new(false),
+            page: AtomicU64::new(0),
+            stamp: AtomicU64::new(HIDDEN),
+        }
+    }
+}
+
+/// Frames whose metadata are made together, on first use: opening a store with a large cache costs
+/// nothing.
+const META_CHUNK: usize = 1024;
+
 #[derive(Default)]
 struct Pool {
+    /// Frames from this one on were never used.
+    fresh: u32,
     free: Vec<u32>,
     /// Retired frames with the tag of their retirement, oldest first.
     limbo: VecDeque<(u64, u32)>,
@@ -85,7 +106,7 @@ pub struct CacheStats {
 
 pub(crate) struct Cache {
     arena: Arena,
-    meta: Box<[Meta]>,
+    meta: Box<[OnceLock<Box<[Meta]>>]>,
     table: Translation,
     stripes: Box<[Mutex<()>]>,
     pool: Mutex<Pool>,
@@ -103,21 +124,13 @@ impl Cache {
         let frames = (bytes / page_size).clamp(FRAMES_MIN, u32::MAX as usize / 2);
         let arena =
             Arena::new(frames, page_size).map_err(|e| Error::io("reserving the cache", None, e))?;
-        let meta = (0..frames)
-            .map(|_| Meta {
-                pins: Pins::new(),
-                recent: AtomicBool::new(false),
-                dirty: AtomicBool::new(false),
-                page: AtomicU64::new(0),
-                stamp: AtomicU64::new(HIDDEN),
-            })
-            .collect();
+        let meta = (0..frames.div_ceil(META_CHUNK)).map(|_| OnceLock::new()).collect();
         Ok(Cache {
             arena,
             meta,
             table: Translation::new(),
             stripes: (0..STRIPES).map(|_| Mutex::new(())).collect(),
-            pool: Mutex::new(Pool { free: (0..frames as u32).rev().collect(), ..Pool::default() }),
+            pool: Mutex::new(Pool::default()),
             dirty: AtomicUsize::new(0),
             pressure: AtomicBool::new(false),
             hits: (0..64).map(|_| Counter::default()).collect(),
@@ -125,6 +138,13 @@ impl Cache {
             evictions: AtomicU64::new(0),
             copies: AtomicU64::new(0),
         })
+    }
+
+    #[inline]
+    fn meta(&self, frame: u32) -> &Meta {
+        let chunk = self.meta[frame as usize / META_CHUNK]
+            .get_or_init(|| (0..META_CHUNK).map(|_| Meta::new()).collect());
+        &chunk[frame as usize % META_CHUNK]
     }
 
     pub(crate) fn frames(&self) -> usize {
@@ -156,7 +176,7 @@ impl Cache {
     #[inline]
     pub(crate) fn peek<'g>(&'g self, guard: &'g Guard, pointer: &Pointer) -> Option<&'g [u8]> {
         let frame = self.table.get(pointer.page.0)?;
-        let meta = &self.meta[frame as usize];
+        let meta = self.meta(frame);
         if meta.stamp.load(Ordering::Acquire) != pointer.stamp
             || meta.page.load(Ordering::Relaxed) != pointer.page.0
         {
@@ -182,7 +202,7 @@ impl Cache {
     #[inline]
     pub(crate) fn pin(&self, guard: &Guard, pointer: &Pointer) -> Option<PageRef<'_>> {
         let frame = self.table.get(pointer.page.0)?;
-        let meta = &self.meta[frame as usize];
+        let meta = self.meta(frame);
         if !meta.pins.try_pin() {
             return None;
         }
@@ -208,7 +228,7 @@ impl Cache {
             return Ok(page);
         }
         if let Some(frame) = self.table.get(pointer.page.0) {
-            let meta = &self.meta[frame as usize];
+            let meta = self.meta(frame);
             let stamp = meta.stamp.load(Ordering::Acquire);
             if meta.pins.try_pin() {
                 let here = meta.page.load(Ordering::Relaxed) == pointer.page.0;
@@ -241,7 +261,7 @@ impl Cache {
 
     /// Gives an owned frame its name and one pin, and maps it. The stripe lock is held.
     fn publish(&self, frame: u32, page: u64, stamp: u64, dirty: bool) {
-        let meta = &self.meta[frame as usize];
+        let meta = self.meta(frame);
         meta.page.store(page, Ordering::Relaxed);
         meta.recent.store(true, Ordering::Relaxed);
         meta.dirty.store(dirty, Ordering::Relaxed);
@@ -277,10 +297,10 @@ impl Cache {
         edit: impl FnOnce(&mut [u8]) -> R,
     ) -> Result<R> {
         let mut frame = self.own_frame(page, stamp)?;
-        if self.meta[frame as usize].pins.count() > 1 {
+        if self.meta(frame).pins.count() > 1 {
             frame = self.rehome(page, stamp, frame)?;
         }
-        let meta = &self.meta[frame as usize];
+        let meta = self.meta(frame);
         meta.stamp.store(HIDDEN, Ordering::Release);
         // Restores the stamp even if `edit` panics.
         struct Reveal<'a>(&'a AtomicU64, u64);
@@ -309,7 +329,7 @@ impl Cache {
 
     fn own_frame(&self, page: u64, stamp: u64) -> Result<u32> {
         let frame = self.table.get(page).filter(|&frame| {
-            let meta = &self.meta[frame as usize];
+            let meta = self.meta(frame);
             meta.page.load(Ordering::Relaxed) == page
                 && meta.stamp.load(Ordering::Relaxed) == stamp
                 && meta.dirty.load(Ordering::Relaxed)
@@ -322,7 +342,7 @@ impl Cache {
         let fresh = self.acquire()?;
         // SAFETY: `fresh` is owned by this thread alone; `frame` is only read, by us and by its pins.
         unsafe { self.arena.bytes_mut(fresh).copy_from_slice(self.arena.bytes(frame)) };
-        self.meta[frame as usize].dirty.store(false, Ordering::Relaxed);
+        self.meta(frame).dirty.store(false, Ordering::Relaxed);
         {
             let _stripe = self.stripe(page).lock();
             self.publish(fresh, page, stamp, true);
@@ -334,7 +354,7 @@ impl Cache {
 
     /// Marks a page dirty again that was spilled and is changed once more by its transaction.
     pub(crate) fn make_dirty(&self, pinned: &PageRef<'_>) {
-        let meta = &self.meta[pinned.frame as usize];
+        let meta = self.meta(pinned.frame);
         if !meta.dirty.swap(true, Ordering::Relaxed) {
             // The pin that `pinned` holds guarantees success.
             let pinned = meta.pins.try_pin();
@@ -351,7 +371,7 @@ impl Cache {
     /// A dirty page's bytes, for writing them to the file.
     pub(crate) fn dirty_page(&self, page: u64) -> Option<PageRef<'_>> {
         let frame = self.table.get(page)?;
-        let meta = &self.meta[frame as usize];
+        let meta = self.meta(frame);
         if !meta.dirty.load(Ordering::Relaxed) || !meta.pins.try_pin() {
             return None;
         }
@@ -360,7 +380,7 @@ impl Cache {
 
     /// The page is in the file now: eviction may take it.
     pub(crate) fn clean(&self, written: PageRef<'_>) {
-        let meta = &self.meta[written.frame as usize];
+        let meta = self.meta(written.frame);
         if meta.dirty.swap(false, Ordering::Relaxed) {
             self.dirty.fetch_sub(1, Ordering::Relaxed);
             self.unpin(written.frame);
@@ -376,7 +396,7 @@ impl Cache {
 
     /// Retires a frame that is no longer mapped, and drops the cache's own pin on it.
     fn abandon(&self, frame: u32) {
-        let meta = &self.meta[frame as usize];
+        let meta = self.meta(frame);
         let dirty = meta.dirty.swap(false, Ordering::Relaxed);
         let free = meta.pins.retire();
         if free {
@@ -390,13 +410,13 @@ impl Cache {
 
     #[inline]
     fn unpin(&self, frame: u32) {
-        if self.meta[frame as usize].pins.unpin() {
+        if self.meta(frame).pins.unpin() {
             self.into_limbo(frame);
         }
     }
 
     fn into_limbo(&self, frame: u32) {
-        self.meta[frame as usize].stamp.store(HIDDEN, Ordering::Release);
+        self.meta(frame).stamp.store(HIDDEN, Ordering::Release);
         let mut pool = self.pool.lock();
         let tag = epoch::retire();
         pool.limbo.push_back((tag, frame));
@@ -413,8 +433,10 @@ impl Cache {
             if let Some(frame) = pool.free.pop() {
                 return Ok(frame);
             }
+            // Frames that come back before ones never touched: their memory is there already.
             let waiting = pool.limbo.len();
-            if waiting > 0 {
+            let untouched = (pool.fresh as usize) < self.frames();
+            if waiting >= if untouched { EVICTION_BATCH / 2 } else { 1 } {
                 let oldest = epoch::oldest();
                 while pool.limbo.front().is_some_and(|&(tag, _)| tag < oldest) {
                     let (_, frame) = pool.limbo.pop_front().expect("front was just seen");
@@ -423,6 +445,10 @@ impl Cache {
                 if let Some(frame) = pool.free.pop() {
                     return Ok(frame);
                 }
+            }
+            if untouched {
+                pool.fresh += 1;
+                return Ok(pool.fresh - 1);
             }
             if waiting < EVICTION_BATCH / 2 && self.evict(&mut pool) == 0 && waiting == 0 {
                 fruitless += 1;
@@ -444,7 +470,7 @@ impl Cache {
         while victims.len() < EVICTION_BATCH && steps < 2 * frames {
             steps += 1;
             pool.hand = (pool.hand + 1) % frames;
-            let meta = &self.meta[pool.hand];
+            let meta = self.meta(pool.hand as u32);
             if meta.pins.count() != 0 || meta.recent.swap(false, Ordering::Relaxed) {
                 continue;
             }
@@ -495,14 +521,14 @@ impl Drop for PageRef<'_> {
 
 impl Clone for PageRef<'_> {
     fn clone(&self) -> Self {
-        self.cache.meta[self.frame as usize].pins.add_to_held();
+        self.cache.meta(self.frame).pins.add_to_held();
         PageRef { cache: self.cache, frame: self.frame }
     }
 }
 
 impl std::fmt::Debug for PageRef<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let meta = &self.cache.meta[self.frame as usize];
+        let meta = self.cache.meta(self.frame);
         write!(f, "PageRef(page {})", meta.page.load(Ordering::Relaxed))
     }
 }

@@ -41,6 +41,8 @@ use crate::{
 const PIECE: usize = 256 << 10;
 /// Pieces shorter than this are not written directly.
 const DIRECT_MIN: usize = 64 << 10;
+/// A ring that is too small grows by this factor: a few steps from the smallest to the largest.
+const LOG_GROWTH: u64 = 8;
 /// Pause that a paced checkpoint keeps between pieces (about 400 MiB/s at most).
 const PACE: Duration = Duration::from_micros(600);
 
@@ -164,9 +166,14 @@ fn seal(inner: &Inner, state: &CheckpointState, scope: Scope) -> Result<Option<S
     if scope.log_to_front
         && let Some(run) = space.take_at_front(log_pages(inner, BLOCKS_MIN))?
     {
-        let ring = Ring { offset: inner.geometry.offset(run.start), blocks: BLOCKS_MIN };
-        zero_ring(inner, &ring)?;
-        new_ring = Some((ring, run));
+        let old = &state.durable.log;
+        if old.blocks > BLOCKS_MIN || run.start < old.page {
+            let ring = Ring { offset: inner.geometry.offset(run.start), blocks: BLOCKS_MIN };
+            zero_ring(inner, &ring)?;
+            new_ring = Some((ring, run));
+        } else {
+            space.give_back(run);
+        }
     }
     if let Some((_, run)) = new_ring {
         // The old ring dies with a version of its own, so that R7b keeps it until the superblock
@@ -251,7 +258,7 @@ fn wanted_log_blocks(inner: &Inner, scope: &Scope, used: u64) -> Option<u64> {
         }
     }
     if (scope.grow_log || scope.log_for.is_some()) && used > blocks * 4096 / 2 {
-        wanted = wanted.max(2 * blocks);
+        wanted = wanted.max(LOG_GROWTH * blocks);
     }
     let wanted = wanted.min(BLOCKS_MAX).max(blocks);
     (wanted > blocks).then_some(wanted)

@@ -42,6 +42,10 @@ pub const KIND_MARK: u8 = 2;
 pub(crate) const BLOCKS_MIN: u64 = 64;
 pub(crate) const BLOCKS_MAX: u64 = (64 << 20) / BLOCK as u64;
 
+const B: u64 = BLOCK as u64;
+/// Blocks read at a time behind the end of the log.
+const SCAN_CHUNK: usize = 64;
+
 /// Where the next record goes, and what it follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tail {
@@ -316,21 +320,30 @@ impl<'s> Scan<'s> {
     /// Looks beyond the end of the prefix for a record that proves that what stands at the end was
     /// durable once: then this is damage and not a torn tail.
     fn prove_torn(&self, body: &mut Vec<u8>) -> Result<()> {
-        let block = BLOCK as u64;
-        let end_block = self.tail.at / block;
-        for number in end_block + 1..self.first_block + self.ring.blocks {
-            let Some(record) = self.try_at(number * block, body, None)? else { continue };
-            if record.sequence >= self.tail.sequence
-                && record.durable_block > end_block
-                && record.generation >= self.generation
-            {
-                return Err(Error::corrupted(
-                    (self.ring.offset + end_block % self.ring.blocks * block) / 4096,
-                    "log record below a durable watermark (4 KiB block)",
-                    self.tail.sequence,
-                    record.sequence,
-                ));
+        let end_block = self.tail.at / B;
+        let last = self.first_block + self.ring.blocks;
+        let mut chunk = vec![0; SCAN_CHUNK * BLOCK];
+        let mut number = end_block + 1;
+        while number < last {
+            let count = (last - number).min(SCAN_CHUNK as u64);
+            let bytes = &mut chunk[..count as usize * BLOCK];
+            self.ring.read(self.storage, number * B, bytes)?;
+            for (i, block) in bytes.chunks_exact(BLOCK).enumerate() {
+                let record = Record::decode(block);
+                let proves = record.store == self.store
+                    && record.sequence >= self.tail.sequence
+                    && record.durable_block > end_block
+                    && record.generation >= self.generation;
+                if proves && self.try_at((number + i as u64) * B, body, None)?.is_some() {
+                    return Err(Error::corrupted(
+                        (self.ring.offset + end_block % self.ring.blocks * B) / 4096,
+                        "log record below a durable watermark (4 KiB block)",
+                        self.tail.sequence,
+                        record.sequence,
+                    ));
+                }
             }
+            number += count;
         }
         Ok(())
     }

@@ -353,9 +353,11 @@ impl Pager {
         }
         self.inner.poison.check()?;
         self.inner.writer.lock()?;
-        // Cutting a file costs the file system time, and the next opening would let it grow again.
+        // Cutting a file costs the file system time, and the next opening would let it grow again. A
+        // small log makes the next opening fast.
         let worth = self.inner.space.lock().pages() / 8;
-        let scope = Scope { shrink_from: Some(worth), ..Scope::default() };
+        let scope =
+            Scope { shrink_from: Some(worth), log_to_front: true, ..Scope::default() };
         let result = checkpoint::exclusive(&self.inner, scope);
         self.inner.writer.unlock();
         // From here on a transaction would be lost without a word.

@@ -147,6 +147,13 @@ impl<'a> Node<'a> {
         self.key(i).append_to(to);
     }
 
+    /// Entry `i`'s key as prefix, head and rest, for a caller that puts it together in place.
+    #[inline]
+    pub(crate) fn key_pieces(&self, i: usize) -> (&'a [u8], [u8; HEAD], usize, &'a [u8]) {
+        let key = self.key(i);
+        (key.prefix, key.head, key.head_len, key.rest)
+    }
+
     /// Entry `i`'s key, in the pieces it is stored in.
     #[inline]
     pub(super) fn key(&self, i: usize) -> Key<'a> {

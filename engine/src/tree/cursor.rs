@@ -3,6 +3,8 @@
 //! The cursor pins its leaf and remembers the way to it by pointers; inner nodes are looked up
 //! again when it passes from one leaf to the next. No epoch is held between calls (R4).
 
+use std::rc::Rc;
+
 use cowslip_pager::{PageId, PageRef, Pointer, View};
 
 use super::Tree;
@@ -26,7 +28,7 @@ pub(crate) enum End<'k> {
 pub(crate) struct Cursor<'p> {
     view: View<'p>,
     steps: Vec<(Pointer, usize)>,
-    leaf: PageRef<'p>,
+    leaf: Rc<PageRef<'p>>,
     leaf_id: PageId,
     /// The gap before the entry of this index.
     index: usize,
@@ -49,8 +51,10 @@ impl<'p> Cursor<'p> {
         Ok(Some(Cursor { view, steps, leaf, leaf_id, index }))
     }
 
-    /// The leaf that the cursor stands in.
-    pub(crate) fn leaf(&self) -> &PageRef<'p> {
+    /// The leaf that the cursor stands in. One pin serves all values that are taken from it, and is
+    /// shared without an atomic operation for each (which would make a scan wait for every row's
+    /// cache miss in turn).
+    pub(crate) fn leaf(&self) -> &Rc<PageRef<'p>> {
         &self.leaf
     }
 
@@ -141,7 +145,7 @@ fn descend<'p>(
     steps: &mut Vec<(Pointer, usize)>,
     from: Pointer,
     end: End<'_>,
-) -> Result<(PageRef<'p>, PageId)> {
+) -> Result<(Rc<PageRef<'p>>, PageId)> {
     let mut at = from;
     let leaf = view.walk(&from, |page| {
         let node = Node::new(page);
@@ -157,5 +161,5 @@ fn descend<'p>(
         at = same_kind(page, Pointer::decode(node.child(index)))?;
         Ok(Some(at))
     })?;
-    Ok((leaf, at.page))
+    Ok((Rc::new(leaf), at.page))
 }

@@ -123,15 +123,13 @@ impl Draft {
     }
 
     fn put_name(&mut self, key: &[u8], record: &[u8]) -> Result<()> {
-        let mut writer =
-            Writer { txn: &mut self.txn, shared_at: 0, released: &mut self.released };
+        let mut writer = Writer { txn: &mut self.txn, shared_at: 0, released: &mut self.released };
         self.meta.insert(&mut writer, key, Cell { bytes: record, extent: false })?;
         Ok(())
     }
 
     fn remove_name(&mut self, key: &[u8]) -> Result<()> {
-        let mut writer =
-            Writer { txn: &mut self.txn, shared_at: 0, released: &mut self.released };
+        let mut writer = Writer { txn: &mut self.txn, shared_at: 0, released: &mut self.released };
         self.meta.remove(&mut writer, key)?;
         Ok(())
     }
@@ -679,7 +677,11 @@ impl Draft {
     }
 
     /// Commits a change of names, with the record that the log replays.
-    pub(crate) fn commit_record(mut self, record: &Record<'_>, durability: Durability) -> Result<()> {
+    pub(crate) fn commit_record(
+        mut self,
+        record: &Record<'_>,
+        durability: Durability,
+    ) -> Result<()> {
         self.run(Draft::seal)?;
         Ok(self.txn.commit(Some(&record.encode()), durability)?)
     }

@@ -158,7 +158,10 @@ impl fmt::Display for Error {
                 write!(f, "a key of {length} bytes is over the limit of {limit}")
             }
             Error::ValueTooLarge { length, limit } => {
-                write!(f, "a value of {length} bytes is over the limit of {limit} for this operation")
+                write!(
+                    f,
+                    "a value of {length} bytes is over the limit of {limit} for this operation"
+                )
             }
             Error::TableNotFound(name) => write!(f, "no table named {name:?}"),
             Error::SnapshotNotFound(name) => write!(f, "no snapshot named {name:?}"),

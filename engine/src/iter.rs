@@ -64,17 +64,7 @@ pub(crate) fn prefix_span(prefix: &[u8]) -> Span {
 impl<'a> Iter<'a> {
     pub(crate) fn new(pager: &'a Pager, view: View<'a>, tree: Tree, span: Span) -> Iter<'a> {
         let done = span.is_empty() || tree.root.is_none();
-        Iter {
-            pager,
-            view,
-            tree,
-            span,
-            front: None,
-            back: None,
-            front_end: 0,
-            back_start: 0,
-            done,
-        }
+        Iter { pager, view, tree, span, front: None, back: None, front_end: 0, back_start: 0, done }
     }
 
     fn step(&mut self) -> Result<Option<(Key, Value<'a>)>> {

@@ -40,7 +40,12 @@ impl Kinds for EngineKinds {
         let at = header.pointer.page.0;
         let kind = header.pointer.kind;
         if !matches!(kind, META | CATALOG | TABLE) {
-            return Err(Corruption { page: at, what: "kind of node", expected: 3, found: kind.into() });
+            return Err(Corruption {
+                page: at,
+                what: "kind of node",
+                expected: 3,
+                found: kind.into(),
+            });
         }
         if header.pointer.level > LEVELS_MAX {
             return Err(Corruption {

@@ -32,7 +32,7 @@ pub use database::{BranchInfo, Builder, Database, SnapshotInfo, Stats};
 pub use diff::{Change, Diff};
 pub use error::{Error, Result};
 pub use iter::Iter;
-pub use scrub::ScrubReport;
 pub use read::{ReadTable, ReadTransaction};
+pub use scrub::ScrubReport;
 pub use value::{Key, Value, ValueReader};
 pub use write::{Table, WriteTransaction};

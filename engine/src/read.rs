@@ -40,10 +40,7 @@ impl ReadTransaction {
         let reader = shared.pager.begin_read();
         let catalog = find(reader.view(), reader.version().root)?;
         let catalog = Tree::new(CATALOG, 0, catalog).checked(0)?;
-        Ok(ReadTransaction {
-            held: Arc::new(Held { reader, _shared: shared.clone() }),
-            catalog,
-        })
+        Ok(ReadTransaction { held: Arc::new(Held { reader, _shared: shared.clone() }), catalog })
     }
 
     /// Opens a table; [`Error::TableNotFound`] if there is none of this name.

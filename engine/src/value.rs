@@ -22,9 +22,15 @@ use crate::{
 pub struct Value<'a>(Repr<'a>);
 
 enum Repr<'a> {
-    Page { page: PageRef<'a>, range: Range<usize> },
+    Page {
+        page: PageRef<'a>,
+        range: Range<usize>,
+    },
     /// One of several values that a scan took from one leaf.
-    Shared { page: Rc<PageRef<'a>>, range: Range<usize> },
+    Shared {
+        page: Rc<PageRef<'a>>,
+        range: Range<usize>,
+    },
     Owned(Vec<u8>),
 }
 

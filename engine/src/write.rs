@@ -153,11 +153,8 @@ impl Table<'_> {
     /// A value over 1 MiB goes to the file as it is read, without being held in memory; a
     /// transaction that has one commits by a checkpoint.
     pub fn insert_from(&mut self, key: &[u8], mut source: impl Read) -> Result<bool> {
-        let reading = |source| Error::Io {
-            operation: "reading the value to insert",
-            offset: None,
-            source,
-        };
+        let reading =
+            |source| Error::Io { operation: "reading the value to insert", offset: None, source };
         let mut part = Vec::new();
         source.by_ref().take(LOGGED_VALUE_MAX + 1).read_to_end(&mut part).map_err(reading)?;
         if part.len() as u64 <= LOGGED_VALUE_MAX {

@@ -110,14 +110,13 @@ pub(crate) fn background(inner: &Inner) {
         }
         let wanted = std::mem::take(&mut inner.background.lock().wanted);
         let result = if wanted {
-            let small = inner.log.blocks() < BLOCKS_MAX
-                && inner.log.used() > inner.log.blocks() * 4096 / 2;
+            let small =
+                inner.log.blocks() < BLOCKS_MAX && inner.log.used() > inner.log.blocks() * 4096 / 2;
             inner.writer.lock().and_then(|()| {
                 if small {
                     // Growing the ring needs the writer lock to the end; it happens a few times in
                     // the life of a store.
-                    let result =
-                        exclusive(inner, Scope { grow_log: true, ..Scope::default() });
+                    let result = exclusive(inner, Scope { grow_log: true, ..Scope::default() });
                     inner.writer.unlock();
                     result
                 } else {
@@ -207,8 +206,7 @@ fn seal(inner: &Inner, state: &CheckpointState, scope: Scope) -> Result<Option<S
     let pages: HashSet<PageId> = dirty.into_keys().collect();
     let mut sorted: Vec<PageId> = pages.iter().copied().collect();
     sorted.sort_unstable();
-    space.in_progress =
-        Some(InProgress { stamp: head.version.stamp, pages: Arc::new(pages) });
+    space.in_progress = Some(InProgress { stamp: head.version.stamp, pages: Arc::new(pages) });
     let log = match new_ring {
         Some((ring, _)) => {
             inner.log.seal()?;

@@ -83,7 +83,8 @@ pub enum Error {
 impl Error {
     /// Wraps a system error with the operation and offset it struck.
     pub fn io(operation: &'static str, offset: impl Into<Option<u64>>, source: io::Error) -> Error {
-        if source.kind() == io::ErrorKind::StorageFull || source.kind() == io::ErrorKind::QuotaExceeded
+        if source.kind() == io::ErrorKind::StorageFull
+            || source.kind() == io::ErrorKind::QuotaExceeded
         {
             return Error::DiskFull { pages: 0 };
         }
@@ -126,10 +127,9 @@ impl fmt::Display for Error {
                 f,
                 "every frame of the page cache is in use; use a larger cache or drop some values"
             ),
-            Error::Poisoned { cause } => write!(
-                f,
-                "an earlier write failed ({cause}); reopen the database to write again"
-            ),
+            Error::Poisoned { cause } => {
+                write!(f, "an earlier write failed ({cause}); reopen the database to write again")
+            }
             Error::NestedTransaction => {
                 write!(f, "this thread already holds the write transaction")
             }

@@ -67,8 +67,7 @@ impl Extent {
     /// The inverse of [`Extent::encode`]; bytes from a file, so everything is checked. `page` is
     /// where they stand, for the error.
     pub fn decode(bytes: &[u8], page: PageId, page_size: usize) -> Result<Extent> {
-        let fault =
-            |what, expected, found| Err(Error::corrupted(page.0, what, expected, found));
+        let fault = |what, expected, found| Err(Error::corrupted(page.0, what, expected, found));
         if bytes.len() < Extent::FIXED {
             return fault("extent size", Extent::FIXED as u64, bytes.len() as u64);
         }

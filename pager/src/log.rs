@@ -274,7 +274,12 @@ impl<'s> Scan<'s> {
 
     /// A whole record of this store at logical position `at`; with `follows`, one that continues
     /// the chain there.
-    fn try_at(&self, at: u64, body: &mut Vec<u8>, follows: Option<&Tail>) -> Result<Option<Record>> {
+    fn try_at(
+        &self,
+        at: u64,
+        body: &mut Vec<u8>,
+        follows: Option<&Tail>,
+    ) -> Result<Option<Record>> {
         let end = (self.first_block + self.ring.blocks) * BLOCK as u64;
         if at + RECORD_HEADER as u64 > end {
             return Ok(None);

@@ -199,8 +199,7 @@ impl LogWriter {
         let length = state.pending.len();
         let start = (from - state.pending_at) as usize;
         state.pending.resize(length.next_multiple_of(BLOCK));
-        let result =
-            state.ring.write(&*self.storage, from, &state.pending[start..], false);
+        let result = state.ring.write(&*self.storage, from, &state.pending[start..], false);
         state.pending.resize(length);
         poison.on_failure(result)?;
         state.written = state.tail.at;
@@ -311,7 +310,10 @@ impl LogWriter {
         let gap = (padded.at - state.tail.at) as usize;
         let needed = state.pending.len() + gap;
         if gap > 0 && !state.pending.is_empty() {
-            state.pending.reserve(needed).map_err(|e| Error::io("growing the log buffer", None, e))?;
+            state
+                .pending
+                .reserve(needed)
+                .map_err(|e| Error::io("growing the log buffer", None, e))?;
             state.pending.resize(needed);
         }
         state.tail = padded;

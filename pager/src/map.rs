@@ -301,8 +301,7 @@ impl Map {
         let depth = geometry.depth(pages);
         for level in 1..=depth {
             let count = (level_entries.len() as u64).div_ceil(geometry.fanout) as usize;
-            let mut own =
-                self.upper.get(level as usize - 1).cloned().unwrap_or_default();
+            let mut own = self.upper.get(level as usize - 1).cloned().unwrap_or_default();
             own.truncate(count);
             let known = own.len();
             own.resize(count, DirectoryEntry::default());
@@ -400,7 +399,12 @@ pub fn read_group(
         .map_err(|e| Error::io("reading a page map group", offset, e))?;
     let crc = crc32fast::hash(&bytes);
     if crc != entry.crc {
-        return Err(Error::corrupted(page.0, "page map group checksum", entry.crc.into(), crc.into()));
+        return Err(Error::corrupted(
+            page.0,
+            "page map group checksum",
+            entry.crc.into(),
+            crc.into(),
+        ));
     }
     Ok(bytes.chunks_exact(8).map(|word| crate::page::u64_at(word, 0)).collect())
 }

@@ -69,8 +69,9 @@ impl Pointer {
     /// `{page u48, kind u8, level u8, stamp u64}`, little-endian.
     pub fn encode(&self) -> [u8; Pointer::SIZE] {
         let mut out = [0; Pointer::SIZE];
-        let word =
-            self.page.0 & 0xFFFF_FFFF_FFFF | u64::from(self.kind) << 48 | u64::from(self.level) << 56;
+        let word = self.page.0 & 0xFFFF_FFFF_FFFF
+            | u64::from(self.kind) << 48
+            | u64::from(self.level) << 56;
         out[..8].copy_from_slice(&word.to_le_bytes());
         out[8..].copy_from_slice(&self.stamp.to_le_bytes());
         out
@@ -161,11 +162,7 @@ pub fn verify_node(page: &[u8], pointer: &Pointer, store: u64) -> Result<()> {
     let header = Header::read(page);
     let at = pointer.page.0;
     let check = |what, expected: u64, found: u64| {
-        if expected == found {
-            Ok(())
-        } else {
-            Err(Corruption { page: at, what, expected, found })
-        }
+        if expected == found { Ok(()) } else { Err(Corruption { page: at, what, expected, found }) }
     };
     check("page checksum", u64::from(node_crc(page)), u64::from(header.crc))?;
     check("page id in the header", at, header.pointer.page.0)?;

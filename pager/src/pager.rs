@@ -65,12 +65,7 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Config {
-        Config {
-            cache_size: 256 << 20,
-            page_size: 4096,
-            max_size: u64::MAX,
-            background: true,
-        }
+        Config { cache_size: 256 << 20, page_size: 4096, max_size: u64::MAX, background: true }
     }
 }
 
@@ -258,11 +253,7 @@ impl Pager {
     }
 
     /// Calls `visit` for each pointer in a node page.
-    pub fn children(
-        &self,
-        page: &[u8],
-        visit: &mut dyn FnMut(Child) -> Result<()>,
-    ) -> Result<()> {
+    pub fn children(&self, page: &[u8], visit: &mut dyn FnMut(Child) -> Result<()>) -> Result<()> {
         self.inner.kinds.children(page, visit)
     }
 
@@ -291,7 +282,8 @@ impl Pager {
             return Err(Error::ReadOnly);
         }
         self.inner.writer.lock()?;
-        let result = checkpoint::exclusive(&self.inner, Scope { shrink_from: Some(1), ..Scope::default() });
+        let result =
+            checkpoint::exclusive(&self.inner, Scope { shrink_from: Some(1), ..Scope::default() });
         self.inner.writer.unlock();
         result
     }
@@ -356,12 +348,11 @@ impl Pager {
         // Cutting a file costs the file system time, and the next opening would let it grow again. A
         // small log makes the next opening fast.
         let worth = self.inner.space.lock().pages() / 8;
-        let scope =
-            Scope { shrink_from: Some(worth), log_to_front: true, ..Scope::default() };
+        let scope = Scope { shrink_from: Some(worth), log_to_front: true, ..Scope::default() };
         let result = checkpoint::exclusive(&self.inner, scope);
         self.inner.writer.unlock();
         // From here on a transaction would be lost without a word.
-        self.inner.poison.set("the store was closed".into());
+        self.inner.poison.refuse("the store was closed".into());
         result
     }
 

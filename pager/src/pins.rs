@@ -34,12 +34,8 @@ impl Pins {
             if word & RETIRED != 0 || word >= RETIRED / 2 {
                 return false;
             }
-            match self.0.compare_exchange_weak(
-                word,
-                word + 1,
-                Ordering::Acquire,
-                Ordering::Relaxed,
-            ) {
+            match self.0.compare_exchange_weak(word, word + 1, Ordering::Acquire, Ordering::Relaxed)
+            {
                 Ok(_) => return true,
                 Err(now) => word = now,
             }

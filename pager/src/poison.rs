@@ -35,6 +35,11 @@ impl Poison {
     /// Poisons the store.
     pub(crate) fn set(&self, cause: String) {
         tracing::error!(%cause, "writing failed; the store must be reopened to be written again");
+        self.refuse(cause);
+    }
+
+    /// Refuses writes from here on without anything having failed (the store was closed).
+    pub(crate) fn refuse(&self, cause: String) {
         self.cause.lock().get_or_insert(cause);
         self.set.store(true, Ordering::Release);
     }

@@ -212,7 +212,8 @@ mod tests {
         let readers = std::sync::Arc::new(Readers::new(version(1)));
         let writer = readers.clone();
         let rounds = if cfg!(miri) { 200 } else { 20_000 };
-        let thread = std::thread::spawn(move || (2..rounds).for_each(|s| writer.publish(&version(s))));
+        let thread =
+            std::thread::spawn(move || (2..rounds).for_each(|s| writer.publish(&version(s))));
         while !thread.is_finished() {
             let (ticket, got) = readers.enter();
             assert_eq!(got.stamp, got.root.stamp);

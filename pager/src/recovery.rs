@@ -70,9 +70,9 @@ pub(crate) fn is_unfinished(storage: &dyn Storage) -> Result<bool> {
     if bytes != creation_mark() {
         return Ok(false);
     }
-    Ok(superblock::read_all(storage)?.iter().all(|copy| {
-        matches!(copy, Err(Error::NotADatabase | Error::Corrupted(_)))
-    }))
+    Ok(superblock::read_all(storage)?
+        .iter()
+        .all(|copy| matches!(copy, Err(Error::NotADatabase | Error::Corrupted(_)))))
 }
 
 fn creation_mark() -> Vec<u8> {
@@ -95,9 +95,8 @@ pub(crate) fn create(
             config.page_size
         )));
     };
-    let write = |operation, result: std::io::Result<()>| {
-        result.map_err(|e| Error::io(operation, None, e))
-    };
+    let write =
+        |operation, result: std::io::Result<()>| result.map_err(|e| Error::io(operation, None, e));
     write("creating the file", storage.set_len(SUPERBLOCK_AREA))?;
     let mut mark = Aligned::default();
     write("creating the file", mark.reserve(SUPERBLOCK_SIZE))?;
@@ -135,7 +134,13 @@ pub(crate) fn create(
         }),
         space: Mutex::new(space),
         checkpoint: Mutex::new(CheckpointState {
-            durable: Superblock::default_for(geometry.page_size, store, created, ring_run, BLOCKS_MIN),
+            durable: Superblock::default_for(
+                geometry.page_size,
+                store,
+                created,
+                ring_run,
+                BLOCKS_MIN,
+            ),
             session: true,
         }),
         checkpoint_number: AtomicU64::new(0),
@@ -183,8 +188,7 @@ pub(crate) fn open(
     };
     let map = Map::open(geometry, &*storage, &found.map, found.pages, config.cache_size / 8)?;
     let max_pages = config.max_size / page_size;
-    let space =
-        Space::new(map, geometry, storage.clone(), found.pages, max_pages, found.stamp);
+    let space = Space::new(map, geometry, storage.clone(), found.pages, max_pages, found.stamp);
 
     let scan = || Scan::new(&*storage, &geometry, &found.log, found.store, found.checkpoint);
     let mut first = scan();
@@ -244,13 +248,8 @@ pub(crate) fn replay<E: From<Error>>(
     replay: Replay,
     mut apply: impl FnMut(Transaction, &[u8]) -> std::result::Result<Transaction, E>,
 ) -> std::result::Result<(), E> {
-    let mut scan = Scan::new(
-        &*inner.storage,
-        &inner.geometry,
-        &replay.start,
-        inner.store,
-        replay.checkpoint,
-    );
+    let mut scan =
+        Scan::new(&*inner.storage, &inner.geometry, &replay.start, inner.store, replay.checkpoint);
     let mut body = Vec::new();
     inner.log.begin_replay();
     for number in 0..replay.records {

@@ -397,7 +397,11 @@ impl Space {
         };
         let mut denied = Error::DiskFull { pages: want };
         for add in [generous + headers(generous), want + headers(want)] {
-            let target = (self.pages + add).min(self.max_pages);
+            let mut target = (self.pages + add).min(self.max_pages);
+            if target > 0 && self.geometry.is_reserved(PageId(target - 1)) {
+                // A region whose header the quota would cut is not begun.
+                target = target / self.geometry.region_pages * self.geometry.region_pages;
+            }
             if target < self.pages + want {
                 continue;
             }
@@ -537,12 +541,12 @@ impl Space {
         if count > region_pages / 2 || target > self.max_pages {
             return Err(denied);
         }
-        self.storage.set_len(target * self.geometry.page_size as u64).map_err(|e| {
-            match Error::io("growing the file", target, e) {
+        self.storage.set_len(target * self.geometry.page_size as u64).map_err(
+            |e| match Error::io("growing the file", target, e) {
                 Error::DiskFull { .. } => denied,
                 other => other,
-            }
-        })?;
+            },
+        )?;
         self.extend(target)?;
         let run = Run { start: PageId(start), length: count };
         self.mark(run, false);
@@ -559,7 +563,10 @@ impl Space {
             if self.geometry.is_reserved(page) {
                 // A region without pages of its own is not worth its header.
                 let region = page.0 / self.geometry.region_pages;
-                if region == 0 || page.0 + 1 != region * self.geometry.region_pages + self.geometry.reserved(region) {
+                if region == 0
+                    || page.0 + 1
+                        != region * self.geometry.region_pages + self.geometry.reserved(region)
+                {
                     break;
                 }
                 end = region * self.geometry.region_pages;

@@ -217,13 +217,17 @@ impl Superblock {
                 block.map.depth.into(),
             );
         }
+        // Bounds before products, so that no field of a forged superblock can overflow.
+        let file_bytes = block.pages * geometry.page_size as u64;
+        if block.log.blocks == 0 || block.log.blocks > file_bytes / 4096 {
+            return fault("log blocks in the superblock", file_bytes / 4096, block.log.blocks);
+        }
         let log_pages = (block.log.blocks * 4096).div_ceil(geometry.page_size as u64);
-        if block.log.blocks == 0
-            || block.log.blocks > block.pages * (geometry.page_size as u64 / 4096)
-            || block.log.page.0 < geometry.reserved(0)
-            || block.log.page.0 + log_pages > block.pages
-        {
+        if block.log.page.0 < geometry.reserved(0) || block.log.page.0 > block.pages - log_pages {
             return fault("log position in the superblock", block.pages, block.log.page.0);
+        }
+        if block.log.at > u64::MAX / 4 || !block.log.at.is_multiple_of(8) {
+            return fault("log start in the superblock", 0, block.log.at);
         }
         if block.stamp > block.stamp_ceiling || block.stamp_ceiling > u64::MAX / 2 {
             return fault("stamp in the superblock", block.stamp_ceiling, block.stamp);
@@ -263,6 +267,8 @@ pub fn read_all(storage: &dyn Storage) -> Result<[Result<Superblock>; 4]> {
 /// The newest valid superblock. If none is valid, the most telling of the four errors.
 pub fn newest(storage: &dyn Storage) -> Result<Superblock> {
     let copies = read_all(storage)?;
+    let lost_slot =
+        (0..2).find(|&slot| copies[slot].is_err() && copies[slot + 2].is_err()).map(|s| s as u64);
     let mut best: Option<Superblock> = None;
     let mut worst: Option<Error> = None;
     for copy in copies {
@@ -290,12 +296,14 @@ pub fn newest(storage: &dyn Storage) -> Result<Superblock> {
         (_, Some(error @ Error::NewerFormat { .. })) => Err(error),
         // A copy that cannot be read may be the newest: an error, not an older state.
         (Some(_), Some(error @ Error::Io { .. })) => Err(error),
-        (Some(block), _) => Ok(block),
-        (None, Some(error)) => {
-            // No magic in the first copy, though another copy has it, is damage; no magic at all
-            // means that the file is somebody else's.
-            Err(error)
+        // The copies of a slot are written one after the other, each durable before the next, so a
+        // power cut leaves at least one of each slot whole. If both are gone, it is damage, and the
+        // newest state may have stood there. Only the first checkpoint has no older one beside it.
+        (Some(block), _) if lost_slot.is_some() && block.checkpoint > 1 => {
+            Err(Error::corrupted(0, "superblock slot, both copies", 1, lost_slot.unwrap_or(0)))
         }
+        (Some(block), _) => Ok(block),
+        (None, Some(error)) => Err(error),
         (None, None) => Err(Error::NotADatabase),
     }
 }
@@ -316,7 +324,14 @@ mod tests {
             pages: 400,
             free: 5,
             map: MapRoot { depth: 1, slot: 1, crc: 99 },
-            log: LogStart { page: PageId(200), blocks: 64, at: 70 * 4096, sequence: 8, chain: 5, generation: 3 },
+            log: LogStart {
+                page: PageId(200),
+                blocks: 64,
+                at: 70 * 4096,
+                sequence: 8,
+                chain: 5,
+                generation: 3,
+            },
         }
     }
 

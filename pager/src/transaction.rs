@@ -476,8 +476,7 @@ impl Transaction {
         }
         let mut extent = writer.extent;
         extent.crc = writer.crc.finalize();
-        let mut surplus =
-            extent.runs.iter().map(|run| run.length).sum::<u64>() - writer.next_page;
+        let mut surplus = extent.runs.iter().map(|run| run.length).sum::<u64>() - writer.next_page;
         let mut space = self.inner.space.lock();
         while surplus > 0
             && let Some(last) = extent.runs.last_mut()

@@ -25,7 +25,9 @@ pub(crate) struct Translation {
 
 impl Translation {
     pub(crate) fn new() -> Translation {
-        Translation { root: (0..1 << (32 - CHUNK_BITS - MIDDLE_BITS)).map(|_| OnceLock::new()).collect() }
+        Translation {
+            root: (0..1 << (32 - CHUNK_BITS - MIDDLE_BITS)).map(|_| OnceLock::new()).collect(),
+        }
     }
 
     fn split(page: u64) -> (usize, usize, usize) {
@@ -48,8 +50,8 @@ impl Translation {
         let (root, middle, chunk) = Translation::split(page);
         let middles = self.root[root]
             .get_or_init(|| (0..1 << MIDDLE_BITS).map(|_| OnceLock::new()).collect());
-        let chunks =
-            middles[middle].get_or_init(|| (0..1 << CHUNK_BITS).map(|_| AtomicU32::new(0)).collect());
+        let chunks = middles[middle]
+            .get_or_init(|| (0..1 << CHUNK_BITS).map(|_| AtomicU32::new(0)).collect());
         &chunks[chunk]
     }
 

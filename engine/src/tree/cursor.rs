@@ -8,11 +8,7 @@ use std::rc::Rc;
 use cowslip_pager::{PageId, PageRef, Pointer, View};
 
 use super::Tree;
-use crate::{
-    error::Result,
-    kinds::same_kind,
-    node::Node,
-};
+use crate::{error::Result, kinds::same_kind, node::Node};
 
 /// Where a cursor begins.
 #[derive(Debug, Clone, Copy)]

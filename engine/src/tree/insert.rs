@@ -34,9 +34,9 @@ impl Tree {
     ) -> Result<bool> {
         if self.root.is_none() {
             let root = writer.txn.allocate(self.kind, 0, self.id)?;
-            writer.txn.edit(&root, |page| {
-                NodeMut::init(page).insert(0, key, cell.bytes, cell.extent)
-            })?;
+            writer
+                .txn
+                .edit(&root, |page| NodeMut::init(page).insert(0, key, cell.bytes, cell.extent))?;
             self.root = root;
             return Ok(false);
         }
@@ -127,10 +127,8 @@ impl Tree {
         let Some(top) = split else { return Ok(()) };
         let left = self.root;
         let root = writer.txn.allocate(self.kind, left.level + 1, self.id)?;
-        let children = [
-            child_bytes(&left, top.left_entries),
-            child_bytes(&top.right, top.right_entries),
-        ];
+        let children =
+            [child_bytes(&left, top.left_entries), child_bytes(&top.right, top.right_entries)];
         let fits = writer.txn.edit(&root, |page| {
             let mut node = NodeMut::init(page);
             node.insert(0, &[], &children[0], false)

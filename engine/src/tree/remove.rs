@@ -32,7 +32,9 @@ impl Tree {
             return Ok(false);
         }
         for step in &steps {
-            writer.txn.edit(&step.node, |page| add_entries(page, step.index, 1u64.wrapping_neg()))?;
+            writer
+                .txn
+                .edit(&step.node, |page| add_entries(page, step.index, 1u64.wrapping_neg()))?;
         }
         self.mend(writer, &steps, leaf)?;
         if let Some(old) = old {
@@ -100,7 +102,8 @@ impl Tree {
                 continue;
             }
             let other = writer.shadow_child(&step.node, other_index, &other)?;
-            let (left, right) = if other_index > step.index { (*node, other) } else { (other, *node) };
+            let (left, right) =
+                if other_index > step.index { (*node, other) } else { (other, *node) };
             let merged = writer
                 .txn
                 .edit_two(&left, &right, |left, right| node::merge(left, right, &separator))?;

@@ -1,0 +1,221 @@
+//! The page map as it stands in the file: directory pages and groups. Verifies their checksums,
+//! their shape and the numbers of free pages; leaves to the later passes whether counts are right.
+
+use std::collections::{HashMap, VecDeque};
+
+use cowslip_pager::map::{DirectoryEntry, Entry};
+
+use super::{Check, hex};
+use crate::{problem::Kind, report::Problem};
+
+/// Groups kept in memory: at most 16 MiB.
+const CACHED_BYTES: usize = 16 << 20;
+
+/// The map, read group by group.
+pub(super) struct PageMap {
+    /// By group; `None` where the directory or the group is damaged.
+    groups: Vec<Option<DirectoryEntry>>,
+    cache: HashMap<u64, Vec<u8>>,
+    order: VecDeque<u64>,
+    /// The free pages that an intact directory counts.
+    free: Option<u64>,
+}
+
+impl PageMap {
+    /// Reads and verifies the directory.
+    pub(super) fn read(check: &mut Check<'_>) -> PageMap {
+        let geometry = check.geometry;
+        let superblock = check.superblock;
+        let groups = geometry.groups(superblock.pages);
+        let depth = superblock.map.depth;
+        let root = DirectoryEntry {
+            crc: superblock.map.crc,
+            free: 0,
+            slot: superblock.map.slot,
+            present: true,
+        };
+        let mut level_entries = vec![Some(root)];
+        for level in (1..=depth).rev() {
+            let count = groups.div_ceil(geometry.fanout.saturating_pow(level - 1));
+            let mut below = Vec::new();
+            for (index, entry) in level_entries.iter().enumerate() {
+                let left = count.saturating_sub(below.len() as u64).min(geometry.fanout);
+                match entry {
+                    None => below.resize(below.len() + left as usize, None),
+                    Some(entry) if !entry.present => {
+                        let absent = Some(DirectoryEntry::default());
+                        below.resize(below.len() + left as usize, absent);
+                    }
+                    Some(entry) => {
+                        let top = level == depth;
+                        let page = directory_page(check, level, index as u64, entry, top);
+                        decode(check, page, left, top, entry, &mut below);
+                    }
+                }
+            }
+            level_entries = below;
+        }
+        let free = level_entries
+            .iter()
+            .map(|entry| entry.map(|entry| u64::from(entry.free)))
+            .try_fold(0u64, |sum, free| free.map(|free| sum + free));
+        if let Some(free) = free
+            && free != superblock.free
+        {
+            check.report.add(
+                Problem::new(Kind::FreeCount, "free pages in the superblock")
+                    .page(0)
+                    .values(free, superblock.free),
+            );
+        }
+        PageMap { groups: level_entries, cache: HashMap::new(), order: VecDeque::new(), free }
+    }
+
+    /// Is the whole directory readable?
+    pub(super) fn is_whole(&self) -> bool {
+        self.free.is_some()
+    }
+
+    /// What the map says about a page; `None` if that cannot be read.
+    pub(super) fn entry(&mut self, check: &mut Check<'_>, page: u64) -> Option<Entry> {
+        let group = page / check.geometry.group_pages;
+        let index = (page % check.geometry.group_pages) as usize;
+        let entry = (*self.groups.get(group as usize)?)?;
+        if !entry.present {
+            return Some(Entry::default());
+        }
+        if !self.cache.contains_key(&group) {
+            let bytes = self.load(check, group, &entry)?;
+            while self.order.len() >= (CACHED_BYTES / check.geometry.page_size).max(1) {
+                if let Some(oldest) = self.order.pop_front() {
+                    self.cache.remove(&oldest);
+                }
+            }
+            self.order.push_back(group);
+            self.cache.insert(group, bytes);
+        }
+        self.cache.get(&group).map(|bytes| Entry::decode(bytes, index))
+    }
+
+    /// The entries of a group, verified; `None` if it is damaged, which is reported once.
+    pub(super) fn group(&mut self, check: &mut Check<'_>, group: u64) -> Option<Vec<u8>> {
+        let entry = (*self.groups.get(group as usize)?)?;
+        if !entry.present {
+            return Some(vec![0; check.geometry.page_size]);
+        }
+        match self.cache.get(&group) {
+            Some(bytes) => Some(bytes.clone()),
+            None => self.load(check, group, &entry),
+        }
+    }
+
+    /// The free pages that the directory counts in a group.
+    pub(super) fn free_of(&self, group: u64) -> Option<u32> {
+        (*self.groups.get(group as usize)?).map(|entry| entry.free)
+    }
+
+    /// Was the group ever written?
+    pub(super) fn is_present(&self, group: u64) -> bool {
+        self.groups.get(group as usize).copied().flatten().is_some_and(|entry| entry.present)
+    }
+
+    fn load(
+        &mut self,
+        check: &mut Check<'_>,
+        group: u64,
+        entry: &DirectoryEntry,
+    ) -> Option<Vec<u8>> {
+        let page = check.geometry.group_slot(group, entry.slot).0;
+        let mut bytes = vec![0; check.geometry.page_size];
+        let problem = match check.read(page, &mut bytes) {
+            Err(what) => Problem::new(Kind::Group, format!("group {group}: {what}")),
+            Ok(()) => {
+                let crc = crc32fast::hash(&bytes);
+                if crc == entry.crc {
+                    return Some(bytes);
+                }
+                Problem::new(Kind::Group, format!("checksum of group {group}"))
+                    .values(hex(entry.crc), hex(crc))
+            }
+        };
+        check.report.add(problem.page(page));
+        self.groups[group as usize] = None;
+        None
+    }
+}
+
+fn directory_page(
+    check: &mut Check<'_>,
+    level: u32,
+    index: u64,
+    entry: &DirectoryEntry,
+    top: bool,
+) -> Option<Vec<u8>> {
+    let mut whole = None;
+    let mut problems = Vec::new();
+    for copy in 0..if top { 2 } else { 1 } {
+        let page = check.geometry.directory_slot(level, index, entry.slot, copy).0;
+        let mut bytes = vec![0; check.geometry.page_size];
+        let what = format!("directory page {index} of level {level}, copy {copy}");
+        match check.read(page, &mut bytes) {
+            Err(error) => problems.push((page, format!("{what}: {error}"), None)),
+            Ok(()) => {
+                let crc = crc32fast::hash(&bytes);
+                if crc == entry.crc {
+                    whole = Some(bytes);
+                } else {
+                    problems.push((page, format!("checksum of {what}"), Some(crc)));
+                }
+            }
+        }
+    }
+    let kind = if whole.is_some() { Kind::DirectoryCopy } else { Kind::DirectoryPage };
+    for (page, what, crc) in problems {
+        let mut problem = Problem::new(kind, what).page(page);
+        if let Some(crc) = crc {
+            problem = problem.values(hex(entry.crc), hex(crc));
+        }
+        check.report.add(problem);
+    }
+    whole
+}
+
+/// Reads `left` entries of a directory page.
+fn decode(
+    check: &mut Check<'_>,
+    page: Option<Vec<u8>>,
+    left: u64,
+    top: bool,
+    parent: &DirectoryEntry,
+    below: &mut Vec<Option<DirectoryEntry>>,
+) {
+    let Some(page) = page else {
+        below.resize(below.len() + left as usize, None);
+        return;
+    };
+    let mut free = Some(0u64);
+    for index in 0..left as usize {
+        let entry = match DirectoryEntry::decode(&page, index) {
+            Ok(entry) => Some(entry),
+            Err(error) => {
+                check.report.add(Problem::new(
+                    Kind::DirectoryPage,
+                    format!("entry {index} of a directory page: {error}"),
+                ));
+                None
+            }
+        };
+        free = free.zip(entry).map(|(sum, entry)| sum + u64::from(entry.free));
+        below.push(entry);
+    }
+    // The superblock's own number is compared with the whole.
+    if let Some(free) = free
+        && !top
+        && u64::from(parent.free) != free.min(u32::MAX.into())
+    {
+        check.report.add(
+            Problem::new(Kind::FreeCount, "free pages below a directory page")
+                .values(free, parent.free),
+        );
+    }
+}

@@ -1,0 +1,765 @@
+//! Every tree, from the superblock's root down. Verifies each node by itself (checksum, identity,
+//! structure, order), against its parent (level, stamp, bounds, entry count) and against the map's
+//! checksum; each large value; each name. Meets every owner of every page, and leaves the counts
+//! to the last pass.
+//!
+//! A page that several own is read once. What the first owner's side knew of it is kept until all
+//! owners that the map counts were met, and compared with what the others know.
+
+use std::{
+    collections::{HashMap, HashSet},
+    hash::{DefaultHasher, Hash, Hasher},
+    rc::Rc,
+};
+
+use cowslip::{
+    kinds::{CATALOG, META, TABLE},
+    meta::{BranchRecord, NAME_MAX, SnapshotRecord, TableRecord},
+};
+use cowslip_pager::{
+    Extent, PageId, Pointer,
+    page::{Header, node_crc, u64_at},
+};
+
+use super::{Check, hex, map::PageMap};
+use crate::{
+    problem::Kind,
+    report::Problem,
+    walk::{NodeReader, Role, Roles},
+};
+
+/// Levels that a tree can have.
+const LEVELS_MAX: u8 = 24;
+const CHILD: usize = 24;
+
+/// Walks everything. False: some part could not be seen, so pages without an owner prove nothing.
+pub(super) fn run(check: &mut Check<'_>, map: &mut PageMap, roles: &mut Roles) -> bool {
+    let root = check.superblock.root;
+    if root.is_none() {
+        return true;
+    }
+    let page = vec![0; check.geometry.page_size];
+    let mut walk = Walk {
+        check,
+        map,
+        roles,
+        stack: Vec::new(),
+        shared: HashMap::new(),
+        extents: HashMap::new(),
+        damaged: HashMap::new(),
+        branches: HashSet::new(),
+        complete: true,
+        page,
+        spans: Vec::new(),
+    };
+    let stamp = walk.check.superblock.stamp;
+    walk.stack.push(Item {
+        pointer: root,
+        parent: 0,
+        parent_stamp: stamp,
+        kind: Some(META),
+        level: None,
+        tree: Some(0),
+        entries: None,
+        bounds: Bounds::default(),
+        owner: Rc::new(Owner { line: "the names".into(), table: None, shared_at: None }),
+        way: None,
+    });
+    while let Some(item) = walk.stack.pop() {
+        walk.visit(item);
+    }
+    if walk.complete && !walk.branches.contains("main") {
+        walk.check.report.add(Problem::new(Kind::NoMain, "branch main").page(root.page.0));
+    }
+    walk.complete
+}
+
+/// Who leads to a page.
+struct Owner {
+    /// Such as `branch main`.
+    line: String,
+    table: Option<String>,
+    /// A branch's promise that what is younger has one owner.
+    shared_at: Option<u64>,
+}
+
+impl Owner {
+    fn name(&self) -> String {
+        match &self.table {
+            Some(table) => format!("table {table:?} of {}", self.line),
+            None => self.line.clone(),
+        }
+    }
+}
+
+/// Inclusive, and exclusive; `None`: no bound.
+#[derive(Clone, Default)]
+struct Bounds {
+    low: Option<Rc<[u8]>>,
+    high: Option<Rc<[u8]>>,
+    /// Nothing is known: the tree is reached from its middle.
+    unknown: bool,
+}
+
+impl Bounds {
+    fn hash(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        (&self.low, &self.high, self.unknown).hash(&mut hasher);
+        hasher.finish()
+    }
+
+    fn text(&self) -> Option<String> {
+        let short = |key: &[u8]| {
+            let text = key.iter().take(40).flat_map(|b| b.escape_ascii()).map(char::from);
+            let text: String = text.collect();
+            if key.len() > 40 { format!("\"{text}\"…") } else { format!("\"{text}\"") }
+        };
+        match (&self.low, &self.high) {
+            _ if self.unknown => None,
+            (None, None) => Some("all its keys".into()),
+            (Some(low), None) => Some(format!("keys from {}", short(low))),
+            (None, Some(high)) => Some(format!("keys below {}", short(high))),
+            (Some(low), Some(high)) => {
+                Some(format!("keys from {} to below {}", short(low), short(high)))
+            }
+        }
+    }
+}
+
+/// A step on the way from the root.
+struct Step {
+    page: u64,
+    index: usize,
+    above: Option<Rc<Step>>,
+}
+
+/// A pointer to follow, and what is known of its target.
+struct Item {
+    pointer: Pointer,
+    parent: u64,
+    parent_stamp: u64,
+    /// `None`: any.
+    kind: Option<u8>,
+    /// `None`: the root of a tree.
+    level: Option<u8>,
+    tree: Option<u64>,
+    entries: Option<u64>,
+    bounds: Bounds,
+    owner: Rc<Owner>,
+    way: Option<Rc<Step>>,
+}
+
+impl Item {
+    fn path(&self) -> String {
+        let mut steps = vec![self.pointer.page.0.to_string()];
+        let mut at = self.way.as_ref();
+        while let Some(step) = at {
+            if steps.len() > 80 {
+                steps.push("…".into());
+                break;
+            }
+            steps.push(format!("{}:{}", step.page, step.index));
+            at = step.above.as_ref();
+        }
+        steps.reverse();
+        steps.join(" > ")
+    }
+}
+
+/// What is known of a page with several owners.
+struct Shared {
+    pointer: Pointer,
+    tree: u64,
+    entries: Option<u64>,
+    bounds: u64,
+    owners_left: u32,
+}
+
+struct Walk<'w, 'c> {
+    check: &'w mut Check<'c>,
+    map: &'w mut PageMap,
+    roles: &'w mut Roles,
+    stack: Vec<Item>,
+    shared: HashMap<u64, Shared>,
+    /// Large values with several owners, by head: a hash of the encoding.
+    extents: HashMap<u64, u64>,
+    /// Where problems of a page stand in the report.
+    damaged: HashMap<u64, Vec<usize>>,
+    branches: HashSet<String>,
+    complete: bool,
+    page: Vec<u8>,
+    spans: Vec<(usize, usize)>,
+}
+
+impl Walk<'_, '_> {
+    fn problem(&mut self, item: &Item, problem: Problem) {
+        let page = item.pointer.page.0;
+        let mut problem = if problem.page.is_none() { problem.page(page) } else { problem };
+        problem.path = Some(item.path());
+        problem.affects = vec![item.owner.name()];
+        problem.keys = item.bounds.text();
+        let listed = self.check.report.problems.len();
+        self.check.report.add(problem);
+        if self.check.report.problems.len() > listed {
+            self.damaged.entry(page).or_default().push(listed);
+        }
+    }
+
+    /// Reports that what `item` points to cannot be followed.
+    fn lost(&mut self, item: &Item, problem: Problem) {
+        self.complete = false;
+        self.problem(item, problem);
+    }
+
+    fn visit(&mut self, item: Item) {
+        let pointer = item.pointer;
+        let page = pointer.page.0;
+        if page >= self.check.superblock.pages || self.check.geometry.is_reserved(pointer.page) {
+            let pages = self.check.superblock.pages;
+            let problem = Problem::new(Kind::PointerRange, "page of a pointer (below)");
+            return self.lost(&item, problem.page(item.parent).values(pages, page));
+        }
+        if page >= self.roles.pages() {
+            let length = self.check.length;
+            let what = format!("behind the end of the file ({length} bytes)");
+            return self.lost(&item, Problem::new(Kind::PageUnreadable, what));
+        }
+        if let Some(kind) = item.kind
+            && pointer.kind != kind
+        {
+            let problem = Problem::new(Kind::ChildLevel, "kind in a pointer").page(item.parent);
+            return self.lost(&item, problem.values(kind, pointer.kind));
+        }
+        let level_fault = match item.level {
+            Some(level) if pointer.level != level => Some(level),
+            None if pointer.level > LEVELS_MAX => Some(LEVELS_MAX),
+            _ => None,
+        };
+        if let Some(level) = level_fault {
+            let problem = Problem::new(Kind::ChildLevel, "level in a pointer").page(item.parent);
+            return self.lost(&item, problem.values(level, pointer.level));
+        }
+        if pointer.stamp > item.parent_stamp {
+            let problem = Problem::new(Kind::ChildStamp, "stamp in a pointer (at most)")
+                .page(item.parent)
+                .values(hex(item.parent_stamp), hex(pointer.stamp));
+            self.problem(&item, problem);
+        }
+        let count = self.map.entry(self.check, page).map(|entry| entry.count);
+        self.check_young(&item, pointer.stamp, page, count);
+        match self.roles.claim(page, Role::Node) {
+            Role::None => self.read(item, count),
+            Role::Node => self.again(&item),
+            other => {
+                let what = format!("a node stands on a page used as {other}");
+                self.lost(&item, Problem::new(Kind::DoubleUse, what));
+            }
+        }
+    }
+
+    /// I11: whoever writes below a branch relies on `shared_at` and does not ask the map.
+    fn check_young(&mut self, item: &Item, stamp: u64, page: u64, count: Option<u32>) {
+        if let Some(shared_at) = item.owner.shared_at
+            && stamp > shared_at
+            && let Some(count) = count.filter(|&count| count > 1)
+        {
+            let what =
+                format!("owners of a page of stamp {stamp:#x} under shared_at {shared_at:#x}");
+            self.problem(item, Problem::new(Kind::YoungShared, what).page(page).values(1, count));
+        }
+    }
+
+    /// Another owner of a page that was read.
+    fn again(&mut self, item: &Item) {
+        let page = item.pointer.page.0;
+        if let Some(problems) = self.damaged.get(&page) {
+            let name = item.owner.name();
+            for &at in problems {
+                let affects = &mut self.check.report.problems[at].affects;
+                if affects.len() < 100 && !affects.contains(&name) {
+                    affects.push(name.clone());
+                }
+            }
+        }
+        let Some(shared) = self.shared.get_mut(&page) else {
+            // The map knows one owner only: the last pass reports it.
+            return;
+        };
+        shared.owners_left = shared.owners_left.saturating_sub(1);
+        let (pointer, tree, entries, bounds) =
+            (shared.pointer, shared.tree, shared.entries, shared.bounds);
+        if shared.owners_left == 0 {
+            self.shared.remove(&page);
+        }
+        if pointer != item.pointer {
+            let problem = Problem::new(Kind::NodeIdentity, "identity of a shared node")
+                .values(identity(&item.pointer), identity(&pointer));
+            return self.problem(item, problem);
+        }
+        if let Some(wanted) = item.tree
+            && wanted != tree
+        {
+            let problem = Problem::new(Kind::NodeTree, "tree of a node");
+            self.problem(item, problem.values(hex(wanted), hex(tree)));
+        }
+        if let (Some(wanted), Some(entries)) = (item.entries, entries)
+            && wanted != entries
+        {
+            let problem = Problem::new(Kind::EntryCount, "entries below a child");
+            self.problem(item, problem.page(item.parent).values(entries, wanted));
+        }
+        if !item.bounds.unknown && item.bounds.hash() != bounds {
+            self.edges(item);
+        }
+    }
+
+    /// Compares the outermost keys of a subtree that was read with bounds that are new.
+    fn edges(&mut self, item: &Item) {
+        let mut page = vec![0; self.check.geometry.page_size];
+        let mut key = Vec::new();
+        for last in [false, true] {
+            let mut at = item.pointer;
+            for _ in 0..=LEVELS_MAX {
+                if self.check.read(at.page.0, &mut page).is_err() {
+                    return;
+                }
+                let Ok(node) = NodeReader::new(&page) else { return };
+                let first = if node.is_leaf() { 0 } else { 1 };
+                let edge = if last { node.count() - 1 } else { first };
+                if edge >= first
+                    && edge < node.count()
+                    && let Ok(entry) = node.entry(edge)
+                {
+                    entry.key(&mut key);
+                    if let Some(problem) = outside(&item.bounds, &key, edge) {
+                        return self.problem(item, problem.page(at.page.0));
+                    }
+                }
+                if node.is_leaf() {
+                    break;
+                }
+                let Ok(child) = node.entry(if last { node.count() - 1 } else { 0 }) else { return };
+                let below = Pointer::decode(child.value);
+                if below.level >= at.level || below.page.0 >= self.roles.pages() {
+                    return;
+                }
+                at = below;
+            }
+        }
+    }
+
+    /// Reads and verifies a node, and puts what it points to on the stack.
+    fn read(&mut self, item: Item, count: Option<u32>) {
+        let mut page = std::mem::take(&mut self.page);
+        if page.is_empty() {
+            page = vec![0; self.check.geometry.page_size];
+        }
+        match self.check.read(item.pointer.page.0, &mut page) {
+            Err(what) => self.lost(&item, Problem::new(Kind::PageUnreadable, what)),
+            Ok(()) => {
+                if self.verify(&item, &page) {
+                    self.content(&item, &page, count);
+                }
+            }
+        }
+        self.page = page;
+    }
+
+    /// Is the page the node that was pointed to?
+    fn verify(&mut self, item: &Item, page: &[u8]) -> bool {
+        let header = Header::read(page);
+        let pointer = item.pointer;
+        let crc = node_crc(page);
+        let store = self.check.superblock.store;
+        let problem = if crc != header.crc {
+            Problem::new(Kind::NodeChecksum, "checksum of a node").values(hex(crc), hex(header.crc))
+        } else if header.store != store {
+            Problem::new(Kind::NodeStore, "store of a node").values(hex(store), hex(header.store))
+        } else if header.pointer.page != pointer.page {
+            Problem::new(Kind::NodePlace, "place of a node")
+                .values(pointer.page.0, header.pointer.page.0)
+        } else if header.pointer != pointer {
+            Problem::new(Kind::NodeIdentity, "identity of a node")
+                .values(identity(&pointer), identity(&header.pointer))
+        } else {
+            if let Some(entry) = self.map.entry(self.check, pointer.page.0)
+                && entry.count > 0
+                && entry.crc != crc
+            {
+                let problem = Problem::new(Kind::NodeMapChecksum, "the map's checksum of a node");
+                self.problem(item, problem.values(hex(crc), hex(entry.crc)));
+            }
+            if let Some(tree) = item.tree
+                && tree != header.tree
+            {
+                let problem = Problem::new(Kind::NodeTree, "tree of a node");
+                self.problem(item, problem.values(hex(tree), hex(header.tree)));
+            }
+            return true;
+        };
+        self.lost(item, problem);
+        false
+    }
+
+    fn content(&mut self, item: &Item, page: &[u8], count: Option<u32>) {
+        let header = Header::read(page);
+        let structure = |fault: crate::walk::Fault| {
+            Problem::new(Kind::NodeStructure, fault.what).values(fault.expected, fault.found)
+        };
+        let node = match NodeReader::new(page) {
+            Ok(node) => node,
+            Err(fault) => return self.lost(item, structure(fault)),
+        };
+        if let Err(fault) = node.accounts(&mut self.spans) {
+            self.problem(item, structure(fault));
+        }
+        let leaf = node.is_leaf();
+        if item.way.is_none() || item.level.is_none() {
+            self.check.report.trees += 1;
+        }
+        let (mut key, mut before) = (Vec::new(), Vec::new());
+        let mut entries = Some(0u64);
+        let mut children: Vec<Item> = Vec::new();
+        // The child before, whose upper bound is the next key.
+        for i in 0..node.count() {
+            let entry = match node.entry(i) {
+                Ok(entry) => entry,
+                Err(fault) => {
+                    entries = None;
+                    self.lost(item, structure(fault));
+                    continue;
+                }
+            };
+            entry.key(&mut key);
+            if leaf || i > 0 {
+                if i > usize::from(!leaf) && key <= before {
+                    let what = format!("key {i} of a node is not above the one before");
+                    self.problem(item, Problem::new(Kind::NodeOrder, what));
+                }
+                if let Some(problem) = outside(&item.bounds, &key, i) {
+                    self.problem(item, problem);
+                }
+            }
+            if leaf {
+                entries = entries.map(|n| n + 1);
+                let way =
+                    Rc::new(Step { page: item.pointer.page.0, index: i, above: item.way.clone() });
+                self.leaf_entry(item, &header, &key, &entry, way, &mut children);
+            } else {
+                let below = u64_at(&entry.value[..CHILD], Pointer::SIZE);
+                entries = entries.and_then(|n| n.checked_add(below));
+                let separator: Rc<[u8]> = key.as_slice().into();
+                if let Some(previous) = children.last_mut()
+                    && !item.bounds.unknown
+                {
+                    previous.bounds.high = Some(separator.clone());
+                }
+                children.push(Item {
+                    pointer: Pointer::decode(entry.value),
+                    parent: item.pointer.page.0,
+                    parent_stamp: item.pointer.stamp,
+                    kind: Some(item.pointer.kind),
+                    // A level of 0 is a leaf, so this is at least 1.
+                    level: Some(item.pointer.level.saturating_sub(1)),
+                    tree: Some(header.tree),
+                    entries: Some(below),
+                    bounds: Bounds {
+                        low: if i == 0 { item.bounds.low.clone() } else { Some(separator) },
+                        high: item.bounds.high.clone(),
+                        unknown: false,
+                    },
+                    owner: item.owner.clone(),
+                    way: Some(Rc::new(Step {
+                        page: item.pointer.page.0,
+                        index: i,
+                        above: item.way.clone(),
+                    })),
+                });
+            }
+            std::mem::swap(&mut key, &mut before);
+        }
+        if leaf && header.pointer.kind == TABLE {
+            self.check.report.entries += node.count() as u64;
+        }
+        if let Some(wanted) = item.entries
+            && entries != Some(wanted)
+        {
+            let found = entries.map_or("more than can be counted".into(), |n| n.to_string());
+            let problem = Problem::new(Kind::EntryCount, "entries below a child");
+            self.problem(item, problem.page(item.parent).values(found, wanted));
+        }
+        // With an unreadable count, or a wrong one, it may be met again as well.
+        let owners_left = count.map_or(u32::MAX, |count| count.saturating_sub(1));
+        if owners_left > 0 {
+            self.shared.insert(
+                item.pointer.page.0,
+                Shared {
+                    pointer: item.pointer,
+                    tree: header.tree,
+                    entries,
+                    bounds: item.bounds.hash(),
+                    owners_left,
+                },
+            );
+        }
+        // The first is visited first: branches before snapshots, keys as they ascend.
+        self.stack.extend(children.into_iter().rev());
+    }
+
+    fn leaf_entry(
+        &mut self,
+        item: &Item,
+        header: &Header,
+        key: &[u8],
+        entry: &crate::walk::EntryReader<'_>,
+        way: Rc<Step>,
+        children: &mut Vec<Item>,
+    ) {
+        let here = header.pointer.page;
+        if entry.extent && header.pointer.kind != TABLE {
+            let problem = Problem::new(Kind::Record, "a record is marked as a large value");
+            return self.lost(item, problem);
+        }
+        match header.pointer.kind {
+            TABLE if entry.extent => self.extent(item, entry.value, here),
+            TABLE => {}
+            CATALOG => {
+                let name = String::from_utf8_lossy(key).into_owned();
+                if std::str::from_utf8(key).is_err() || key.is_empty() || key.len() > 512 {
+                    self.problem(item, Problem::new(Kind::Name, format!("table name {name:?}")));
+                }
+                match TableRecord::decode(entry.value, here) {
+                    Err(error) => self.lost(item, Problem::new(Kind::Record, error.to_string())),
+                    Ok(record) if record.root.is_none() => {}
+                    Ok(record) => {
+                        let owner = Owner {
+                            line: item.owner.line.clone(),
+                            table: Some(name),
+                            shared_at: item.owner.shared_at,
+                        };
+                        children.push(child(
+                            item,
+                            record.root,
+                            Some(TABLE),
+                            Some(record.id),
+                            owner,
+                            way,
+                        ));
+                    }
+                }
+            }
+            META => self.name(item, key, entry.value, way, children),
+            other => {
+                let problem = Problem::new(Kind::ChildLevel, "kind of a node (at most)");
+                self.lost(item, problem.values(TABLE, other));
+            }
+        }
+    }
+
+    /// An entry of the tree of names.
+    fn name(
+        &mut self,
+        item: &Item,
+        key: &[u8],
+        value: &[u8],
+        way: Rc<Step>,
+        children: &mut Vec<Item>,
+    ) {
+        let here = item.pointer.page;
+        let newest = self.check.superblock.stamp;
+        let Some((&first, rest)) = key.split_first() else {
+            return self.lost(item, Problem::new(Kind::Name, "an empty key among the names"));
+        };
+        let name = String::from_utf8_lossy(rest).into_owned();
+        let well_formed = std::str::from_utf8(rest).is_ok()
+            && !rest.is_empty()
+            && rest.len() <= NAME_MAX
+            && !name.chars().any(char::is_control);
+        if first != b'r' && !well_formed {
+            self.problem(item, Problem::new(Kind::Name, format!("name {name:?}")));
+        }
+        let record_stamp = |walk: &mut Self, what: &str, stamp: u64| {
+            if stamp > newest {
+                let problem =
+                    Problem::new(Kind::RecordStamp, format!("{what} of {name:?} (at most)"));
+                walk.problem(item, problem.values(hex(newest), hex(stamp)));
+            }
+        };
+        let (catalog, owner) = match first {
+            b'b' => match BranchRecord::decode(value, here) {
+                Err(error) => {
+                    return self.lost(item, Problem::new(Kind::Record, error.to_string()));
+                }
+                Ok(record) => {
+                    self.check.report.branches += 1;
+                    record_stamp(self, "shared_at", record.shared_at);
+                    self.branches.insert(name.clone());
+                    let line = format!("branch {name}");
+                    (record.catalog, Owner { line, table: None, shared_at: Some(record.shared_at) })
+                }
+            },
+            b's' => match SnapshotRecord::decode(value, here) {
+                Err(error) => {
+                    return self.lost(item, Problem::new(Kind::Record, error.to_string()));
+                }
+                Ok(record) => {
+                    self.check.report.snapshots += 1;
+                    record_stamp(self, "stamp", record.stamp);
+                    if record.catalog.stamp > record.stamp {
+                        let what = format!("stamp of the root of snapshot {name:?} (at most)");
+                        let problem = Problem::new(Kind::RecordStamp, what);
+                        self.problem(
+                            item,
+                            problem.values(hex(record.stamp), hex(record.catalog.stamp)),
+                        );
+                    }
+                    if self.branches.contains(&name) {
+                        self.problem(item, Problem::new(Kind::NameTwice, format!("name {name:?}")));
+                    }
+                    let line = format!("snapshot {name}");
+                    (record.catalog, Owner { line, table: None, shared_at: None })
+                }
+            },
+            b'r' => {
+                self.check.report.releases += 1;
+                let owner =
+                    Owner { line: "the release queue".into(), table: None, shared_at: None };
+                match value.split_first() {
+                    Some((0, pointer)) if pointer.len() == Pointer::SIZE => {
+                        let pointer = Pointer::decode(pointer);
+                        let mut child = child(item, pointer, None, None, owner, way);
+                        child.bounds.unknown = true;
+                        children.push(child);
+                    }
+                    Some((1, extent)) => self.extent(item, extent, here),
+                    _ => {
+                        let problem = Problem::new(Kind::Record, "an entry of the release queue");
+                        self.lost(item, problem);
+                    }
+                }
+                return;
+            }
+            other => {
+                let problem = Problem::new(Kind::Name, "first byte of a name");
+                return self.lost(item, problem.values("b, r or s", other));
+            }
+        };
+        if !catalog.is_none() {
+            children.push(child(item, catalog, Some(CATALOG), Some(0), owner, way));
+        }
+    }
+
+    /// A large value: its pages by the map's checksums, those by its own.
+    fn extent(&mut self, item: &Item, encoded: &[u8], here: PageId) {
+        let extent = match Extent::decode(encoded, here, self.check.geometry.page_size) {
+            Ok(extent) => extent,
+            Err(error) => {
+                return self.lost(item, Problem::new(Kind::ExtentPointer, error.to_string()));
+            }
+        };
+        let pages = self.check.superblock.pages;
+        if extent.runs.is_empty() || extent.runs.iter().any(|run| run.end() > pages) {
+            let what = "pages of a large value (below)";
+            let end = extent.runs.iter().map(|run| run.end()).max().unwrap_or(0);
+            return self.lost(item, Problem::new(Kind::ExtentPointer, what).values(pages, end));
+        }
+        if extent.stamp > item.pointer.stamp {
+            let problem = Problem::new(Kind::ChildStamp, "stamp of a large value (at most)");
+            self.problem(item, problem.values(hex(item.pointer.stamp), hex(extent.stamp)));
+        }
+        let head = extent.head().0;
+        let count = self.map.entry(self.check, head).map(|entry| entry.count);
+        self.check_young(item, extent.stamp, head, count);
+        let mut hasher = DefaultHasher::new();
+        encoded.hash(&mut hasher);
+        let identity = hasher.finish();
+        match self.roles.claim(head, Role::Extent) {
+            Role::None => {}
+            Role::Extent => {
+                if self.extents.get(&head).is_some_and(|&known| known != identity) {
+                    let problem =
+                        Problem::new(Kind::DoubleUse, "two large values begin on one page");
+                    self.lost(item, problem.page(head));
+                }
+                return;
+            }
+            other => {
+                let what = format!("a large value stands on a page used as {other}");
+                return self.lost(item, Problem::new(Kind::DoubleUse, what).page(head));
+            }
+        }
+        self.check.report.extents += 1;
+        if count != Some(1) {
+            self.extents.insert(head, identity);
+        }
+        let mut bytes = vec![0; self.check.geometry.page_size];
+        let mut whole = crc32fast::Hasher::new();
+        let mut known = true;
+        for page in extent.pages() {
+            let page = page.0;
+            if page != head {
+                let other = self.roles.claim(page, Role::ExtentBody);
+                if other != Role::None {
+                    let what = format!("a large value stands on a page used as {other}");
+                    return self.lost(item, Problem::new(Kind::DoubleUse, what).page(page));
+                }
+            }
+            if let Err(what) = self.check.read(page, &mut bytes) {
+                known = false;
+                self.problem(item, Problem::new(Kind::PageUnreadable, what).page(page));
+                continue;
+            }
+            let crc = crc32fast::hash(&bytes);
+            whole.update(&crc.to_le_bytes());
+            if let Some(entry) = self.map.entry(self.check, page)
+                && entry.crc != crc
+            {
+                known = false;
+                let problem = Problem::new(Kind::ExtentPage, "checksum of a large value's page");
+                self.problem(item, problem.page(page).values(hex(entry.crc), hex(crc)));
+            }
+        }
+        let crc = whole.finalize();
+        if known && crc != extent.crc {
+            let problem = Problem::new(Kind::ExtentChecksum, "checksum of a large value");
+            self.problem(item, problem.page(head).values(hex(extent.crc), hex(crc)));
+        }
+    }
+}
+
+/// The root of a tree that an entry of a leaf names.
+fn child(
+    item: &Item,
+    pointer: Pointer,
+    kind: Option<u8>,
+    tree: Option<u64>,
+    owner: Owner,
+    way: Rc<Step>,
+) -> Item {
+    Item {
+        pointer,
+        parent: item.pointer.page.0,
+        parent_stamp: item.pointer.stamp,
+        kind,
+        level: None,
+        tree,
+        entries: None,
+        bounds: Bounds::default(),
+        owner: Rc::new(owner),
+        way: Some(way),
+    }
+}
+
+fn outside(bounds: &Bounds, key: &[u8], index: usize) -> Option<Problem> {
+    let low = bounds.low.as_ref().is_some_and(|low| key < &low[..]);
+    let high = bounds.high.as_ref().is_some_and(|high| key >= &high[..]);
+    if !low && !high {
+        return None;
+    }
+    let side = if low { "below the lower" } else { "not below the upper" };
+    Some(Problem::new(Kind::NodeBounds, format!("key {index} of a node is {side} bound")))
+}
+
+fn identity(pointer: &Pointer) -> String {
+    format!("kind {} level {} stamp {:#x}", pointer.kind, pointer.level, pointer.stamp)
+}

@@ -1,0 +1,132 @@
+//! The checker: reads a store from its bytes and judges it, without writing a byte.
+//!
+//! It relies on the format (`docs/format.md`) and on [`Storage`], not on the engine's own way
+//! through a tree, so that a fault in one does not hide in the other. A check is a row of passes;
+//! each verifies its part and leaves the rest to the next:
+//!
+//! ```text
+//! superblocks -> log -> map -> trees -> counts        the durable checkpoint
+//!                                          |
+//!                                          v  only if all is well, and the log holds transactions
+//!                                       replay        the engine recovers into memory, and the
+//!                                                     result is checked in the same way
+//! ```
+//!
+//! Every page is read once, however many own it; memory is four bytes for each page of the file,
+//! and a bounded cache of the page map. No bytes make it panic: whoever finds some, found a bug.
+//!
+//! Start at [`check`]; [`problem::CATALOGUE`] lists what it can find.
+
+#![forbid(unsafe_code)]
+
+mod check;
+mod overlay;
+pub mod problem;
+mod report;
+mod walk;
+
+use std::{fmt, path::Path};
+
+use cowslip_pager::storage::{FileStorage, OpenError, Storage};
+
+pub use problem::{Kind, Severity};
+pub use report::{Problem, Report};
+
+/// How to check.
+#[derive(Clone, Copy)]
+pub struct Options<'a> {
+    /// Called now and then with the pages done and the pages there are to do.
+    pub progress: Option<&'a dyn Fn(u64, u64)>,
+    /// Prove that the log's transactions replay (they do so in memory).
+    pub replay: bool,
+    /// Check the replayed state as well.
+    pub check_replayed: bool,
+    /// Most problems of each kind that are listed; the others are counted.
+    pub list: usize,
+}
+
+impl Default for Options<'_> {
+    fn default() -> Self {
+        Options { progress: None, replay: true, check_replayed: true, list: 100 }
+    }
+}
+
+impl fmt::Debug for Options<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("replay", &self.replay)
+            .field("check_replayed", &self.check_replayed)
+            .field("list", &self.list)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why a check could not be made. What is wrong *in* a store is in the [`Report`] instead.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// The file cannot be opened or read at all.
+    Io(std::io::Error),
+    /// Another process or handle has the database open.
+    Locked,
+    /// The file is not a Cowslip database.
+    NotADatabase,
+    /// The file was written by a newer format.
+    NewerFormat {
+        /// Format version, or feature word, of the file.
+        found: u64,
+    },
+    /// Not enough memory to keep a count for each page.
+    OutOfMemory {
+        /// Pages of the file.
+        pages: u64,
+    },
+}
+
+impl Error {
+    /// The exit status of fsck(8) for it: 8, an operational error.
+    pub fn exit_code(&self) -> u8 {
+        8
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Io(error) => write!(f, "reading failed: {error}"),
+            Error::Locked => write!(f, "the database is in use by another process or handle"),
+            Error::NotADatabase => write!(f, "the file is not a Cowslip database"),
+            Error::NewerFormat { found } => {
+                write!(f, "the file needs format or features {found:#x}, newer than this checker")
+            }
+            Error::OutOfMemory { pages } => {
+                write!(f, "not enough memory to check a file of {pages} pages")
+            }
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Error::Io(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+/// Checks the database file at `path`. It is opened for reading only, and nobody may have it open
+/// for writing meanwhile.
+pub fn check(path: &Path, options: &Options<'_>) -> Result<Report, Error> {
+    let storage = FileStorage::open_read_only(path).map_err(|error| match error {
+        OpenError::Locked => Error::Locked,
+        OpenError::NotAFile => Error::NotADatabase,
+        OpenError::Io(error) => Error::Io(error),
+    })?;
+    check_storage(&storage, options)
+}
+
+/// Checks a store that lies on any storage. Nothing is written to it.
+pub fn check_storage(storage: &dyn Storage, options: &Options<'_>) -> Result<Report, Error> {
+    check::run(storage, options)
+}

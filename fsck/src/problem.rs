@@ -1,0 +1,268 @@
+//! The catalogue: every problem that the checker can find, by number.
+//!
+//! Numbers are stable: scripts and bug reports may cite them. The first two digits name the pass
+//! (01 superblocks and file, 02 log, 03 page map, 04 nodes, 05 large values, 06 names, 07 counts,
+//! 08 replay). Each problem breaks one of these invariants, numbered as in `docs/design.md`:
+//!
+//! - I1: a committed page is never written in place.
+//! - I2: a superblock is written only after a sync of all that it reaches.
+//! - I3: a page's count equals the number of pointers to it.
+//! - I4: a freed page is not used again while a durable checkpoint, one in progress, or a reader can
+//!   reach it.
+//! - I5: a child's stamp is at most its parent's.
+//! - I6: keys ascend, and lie within the bounds that their ancestors set.
+//! - I7: all leaves of a tree have one depth: a child's level is its parent's less one.
+//! - I8: every page matches its checksums: header, page map, extent.
+//! - I9: a snapshot's root never changes.
+//! - I10: the entry counts in inner nodes equal what is below.
+//! - I11: what is younger than its branch's `shared_at` has one owner (R3).
+//! - I12: the log's valid prefix replays on the checkpoint it follows.
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+/// How bad a problem is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// A second copy is gone; the first still serves.
+    Redundancy,
+    /// Space is lost, nothing else.
+    Leak,
+    /// Bookkeeping is wrong: data reads well now, and writing may destroy some.
+    Corruption,
+    /// Data, or the way to it, is damaged.
+    Damage,
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Severity::Redundancy => "redundancy",
+            Severity::Leak => "leak",
+            Severity::Corruption => "corruption",
+            Severity::Damage => "damage",
+        })
+    }
+}
+
+/// What the catalogue says about one kind of problem.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Entry {
+    /// The kind.
+    pub kind: Kind,
+    /// Its stable number, such as `F0101`.
+    pub code: &'static str,
+    /// How bad it is.
+    pub severity: Severity,
+    /// What it means, in a sentence.
+    pub meaning: &'static str,
+    /// What a repair would do.
+    pub repair: &'static str,
+    /// The invariant it breaks.
+    pub invariant: &'static str,
+}
+
+macro_rules! catalogue {
+    ($($kind:ident $code:literal $severity:ident $invariant:literal $meaning:literal => $repair:literal;)*) => {
+        /// The kinds of problem.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Kind {
+            $(#[doc = $meaning] $kind,)*
+        }
+
+        /// All kinds, ascending by code.
+        pub const CATALOGUE: &[Entry] = &[
+            $(Entry {
+                kind: Kind::$kind,
+                code: $code,
+                severity: Severity::$severity,
+                meaning: $meaning,
+                repair: $repair,
+                invariant: $invariant,
+            },)*
+        ];
+    };
+}
+
+catalogue! {
+    SuperblocksLost "F0101" Damage "I2"
+        "No copy of the superblock is readable."
+        => "nothing in place: the data must be salvaged from the pages' own headers";
+    SuperblockCopy "F0102" Redundancy "I8"
+        "One copy of a superblock is damaged; its twin is whole."
+        => "write the twin's bytes over it";
+    SuperblockSlot "F0103" Corruption "I2"
+        "Both copies of the superblock in one slot are damaged: it may have been the newest."
+        => "keep the other slot's state, if the trees and the log agree with it";
+    SuperblocksDisagree "F0104" Corruption "I2"
+        "Two readable superblocks contradict each other."
+        => "keep the one whose trees verify";
+    SuperblockField "F0105" Damage "I8"
+        "A superblock has a right checksum and an impossible field."
+        => "use the twin or, if there is none, salvage";
+    FileTooShort "F0111" Damage "I2"
+        "The file is shorter than its superblock says."
+        => "keep the data that is left; what lay behind the end is lost";
+    LogDamaged "F0201" Damage "I12"
+        "A log record that was durable is damaged: transactions behind it are lost."
+        => "cut the log there, and say which transactions are lost";
+    LogNewer "F0202" Damage "I2"
+        "The log proves that a newer superblock was durable than the one that was found."
+        => "nothing in place: salvage, newest stamps first";
+    LogUnreadable "F0203" Damage "I12"
+        "A part of the log cannot be read."
+        => "cut the log there, and say which transactions are lost";
+    DirectoryCopy "F0301" Redundancy "I8"
+        "One copy of the top page of the map's directory is damaged; its twin is whole."
+        => "write the twin's bytes over it";
+    DirectoryPage "F0302" Corruption "I8"
+        "A page of the map's directory is damaged."
+        => "rebuild the map from the trees";
+    Group "F0303" Corruption "I8"
+        "A group of the page map is damaged."
+        => "rebuild its counts from the trees";
+    FreeCount "F0304" Corruption "I3"
+        "A number of free pages in the map's directory or superblock is wrong."
+        => "write the right number";
+    BeyondEnd "F0305" Leak "I3"
+        "The map counts owners of a page behind the end of the file."
+        => "set the count to zero";
+    PageUnreadable "F0401" Damage "I8"
+        "A page cannot be read."
+        => "refill its keys from a snapshot that has them, or cut it off, on demand";
+    NodeChecksum "F0402" Damage "I8"
+        "A node's bytes do not match its checksum."
+        => "refill its keys from a snapshot that has them, or cut it off, on demand";
+    NodePlace "F0403" Damage "I1"
+        "A whole node stands where another one should: a misplaced write."
+        => "refill its keys from a snapshot that has them, or cut it off, on demand";
+    NodeStore "F0404" Damage "I8"
+        "A node belongs to another store."
+        => "refill its keys from a snapshot that has them, or cut it off, on demand";
+    NodeIdentity "F0405" Damage "I1"
+        "A node has another kind, level or stamp than the pointer to it says: an old version of the page."
+        => "refill its keys from a snapshot that has them, or cut it off, on demand";
+    NodeTree "F0406" Corruption "I4"
+        "A node belongs to another tree than the one that leads to it."
+        => "cut it off, on demand";
+    NodeStructure "F0407" Damage "I8"
+        "A node has a right checksum and an impossible structure."
+        => "keep its readable entries";
+    NodeOrder "F0408" Damage "I6"
+        "Keys of a node do not ascend."
+        => "sort its entries into place";
+    NodeBounds "F0409" Damage "I6"
+        "A key lies outside the bounds that its ancestors set, where no search finds it."
+        => "move the entry to where it belongs";
+    EntryCount "F0410" Corruption "I10"
+        "An inner node counts another number of entries below a child than there are."
+        => "write the right number";
+    PointerRange "F0411" Damage "I3"
+        "A pointer leads to no page that a tree may use."
+        => "cut it off, on demand";
+    ChildLevel "F0412" Damage "I7"
+        "A pointer's kind or level does not follow from its parent's."
+        => "cut it off, on demand";
+    ChildStamp "F0413" Corruption "I5"
+        "A child claims to be younger than its parent."
+        => "verify by content and rewrite the way to it";
+    NodeMapChecksum "F0414" Corruption "I8"
+        "The page map has another checksum for a node than the node itself."
+        => "write the right checksum into the map";
+    ExtentPointer "F0501" Damage "I8"
+        "A reference to a large value is not readable."
+        => "drop the entry, on demand";
+    ExtentPage "F0502" Damage "I8"
+        "A page of a large value does not match its checksum."
+        => "refill the value from a snapshot that has it, or drop it, on demand";
+    ExtentChecksum "F0503" Damage "I8"
+        "The checksums of a large value's pages do not match the value's own."
+        => "verify by content, else refill or drop the value, on demand";
+    Record "F0601" Damage "I9"
+        "A record of a branch, snapshot, table or release is not readable."
+        => "drop the record, on demand";
+    Name "F0602" Corruption "I9"
+        "A name is not one that may be given."
+        => "rename it";
+    NameTwice "F0603" Corruption "I9"
+        "A branch and a snapshot have one name."
+        => "rename the snapshot";
+    NoMain "F0604" Damage "I9"
+        "There is no branch named main."
+        => "make it from the newest snapshot";
+    RecordStamp "F0605" Corruption "I5"
+        "A record claims to be younger than the state it belongs to."
+        => "write the state's own stamp";
+    CountTooLow "F0701" Corruption "I3"
+        "A page has more owners than the map counts: deleting one of them would destroy the others' data."
+        => "write the right count";
+    CountTooHigh "F0702" Leak "I3"
+        "The map counts more owners of a page than it has."
+        => "write the right count";
+    Orphan "F0703" Leak "I3"
+        "The map counts a page as used that nothing points to."
+        => "free it";
+    OwnedButFree "F0704" Corruption "I4"
+        "The map says that a page is free that something points to: the next write may overwrite it."
+        => "write the right count";
+    DoubleUse "F0705" Damage "I4"
+        "Two owners use one page as different things."
+        => "keep the owner whose checksum matches";
+    YoungShared "F0706" Corruption "I11"
+        "A page younger than its branch's last sharing has several owners: a write would change it for all."
+        => "raise the branch's shared_at";
+    ReplayFailed "F0801" Damage "I12"
+        "The log's transactions cannot be replayed."
+        => "replay up to the failing one, and say what is lost";
+    ReplayPanicked "F0802" Damage "I12"
+        "The engine broke off while it replayed the log: a fault of the program."
+        => "report it, with the file";
+    ReplayInconsistent "F0803" Corruption "I12"
+        "The state after replay is not consistent, though the checkpoint before it was."
+        => "report it, with the file";
+}
+
+impl Kind {
+    /// What the catalogue says about it.
+    pub fn entry(self) -> &'static Entry {
+        &CATALOGUE[self as usize]
+    }
+
+    /// Its stable number.
+    pub fn code(self) -> &'static str {
+        self.entry().code
+    }
+
+    /// How bad it is.
+    pub fn severity(self) -> Severity {
+        self.entry().severity
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
+    }
+}
+
+impl Serialize for Kind {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.code())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_ascend_and_stand_at_their_kind() {
+        assert!(CATALOGUE.is_sorted_by(|a, b| a.code < b.code));
+        for (i, entry) in CATALOGUE.iter().enumerate() {
+            assert_eq!(entry.kind as usize, i);
+            assert!(entry.meaning.ends_with('.'));
+        }
+    }
+}

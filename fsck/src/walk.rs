@@ -1,0 +1,278 @@
+//! Reading nodes, from bytes that nobody has vouched for; and who owns which page.
+//!
+//! Written from the layout in `docs/format.md`, not with the engine's code: every offset is
+//! checked where it is used, and keys are compared as plain byte strings.
+
+use std::fmt;
+
+/// What a page is used as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// Nothing yet.
+    None = 0,
+    /// Superblocks, map, log: one owner, the file itself.
+    Fixed = 1,
+    /// A node of a tree.
+    Node = 2,
+    /// The first page of a large value, where its owners are counted.
+    Extent = 3,
+    /// Another page of a large value.
+    ExtentBody = 4,
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Role::None => "nothing",
+            Role::Fixed => "superblock, map or log",
+            Role::Node => "a node",
+            Role::Extent => "the head of a large value",
+            Role::ExtentBody => "a part of a large value",
+        })
+    }
+}
+
+/// For each page its role and how many owners were met: 3 and 29 bits.
+pub(crate) struct Roles(Vec<u32>);
+
+const OWNERS: u32 = (1 << 29) - 1;
+
+impl Roles {
+    /// `None`: not enough memory.
+    pub(crate) fn new(pages: u64) -> Option<Roles> {
+        let pages = usize::try_from(pages).ok()?;
+        let mut words = Vec::new();
+        words.try_reserve_exact(pages).ok()?;
+        words.resize(pages, 0);
+        Some(Roles(words))
+    }
+
+    pub(crate) fn pages(&self) -> u64 {
+        self.0.len() as u64
+    }
+
+    /// One more owner, that uses the page as `role`. The role it had before; the owner is not
+    /// counted if that was another one. Of a page that is not there: `Role::Fixed`.
+    pub(crate) fn claim(&mut self, page: u64, role: Role) -> Role {
+        let Some(word) = usize::try_from(page).ok().and_then(|page| self.0.get_mut(page)) else {
+            return Role::Fixed;
+        };
+        let before = role_of(*word);
+        if before == Role::None || before == role {
+            let owners = (*word & OWNERS).saturating_add(1).min(OWNERS);
+            *word = (role as u32) << 29 | owners;
+        }
+        before
+    }
+
+    pub(crate) fn get(&self, page: u64) -> (Role, u32) {
+        let word = usize::try_from(page).ok().and_then(|page| self.0.get(page)).copied();
+        word.map_or((Role::None, 0), |word| (role_of(word), word & OWNERS))
+    }
+}
+
+fn role_of(word: u32) -> Role {
+    match word >> 29 {
+        0 => Role::None,
+        1 => Role::Fixed,
+        2 => Role::Node,
+        3 => Role::Extent,
+        _ => Role::ExtentBody,
+    }
+}
+
+/// What is wrong with a node's structure.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Fault {
+    pub(crate) what: String,
+    pub(crate) expected: u64,
+    pub(crate) found: u64,
+}
+
+fn fault<T>(what: impl Into<String>, expected: usize, found: usize) -> Result<T, Fault> {
+    Err(Fault { what: what.into(), expected: expected as u64, found: found as u64 })
+}
+
+/// A node's bytes, its areas known to lie inside the page.
+pub(crate) struct NodeReader<'a> {
+    page: &'a [u8],
+    count: usize,
+    prefix: &'a [u8],
+    heads: &'a [u8],
+    slots: &'a [u8],
+    keys: &'a [u8],
+    values_start: usize,
+    garbage: usize,
+}
+
+/// An entry as its slot describes it.
+pub(crate) struct EntryReader<'a> {
+    prefix: &'a [u8],
+    head: [u8; 4],
+    head_len: usize,
+    rest: &'a [u8],
+    /// The value's bytes.
+    pub(crate) value: &'a [u8],
+    /// The value is an extent's encoding.
+    pub(crate) extent: bool,
+}
+
+impl EntryReader<'_> {
+    /// Makes `to` the entry's key.
+    pub(crate) fn key(&self, to: &mut Vec<u8>) {
+        to.clear();
+        to.extend_from_slice(self.prefix);
+        to.extend_from_slice(&self.head[..self.head_len]);
+        to.extend_from_slice(self.rest);
+    }
+}
+
+const HEADER: usize = 64;
+
+fn u16_at(bytes: &[u8], at: usize) -> usize {
+    let word = bytes.get(at..at + 2).map_or([0; 2], |b| [b[0], b[1]]);
+    u16::from_le_bytes(word).into()
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> usize {
+    let word = bytes.get(at..at + 4).map_or([0; 4], |b| [b[0], b[1], b[2], b[3]]);
+    u32::from_le_bytes(word) as usize
+}
+
+impl<'a> NodeReader<'a> {
+    /// Reads the header and finds the areas.
+    pub(crate) fn new(page: &'a [u8]) -> Result<NodeReader<'a>, Fault> {
+        let size = page.len();
+        if size < HEADER {
+            return fault("bytes of a page", HEADER, size);
+        }
+        let count = u16_at(page, 6);
+        let prefix_len = u16_at(page, 40);
+        let keys_len = u32_at(page, 44);
+        let values_start = u32_at(page, 48);
+        let area = |what, from: usize, length: usize| {
+            let end = from.saturating_add(length);
+            match page.get(from..end) {
+                Some(bytes) => Ok((bytes, end)),
+                None => fault(what, size, end),
+            }
+        };
+        let (prefix, at) = area("end of the prefix", HEADER, prefix_len)?;
+        let (heads, at) = area("end of the key heads", at, 4 * count)?;
+        let (slots, at) = area("end of the slots", at, 8 * count)?;
+        let (keys, at) = area("end of the key area", at, keys_len)?;
+        if values_start > size || at > values_start {
+            return fault("start of the values", at, values_start);
+        }
+        if prefix_len > size / 4 {
+            return fault("length of the prefix (at most)", size / 4, prefix_len);
+        }
+        if u16_at(page, 42) != 0 || page[56..64].iter().any(|&b| b != 0) {
+            return fault("reserved bytes of the header", 0, 1);
+        }
+        let garbage = u32_at(page, 52);
+        if count == 0 {
+            return fault("entries of a node (at least)", 1, 0);
+        }
+        Ok(NodeReader { page, count, prefix, heads, slots, keys, values_start, garbage })
+    }
+
+    pub(crate) fn is_leaf(&self) -> bool {
+        self.page[5] == 0
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Entry `i`; every offset is checked.
+    pub(crate) fn entry(&self, i: usize) -> Result<EntryReader<'a>, Fault> {
+        if i >= self.count {
+            return fault("number of an entry (below)", self.count, i);
+        }
+        let keyless = i == 0 && !self.is_leaf();
+        let slot = &self.slots[8 * i..8 * i + 8];
+        let (key_at, key_len) = (u16_at(slot, 0), u16_at(slot, 2));
+        let (value_at, value) = (u16_at(slot, 4), u16_at(slot, 6));
+        let (value_len, extent) = (value & 0x7FFF, value & 0x8000 != 0);
+        let stored = u32_at(self.heads, 4 * i) as u32;
+        let head = stored.to_be_bytes();
+        let head_len = key_len.min(4);
+        let rest_len = key_len - head_len;
+        if head[head_len..].iter().any(|&b| b != 0) {
+            return fault(format!("padding of the head of entry {i}"), 0, stored as usize);
+        }
+        let Some(rest) = self.keys.get(key_at..key_at + rest_len) else {
+            return fault(
+                format!("end of the key of entry {i}"),
+                self.keys.len(),
+                key_at + rest_len,
+            );
+        };
+        if rest_len == 0 && key_at != 0 || value_len == 0 && value_at != 0 {
+            return fault(format!("offset of nothing in entry {i}"), 0, key_at.max(value_at));
+        }
+        if keyless && (key_len != 0 || stored != 0) {
+            return fault("key of an inner node's first entry", 0, key_len);
+        }
+        let Some(value) = self.page.get(value_at..value_at + value_len) else {
+            return fault(
+                format!("end of the value of entry {i}"),
+                self.page.len(),
+                value_at + value_len,
+            );
+        };
+        if value_len > 0 && value_at < self.values_start {
+            return fault(format!("start of the value of entry {i}"), self.values_start, value_at);
+        }
+        if !self.is_leaf() && (value_len != 24 || extent) {
+            return fault(format!("length of child {i}"), 24, value_len);
+        }
+        let prefix = if keyless { &[] } else { self.prefix };
+        let key_len = prefix.len() + key_len;
+        if key_len > self.page.len() / 4 {
+            return fault(
+                format!("length of the key of entry {i} (at most)"),
+                self.page.len() / 4,
+                key_len,
+            );
+        }
+        let entry_max = (self.page.len() - HEADER) / 2 - 12;
+        if key_len + value_len > entry_max {
+            return fault(format!("length of entry {i} (at most)"), entry_max, key_len + value_len);
+        }
+        Ok(EntryReader { prefix, head, head_len, rest, value, extent })
+    }
+
+    /// Does every byte of the two areas belong to one entry, or to the garbage that is counted?
+    pub(crate) fn accounts(&self, spans: &mut Vec<(usize, usize)>) -> Result<(), Fault> {
+        spans.clear();
+        let keys_at = HEADER + self.prefix.len() + 12 * self.count;
+        let mut live = 0;
+        for i in 0..self.count {
+            let slot = &self.slots[8 * i..8 * i + 8];
+            let rest = u16_at(slot, 2).saturating_sub(4);
+            let value = u16_at(slot, 6) & 0x7FFF;
+            if rest > 0 {
+                spans.push((keys_at + u16_at(slot, 0), rest));
+            }
+            if value > 0 {
+                spans.push((u16_at(slot, 4), value));
+            }
+            live += rest + value;
+        }
+        spans.sort_unstable();
+        for pair in spans.windows(2) {
+            if pair[0].0 + pair[0].1 > pair[1].0 {
+                return fault("bytes that two entries use", pair[0].0 + pair[0].1, pair[1].0);
+            }
+        }
+        let areas = self.keys.len() + self.page.len() - self.values_start;
+        match areas.checked_sub(live) {
+            Some(garbage) if garbage == self.garbage => Ok(()),
+            _ => {
+                fault("garbage and live bytes of a node", areas, live.saturating_add(self.garbage))
+            }
+        }
+    }
+}

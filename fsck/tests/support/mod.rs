@@ -1,0 +1,218 @@
+//! Small stores to wound, as bytes.
+#![allow(dead_code, unreachable_pub, reason = "each test file uses a part")]
+
+use std::sync::Arc;
+
+use cowslip::{
+    Database, Storage,
+    storage::{MemoryStorage, SimulatedStorage},
+};
+use cowslip_fsck::{Error, Options, Report};
+use cowslip_pager::{
+    PageId, Pointer,
+    geometry::Geometry,
+    page::{node_crc, u64_at},
+    superblock::{self, Superblock},
+};
+
+pub fn database(storage: Arc<dyn Storage>) -> Database {
+    Database::builder().background(false).cache_size(8 << 20).open_or_create_on(storage).unwrap()
+}
+
+/// Tables of two levels, large values, two snapshots, a branch, a rollback, a deletion.
+pub fn fill(db: &Database) {
+    let put = |table: &str, from: u32, to: u32, mark: &str| {
+        let tx = db.begin_write().unwrap();
+        {
+            let mut t = tx.open_table(table).unwrap();
+            for i in from..to {
+                let value =
+                    format!("{mark} value of {i} with some length to it, so that leaves fill");
+                t.insert(format!("key {i:06}").as_bytes(), value.as_bytes()).unwrap();
+            }
+        }
+        tx.commit().unwrap();
+    };
+    put("first", 0, 600, "a");
+    put("second", 0, 50, "a");
+    let tx = db.begin_write().unwrap();
+    {
+        let mut t = tx.open_table("films").unwrap();
+        t.insert(b"short", &[7; 9000]).unwrap();
+        t.insert(b"long", &(0..100_000u32).map(|i| i as u8).collect::<Vec<_>>()).unwrap();
+    }
+    tx.commit().unwrap();
+    db.create_snapshot("monday").unwrap();
+    put("first", 100, 140, "b");
+    db.create_snapshot("tuesday").unwrap();
+    db.create_branch("side", "monday").unwrap();
+    let tx = db.begin_write_on("side").unwrap();
+    tx.open_table("first").unwrap().insert(b"key 000300x", b"on the side").unwrap();
+    tx.commit().unwrap();
+    put("first", 500, 700, "c");
+    db.create_snapshot("wednesday").unwrap();
+    let tx = db.begin_write().unwrap();
+    {
+        let mut t = tx.open_table("first").unwrap();
+        t.remove_range(&b"key 000200"[..]..&b"key 000400"[..]).unwrap();
+        tx.open_table("films").unwrap().remove(b"short").unwrap();
+    }
+    tx.commit().unwrap();
+    db.delete_snapshot("tuesday").unwrap();
+    db.rollback("wednesday").unwrap();
+    put("second", 20, 80, "d");
+}
+
+pub fn bytes_of(storage: &dyn Storage) -> Vec<u8> {
+    let mut bytes = vec![0; storage.len().unwrap() as usize];
+    storage.read_at(&mut bytes, 0).unwrap();
+    bytes
+}
+
+/// A filled and closed store.
+pub fn image() -> Vec<u8> {
+    let storage = Arc::new(MemoryStorage::new());
+    let db = database(storage.clone());
+    fill(&db);
+    db.close().unwrap();
+    bytes_of(&*storage)
+}
+
+pub fn try_check(bytes: &[u8]) -> Result<Report, Error> {
+    let storage = SimulatedStorage::from_image(bytes.to_vec());
+    cowslip_fsck::check_storage(&storage, &Options::default())
+}
+
+pub fn check(bytes: &[u8]) -> Report {
+    let report = try_check(bytes).unwrap();
+    assert_eq!(report.exit_code(), if report.is_clean() { 0 } else { 4 });
+    assert!(report.to_json().is_object());
+    assert!(report.to_string().trim_end().ends_with(&report.verdict()));
+    report
+}
+
+/// A store's bytes, with ways to change them and make the checksums right again.
+pub struct Wreck {
+    pub bytes: Vec<u8>,
+    pub block: Superblock,
+    pub geometry: Geometry,
+}
+
+impl Wreck {
+    pub fn new() -> Wreck {
+        let bytes = image();
+        let block = superblock::newest(&SimulatedStorage::from_image(bytes.clone())).unwrap();
+        let geometry = Geometry::new(block.page_size as usize).unwrap();
+        assert_eq!(block.map.depth, 1);
+        Wreck { bytes, block, geometry }
+    }
+
+    pub fn page(&mut self, page: u64) -> &mut [u8] {
+        let size = self.geometry.page_size;
+        &mut self.bytes[page as usize * size..][..size]
+    }
+
+    pub fn flip(&mut self, page: u64, at: usize) {
+        self.page(page)[at] ^= 1;
+    }
+
+    pub fn top(&self, copy: u8) -> u64 {
+        self.geometry.directory_slot(1, 0, self.block.map.slot, copy).0
+    }
+
+    pub fn group(&mut self, group: u64) -> u64 {
+        let top = self.top(0);
+        let slot = self.page(top)[16 * group as usize + 8];
+        self.geometry.group_slot(group, slot).0
+    }
+
+    /// Changes the map's entry of a page, and every checksum above it.
+    pub fn set_map(&mut self, page: u64, change: impl FnOnce(&mut [u8])) {
+        let group = self.geometry.group_of(PageId(page));
+        let at = self.group(group);
+        let index = (page % self.geometry.group_pages) as usize;
+        let bytes = self.page(at);
+        change(&mut bytes[8 * index..8 * index + 8]);
+        let crc = crc32fast::hash(bytes);
+        let free = bytes.chunks_exact(8).filter(|e| e[..4] == [0; 4]).count() as u32;
+        for copy in 0..2 {
+            let top = self.top(copy);
+            let entry = &mut self.page(top)[16 * group as usize..];
+            entry[..4].copy_from_slice(&crc.to_le_bytes());
+            entry[4..8].copy_from_slice(&free.to_le_bytes());
+        }
+        let top = self.top(0);
+        self.block.map.crc = crc32fast::hash(self.page(top));
+        self.block.free = self
+            .page(top)
+            .chunks_exact(16)
+            .map(|e| u64::from(u32::from_le_bytes(e[4..8].try_into().unwrap())))
+            .sum();
+        self.write_superblock();
+    }
+
+    pub fn write_superblock(&mut self) {
+        let encoded = self.block.encode();
+        for copy in 0..2 {
+            let at = Superblock::offset(self.block.checkpoint % 2, copy) as usize;
+            self.bytes[at..at + 4096].copy_from_slice(&encoded);
+        }
+    }
+
+    /// Makes the checksum of a changed node right, in it and in the map.
+    pub fn seal(&mut self, page: u64) {
+        let bytes = self.page(page);
+        let crc = node_crc(bytes).to_le_bytes();
+        bytes[..4].copy_from_slice(&crc);
+        self.set_map(page, |entry| entry[4..].copy_from_slice(&crc));
+    }
+
+    /// All pages in use that look like nodes of this kind and level.
+    pub fn nodes(&mut self, kind: u8, level: u8) -> Vec<u64> {
+        let pages = self.bytes.len() as u64 / self.geometry.page_size as u64;
+        (0..pages)
+            .filter(|&page| {
+                let store = self.block.store;
+                let count = self.count(page);
+                let bytes = self.page(page);
+                count > 0
+                    && bytes[4] == kind
+                    && bytes[5] == level
+                    && u64_at(bytes, 8) == page
+                    && u64_at(bytes, 32) == store
+            })
+            .collect()
+    }
+
+    pub fn count(&mut self, page: u64) -> u32 {
+        let group = self.group(self.geometry.group_of(PageId(page)));
+        let index = (page % self.geometry.group_pages) as usize;
+        let bytes = self.page(group);
+        u32::from_le_bytes(bytes[8 * index..8 * index + 4].try_into().unwrap())
+    }
+
+    /// Where the value of an entry of a node stands in its page.
+    pub fn value(&mut self, page: u64, entry: usize) -> usize {
+        let bytes = self.page(page);
+        let u16_at = |at: usize| usize::from(u16::from_le_bytes([bytes[at], bytes[at + 1]]));
+        let slots = 64 + u16_at(40) + 4 * u16_at(6);
+        u16_at(slots + 8 * entry + 4)
+    }
+
+    pub fn child(&mut self, page: u64, entry: usize) -> Pointer {
+        let at = self.value(page, entry);
+        Pointer::decode(&self.page(page)[at..])
+    }
+
+    pub fn check(&self) -> Report {
+        check(&self.bytes)
+    }
+
+    #[track_caller]
+    pub fn expect(&self, codes: &[&str]) -> Report {
+        let report = self.check();
+        let found: Vec<_> = report.counts.keys().map(|kind| kind.code()).collect();
+        assert_eq!(found, codes, "{report}");
+        report
+    }
+}

@@ -1,0 +1,207 @@
+//! Each wound is found under its own number.
+
+mod support;
+
+use std::sync::Arc;
+
+use cowslip::storage::SimulatedStorage;
+use cowslip_fsck::Error;
+use cowslip_pager::superblock::Superblock;
+use support::*;
+
+const META: u8 = 1;
+const TABLE: u8 = 3;
+
+#[test]
+fn a_flipped_byte_in_a_leaf() {
+    let mut wreck = Wreck::new();
+    let leaf = wreck.nodes(TABLE, 0)[3];
+    wreck.flip(leaf, 2000);
+    let report = wreck.expect(&["F0402"]);
+    let problem = &report.problems[0];
+    assert_eq!(problem.page, Some(leaf));
+    assert!(problem.affects[0].starts_with("table"), "{report}");
+    assert!(problem.path.is_some() && problem.keys.is_some());
+    assert!(report.to_string().contains("F0402"));
+}
+
+#[test]
+fn a_flipped_byte_in_the_map() {
+    let mut wreck = Wreck::new();
+    let group = wreck.group(0);
+    wreck.flip(group, 100);
+    wreck.expect(&["F0303"]);
+    let mut wreck = Wreck::new();
+    let top = wreck.top(1);
+    wreck.flip(top, 3);
+    wreck.expect(&["F0301"]);
+    let top = wreck.top(0);
+    wreck.flip(top, 3);
+    wreck.expect(&["F0302"]);
+}
+
+#[test]
+fn a_damaged_superblock_copy_has_a_twin_and_two_have_none() {
+    for slot in 0..2 {
+        for copy in 0..2 {
+            let mut wreck = Wreck::new();
+            let at = |copy| Superblock::offset(slot, copy) as usize;
+            wreck.bytes[at(copy) + 70] ^= 4;
+            wreck.expect(&["F0102"]);
+            wreck.bytes[at(1 - copy) + 70] ^= 4;
+            assert!(wreck.check().has("F0103"));
+        }
+    }
+    let mut wreck = Wreck::new();
+    for at in [0, 16 << 10, 32 << 10, 48 << 10] {
+        wreck.bytes[at + 70] ^= 4;
+    }
+    wreck.expect(&["F0101"]);
+}
+
+#[test]
+fn the_log_proves_that_a_newer_superblock_was_there() {
+    let storage = Arc::new(SimulatedStorage::new());
+    let db = database(storage.clone());
+    let tx = db.begin_write().unwrap();
+    tx.open_table("t").unwrap().insert(b"k", b"v").unwrap();
+    tx.commit().unwrap();
+    db.close().unwrap();
+    let mut bytes = storage.image();
+    let newest = cowslip_pager::superblock::newest(&*storage).unwrap();
+    for copy in 0..2 {
+        bytes[Superblock::offset(newest.checkpoint % 2, copy) as usize + 70] ^= 4;
+    }
+    let report = check(&bytes);
+    assert!(report.has("F0103") && report.has("F0202"), "{report}");
+}
+
+#[test]
+fn an_impossible_field_under_a_right_checksum() {
+    for (at, value) in [(136, u64::MAX / 2), (128, u64::MAX - 3), (144, u64::MAX - 5000), (96, 1)] {
+        let mut wreck = Wreck::new();
+        let mut block = wreck.block.encode().to_vec();
+        block[at..at + 8].copy_from_slice(&value.to_le_bytes());
+        let crc = crc32fast::hash(&block[..4092]);
+        block[4092..].copy_from_slice(&crc.to_le_bytes());
+        for copy in 0..2 {
+            let at = Superblock::offset(wreck.block.checkpoint % 2, copy) as usize;
+            wreck.bytes[at..at + 4096].copy_from_slice(&block);
+        }
+        assert!(wreck.check().has("F0105"), "byte {at}");
+    }
+}
+
+#[test]
+fn wrong_counts_are_leaks_or_dangers() {
+    let mut wreck = Wreck::new();
+    let leaf = wreck.nodes(TABLE, 0)[2];
+    let count = wreck.count(leaf);
+    let set = |wreck: &mut Wreck, page, count: u32| {
+        wreck.set_map(page, |entry| entry[..4].copy_from_slice(&count.to_le_bytes()));
+    };
+    set(&mut wreck, leaf, count + 7);
+    assert!(wreck.check().has("F0702"));
+    set(&mut wreck, leaf, 0);
+    wreck.expect(&["F0704"]);
+    set(&mut wreck, leaf, count);
+    assert!(wreck.check().is_clean());
+    let shared = (0..wreck.block.pages).find(|&page| wreck.count(page) > 1).unwrap();
+    let count = wreck.count(shared);
+    set(&mut wreck, shared, count - 1);
+    wreck.expect(&["F0701"]);
+    set(&mut wreck, shared, count);
+    if let Some(free) = (0..wreck.block.pages).find(|&page| wreck.count(page) == 0) {
+        set(&mut wreck, free, 1);
+        let report = wreck.expect(&["F0703"]);
+        assert_eq!(report.leaked_pages, 1);
+    }
+}
+
+#[test]
+fn swapped_pages() {
+    let mut wreck = Wreck::new();
+    let leaves = wreck.nodes(TABLE, 0);
+    let (a, b) = (leaves[1], leaves[2]);
+    let (x, y) = (wreck.page(a).to_vec(), wreck.page(b).to_vec());
+    wreck.page(a).copy_from_slice(&y);
+    wreck.page(b).copy_from_slice(&x);
+    wreck.expect(&["F0403"]);
+}
+
+#[test]
+fn a_wrong_entry_count() {
+    let mut wreck = Wreck::new();
+    let inner = wreck.nodes(TABLE, 1)[0];
+    let at = wreck.value(inner, 1);
+    wreck.page(inner)[at + 16] ^= 1;
+    wreck.seal(inner);
+    let report = wreck.check();
+    assert!(report.has("F0410"), "{report}");
+}
+
+#[test]
+fn exchanged_children_break_the_bounds() {
+    let mut wreck = Wreck::new();
+    let inner = wreck.nodes(TABLE, 1)[0];
+    let (a, b) = (wreck.value(inner, 0), wreck.value(inner, 1));
+    let page = wreck.page(inner);
+    let (x, y) = (page[a..a + 24].to_vec(), page[b..b + 24].to_vec());
+    page[a..a + 24].copy_from_slice(&y);
+    page[b..b + 24].copy_from_slice(&x);
+    wreck.seal(inner);
+    assert!(wreck.check().has("F0409"));
+}
+
+#[test]
+fn an_old_version_of_a_page_and_a_pointer_to_nowhere() {
+    let mut wreck = Wreck::new();
+    let inner = wreck.nodes(TABLE, 1)[0];
+    let child = wreck.child(inner, 1);
+    wreck.page(child.page.0)[16] ^= 1;
+    wreck.seal(child.page.0);
+    wreck.expect(&["F0405"]);
+    let mut wreck = Wreck::new();
+    let at = wreck.value(inner, 1);
+    wreck.page(inner)[at + 4] = 0xFF;
+    wreck.seal(inner);
+    assert!(wreck.check().has("F0411"));
+}
+
+#[test]
+fn a_flipped_byte_of_a_large_value() {
+    let mut wreck = Wreck::new();
+    let place = wreck.bytes.windows(64).position(|w| w == [7; 64]).unwrap();
+    wreck.bytes[place] = 8;
+    let report = wreck.expect(&["F0502"]);
+    assert!(report.problems[0].affects[0].contains("films"));
+}
+
+#[test]
+fn a_younger_child_and_a_promise_broken() {
+    let mut wreck = Wreck::new();
+    let root = wreck.nodes(META, 0)[0];
+    // The branch main's shared_at, behind its catalog pointer.
+    let at = wreck.value(root, 0);
+    wreck.page(root)[at + 16..at + 24].fill(0);
+    wreck.seal(root);
+    assert!(wreck.check().has("F0706"));
+}
+
+#[test]
+fn a_short_file_and_a_foreign_one() {
+    let mut wreck = Wreck::new();
+    let length = wreck.bytes.len() - 3 * 4096;
+    wreck.bytes.truncate(length);
+    let report = wreck.check();
+    assert!(report.has("F0111"), "{report}");
+    for foreign in [&b""[..], b"notes", &[0; 1 << 20], b"SQLite format 3\0 and then some"] {
+        let error = try_check(foreign).unwrap_err();
+        assert!(matches!(error, Error::NotADatabase));
+        assert_eq!(error.exit_code(), 8);
+    }
+    for length in [100, 4096, 20000, 70000] {
+        let report = check(&Wreck::new().bytes[..length]);
+        assert!(!report.is_clean());
+    }
+}

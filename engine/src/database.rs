@@ -250,6 +250,9 @@ impl Builder {
     }
 
     fn open_storage(&self, storage: Arc<dyn Storage>, path: Option<&Path>) -> Result<Database> {
+        if Pager::is_unfinished(&*storage)? {
+            return Err(Error::NotADatabase);
+        }
         let (pager, replay) = Pager::open(storage, self.config.clone(), Arc::new(EngineKinds))?;
         draft::replay(&pager, replay)?;
         self.finish(pager, path)

@@ -119,11 +119,6 @@ impl Error {
     pub(crate) fn corrupted(page: u64, what: &'static str, expected: u64, found: u64) -> Error {
         Error::Corrupted { page, what, expected, found }
     }
-
-    /// This error again, for a caller that comes later: the facts, without the system's error.
-    pub(crate) fn poisoned_by(error: &Error) -> Error {
-        Error::Poisoned { cause: error.to_string() }
-    }
 }
 
 impl fmt::Display for Error {

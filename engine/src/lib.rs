@@ -36,3 +36,8 @@ pub use read::{ReadTable, ReadTransaction};
 pub use scrub::ScrubReport;
 pub use value::{Key, Value, ValueReader};
 pub use write::{Table, WriteTransaction};
+
+/// The README's example is compiled and run with the documentation tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -52,10 +52,9 @@ mod split;
 mod tests;
 mod view;
 
-pub(crate) use check::{Fault, validate};
+pub(crate) use check::validate;
 pub(crate) use edit::NodeMut;
-pub(crate) use pack::Builder;
-pub(crate) use split::{merge, separate, split_insert};
+pub(crate) use split::{merge, split_insert};
 pub(crate) use view::Node;
 
 /// Bytes before a page's content: the pager's 40, then the node's own.
@@ -65,7 +64,7 @@ pub(crate) const HEADER: usize = 64;
 pub(crate) const CHILD: usize = 24;
 
 /// Bytes each entry costs besides its key and value: head 4, slot 8.
-pub(crate) const PER_ENTRY: usize = HEAD + SLOT;
+const PER_ENTRY: usize = HEAD + SLOT;
 
 const HEAD: usize = 4;
 const SLOT: usize = 8;

@@ -400,7 +400,7 @@ impl Cache {
         let dirty = meta.dirty.swap(false, Ordering::Relaxed);
         let free = meta.pins.retire();
         if free {
-            self.into_limbo(frame);
+            self.send_to_limbo(frame);
         }
         if dirty {
             self.dirty.fetch_sub(1, Ordering::Relaxed);
@@ -411,11 +411,11 @@ impl Cache {
     #[inline]
     fn unpin(&self, frame: u32) {
         if self.meta(frame).pins.unpin() {
-            self.into_limbo(frame);
+            self.send_to_limbo(frame);
         }
     }
 
-    fn into_limbo(&self, frame: u32) {
+    fn send_to_limbo(&self, frame: u32) {
         self.meta(frame).stamp.store(HIDDEN, Ordering::Release);
         let mut pool = self.pool.lock();
         let tag = epoch::retire();

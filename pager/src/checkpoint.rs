@@ -86,7 +86,8 @@ struct Seal {
 pub(crate) fn exclusive(inner: &Inner, scope: Scope) -> Result<()> {
     inner.poison.check()?;
     let mut state = inner.checkpoint.lock();
-    let Some(seal) = seal(inner, &state, scope)? else { return Ok(()) };
+    let sealed = inner.poison.on_failure(seal(inner, &state, scope))?;
+    let Some(seal) = sealed else { return Ok(()) };
     let result = write(inner, &mut state, seal, false);
     inner.poison.on_failure(result)
 }
@@ -94,7 +95,8 @@ pub(crate) fn exclusive(inner: &Inner, scope: Scope) -> Result<()> {
 /// Seals under the writer lock, which the caller holds and this gives back, then writes.
 pub(crate) fn seal_release_write(inner: &Inner, scope: Scope) -> Result<()> {
     let mut state = inner.checkpoint.lock();
-    let sealed = inner.poison.check().and_then(|()| seal(inner, &state, scope));
+    let sealed =
+        inner.poison.check().and_then(|()| inner.poison.on_failure(seal(inner, &state, scope)));
     inner.writer.unlock();
     let Some(sealed) = sealed? else { return Ok(()) };
     let result = write(inner, &mut state, sealed, inner.config.background);
@@ -128,10 +130,10 @@ pub(crate) fn background(inner: &Inner) {
         } else {
             Ok(())
         };
-        if let Err(error) = result {
-            if !matches!(error, Error::Poisoned { .. }) {
-                tracing::error!(%error, "background checkpoint failed");
-            }
+        if let Err(error) = result
+            && !matches!(error, Error::Poisoned { .. })
+        {
+            tracing::error!(%error, "background checkpoint failed");
         }
     }
 }
@@ -197,7 +199,7 @@ fn seal(inner: &Inner, state: &CheckpointState, scope: Scope) -> Result<Option<S
     let unchanged = map.is_empty()
         && space.dirty.is_empty()
         && head.version.root == state.durable.root
-        && log_used == 0
+        && !inner.log.has_transactions()
         && !shrunk;
     if unchanged {
         return Ok(None);
@@ -359,6 +361,14 @@ pub(crate) fn ensure_session(inner: &Inner) -> Result<()> {
     inner.poison.on_failure(result)
 }
 
+/// All stamps below the durable ceiling were given out: a superblock with a higher one comes first.
+pub(crate) fn raise_stamp_ceiling(inner: &Inner) -> Result<()> {
+    let mut state = inner.checkpoint.lock();
+    state.session = false;
+    let result = begin_session(inner, &mut state);
+    inner.poison.on_failure(result)
+}
+
 fn begin_session(inner: &Inner, state: &mut CheckpointState) -> Result<()> {
     if state.session {
         return Ok(());
@@ -473,7 +483,8 @@ impl<'i> Pieces<'i> {
         } else {
             self.inner.storage.write_at(&self.buffer, offset)
         };
-        result.map_err(|e| Error::io("writing pages", offset, e))?;
+        let result = result.map_err(|e| Error::io("writing pages", offset, e));
+        self.inner.poison.on_failure(result)?;
         self.buffer.clear();
         if self.paced {
             let due = self.last + PACE;

@@ -42,8 +42,11 @@ struct Block {
 
 impl Block {
     const fn new() -> Block {
-        const SLOT: Slot = Slot { epoch: AtomicU64::new(IDLE), taken: AtomicBool::new(false) };
-        Block { slots: [SLOT; SLOTS], next: OnceLock::new() }
+        Block {
+            slots: [const { Slot { epoch: AtomicU64::new(IDLE), taken: AtomicBool::new(false) } };
+                SLOTS],
+            next: OnceLock::new(),
+        }
     }
 }
 

@@ -40,7 +40,7 @@ pub const KIND_MARK: u8 = 2;
 
 /// Blocks that a ring has at first and at most.
 pub(crate) const BLOCKS_MIN: u64 = 64;
-pub(crate) const BLOCKS_MAX: u64 = (64 << 20) / BLOCK as u64;
+pub(crate) const BLOCKS_MAX: u64 = (32 << 20) / BLOCK as u64;
 
 const B: u64 = BLOCK as u64;
 /// Blocks read at a time behind the end of the log.
@@ -325,21 +325,34 @@ impl<'s> Scan<'s> {
     /// Looks beyond the end of the prefix for a record that proves that what stands at the end was
     /// durable once: then this is damage and not a torn tail.
     fn prove_torn(&self, body: &mut Vec<u8>) -> Result<()> {
-        let end_block = self.tail.at / B;
+        // The record that is missing stands behind the last one, or behind padding in the next block.
+        let mut length = [0; 4];
+        let padded = !self.tail.at.is_multiple_of(B) && {
+            self.ring.read(self.storage, self.tail.at + 4, &mut length)?;
+            length == [0; 4]
+        };
+        let end_block = self.tail.at / B + u64::from(padded);
         let last = self.first_block + self.ring.blocks;
         let mut chunk = vec![0; SCAN_CHUNK * BLOCK];
-        let mut number = end_block + 1;
+        let mut number = self.tail.at / B + 1;
         while number < last {
             let count = (last - number).min(SCAN_CHUNK as u64);
             let bytes = &mut chunk[..count as usize * BLOCK];
             self.ring.read(self.storage, number * B, bytes)?;
             for (i, block) in bytes.chunks_exact(BLOCK).enumerate() {
                 let record = Record::decode(block);
+                let place = number + i as u64;
+                // A record right behind the padding, of a later sequence, whose watermark is its own
+                // place: then what is missing stood before it and was durable.
+                let gap = padded
+                    && place == end_block
+                    && record.durable_block == place
+                    && record.sequence > self.tail.sequence;
                 let proves = record.store == self.store
                     && record.sequence >= self.tail.sequence
-                    && record.durable_block > end_block
+                    && (record.durable_block > end_block || gap)
                     && record.generation >= self.generation;
-                if proves && self.try_at((number + i as u64) * B, body, None)?.is_some() {
+                if proves && self.try_at(place * B, body, None)?.is_some() {
                     return Err(Error::corrupted(
                         (self.ring.offset + end_block % self.ring.blocks * B) / 4096,
                         "log record below a durable watermark (4 KiB block)",

@@ -61,6 +61,11 @@ struct State {
     /// Recovery is reading the ring: nothing may be appended, and the tail is a reader's place.
     replaying: bool,
     leading: bool,
+    /// Where the write of the current leader begins.
+    leading_from: u64,
+    /// Transactions appended so far, and how many of them no recovery needs any more.
+    appended: u64,
+    retired: u64,
     waiting: usize,
     last_group: usize,
     sync_time: Duration,
@@ -73,6 +78,8 @@ struct State {
 pub(crate) struct Sealed {
     pub(crate) tail: Tail,
     pub(crate) generation: u64,
+    /// Transactions that it covers.
+    appended: u64,
 }
 
 impl LogWriter {
@@ -101,6 +108,9 @@ impl LogWriter {
                 durable_checkpoint,
                 replaying: false,
                 leading: false,
+                leading_from: 0,
+                appended: 0,
+                retired: 0,
                 waiting: 0,
                 last_group: 1,
                 sync_time: Duration::from_micros(100),
@@ -128,6 +138,12 @@ impl LogWriter {
         state.tail.at - state.live_from
     }
 
+    /// Would a recovery replay anything?
+    pub(crate) fn has_transactions(&self) -> bool {
+        let state = self.state.lock();
+        state.appended > state.retired
+    }
+
     /// Durable writes so far.
     pub(crate) fn syncs(&self) -> u64 {
         self.state.lock().syncs
@@ -135,12 +151,20 @@ impl LogWriter {
 
     /// Appends a transaction's record; returns the position behind it. The caller holds the writer
     /// lock and has made sure that there is room.
-    pub(crate) fn append(&self, body: &[u8]) -> Result<u64> {
-        self.append_kind(KIND_TRANSACTION, body)
+    ///
+    /// With `promise`, whoever commits later waits for this record to be durable before it is
+    /// acknowledged (R9).
+    pub(crate) fn append(&self, body: &[u8], promise: bool) -> Result<u64> {
+        let mut state = self.state.lock();
+        let end = self.append_kind(&mut state, KIND_TRANSACTION, body)?;
+        state.appended += 1;
+        if promise {
+            state.promised = end;
+        }
+        Ok(end)
     }
 
-    fn append_kind(&self, kind: u8, body: &[u8]) -> Result<u64> {
-        let mut state = self.state.lock();
+    fn append_kind(&self, state: &mut State, kind: u8, body: &[u8]) -> Result<u64> {
         let length = u32::try_from(body.len())
             .map_err(|_| Error::InvalidArgument("log record over 4 GiB".into()))?;
         let record = Record {
@@ -259,6 +283,7 @@ impl LogWriter {
         poison: &Poison,
     ) -> MutexGuard<'a, State> {
         state.leading = true;
+        state.leading_from = u64::MAX;
         if state.last_group > 1 {
             let until = Instant::now() + state.sync_time / 2;
             while state.waiting < state.last_group
@@ -271,6 +296,7 @@ impl LogWriter {
         state.pending.clear();
         bytes.resize(bytes.len().next_multiple_of(BLOCK));
         let at = state.pending_at;
+        state.leading_from = at;
         state.tail = state.tail.padded();
         state.pending_at = state.tail.at;
         state.written = state.tail.at;
@@ -303,7 +329,7 @@ impl LogWriter {
         let mut state = self.state.lock();
         if state.replaying {
             // The records behind stay where they are, and of the generation they are.
-            return Ok(Sealed { tail: state.tail, generation: state.generation });
+            return Ok(state.sealed());
         }
         state.generation += 1;
         let padded = state.tail.padded();
@@ -320,7 +346,7 @@ impl LogWriter {
         if state.pending.is_empty() {
             state.pending_at = padded.at;
         }
-        Ok(Sealed { tail: padded, generation: state.generation })
+        Ok(state.sealed())
     }
 
     /// The checkpoint that was sealed at `sealed` is durable: what lies before it is dead, and
@@ -328,6 +354,11 @@ impl LogWriter {
     pub(crate) fn retire(&self, sealed: &Sealed, checkpoint: u64) {
         let mut state = self.state.lock();
         let at = sealed.tail.at;
+        // Blocks below are free from here on: nobody may still be writing one.
+        while state.leading && state.leading_from < at {
+            self.progress.wait(&mut state);
+        }
+        state.retired = sealed.appended;
         state.live_from = at;
         state.durable_checkpoint = checkpoint;
         if state.pending_at < at {
@@ -351,12 +382,16 @@ impl LogWriter {
         let mut state = self.state.lock();
         let block = (state.tail.at / B).next_multiple_of(ring.blocks);
         state.tail.at = block * B;
-        Sealed { tail: state.tail, generation: state.generation }
+        state.sealed()
     }
 
     /// The ring that [`LogWriter::relocate`] announced is named by a durable superblock.
     pub(crate) fn adopt(&self, ring: Ring) {
         let mut state = self.state.lock();
+        // The old ring's pages are free from here on: nobody may still be writing to them.
+        while state.leading {
+            self.progress.wait(&mut state);
+        }
         let at = state.tail.at;
         state.ring = ring;
         state.pending.clear();
@@ -367,9 +402,10 @@ impl LogWriter {
     /// Leaves word in the log that `checkpoint` is durable. Best effort: it only strengthens the
     /// proof that a lost superblock was the newest.
     pub(crate) fn mark(&self, poison: &Poison) -> Result<()> {
-        if self.has_room(8) && !self.state.lock().replaying {
-            self.append_kind(KIND_MARK, &[0; 8])?;
-            self.write_plain(poison)?;
+        let mut state = self.state.lock();
+        if state.has_room(Record::size(8) as u64) && !state.replaying {
+            self.append_kind(&mut state, KIND_MARK, &[0; 8])?;
+            self.write_pending(&mut state, poison)?;
         }
         Ok(())
     }
@@ -403,6 +439,10 @@ impl LogWriter {
 }
 
 impl State {
+    fn sealed(&self) -> Sealed {
+        Sealed { tail: self.tail, generation: self.generation, appended: self.appended }
+    }
+
     fn has_room(&self, size: u64) -> bool {
         // Slack: padding at a seal, and a mark that slips in between.
         let end = (self.tail.at + size).next_multiple_of(B) + 2 * B;

@@ -89,6 +89,8 @@ type Words = Arc<Vec<u64>>;
 struct Group {
     words: Words,
     dirty: bool,
+    /// A checkpoint in progress is to write it: the file has only an older state.
+    sealed: bool,
     recent: bool,
 }
 
@@ -142,7 +144,10 @@ impl Map {
         }
         let entry = self.durable.get(group as usize).copied().unwrap_or_default();
         let words = read_group(self.geometry, storage, group, &entry)?;
-        self.groups.insert(group, Group { words: Arc::new(words), dirty: false, recent: true });
+        self.groups.insert(
+            group,
+            Group { words: Arc::new(words), dirty: false, sealed: false, recent: true },
+        );
         Ok(())
     }
 
@@ -152,9 +157,10 @@ impl Map {
         if self.groups.len() <= self.budget {
             return;
         }
-        self.groups.retain(|_, group| group.dirty || std::mem::take(&mut group.recent));
+        let unwritten = |group: &Group| group.dirty || group.sealed;
+        self.groups.retain(|_, group| unwritten(group) || std::mem::take(&mut group.recent));
         if self.groups.len() > self.budget {
-            self.groups.retain(|_, group| group.dirty);
+            self.groups.retain(|_, group| unwritten(group));
         }
     }
 
@@ -222,6 +228,7 @@ impl Map {
         let mut groups = Vec::new();
         for (&number, group) in &mut self.groups {
             if std::mem::take(&mut group.dirty) {
+                group.sealed = true;
                 groups.push((number, group.words.clone()));
             }
         }
@@ -346,6 +353,9 @@ impl Map {
     pub(crate) fn adopt(&mut self, plan: Plan) {
         self.durable = plan.entries;
         self.upper = plan.upper;
+        for group in self.groups.values_mut() {
+            group.sealed = false;
+        }
     }
 
     /// Forgets the groups beyond the end of a file that shrank.

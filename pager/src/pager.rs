@@ -330,6 +330,10 @@ impl Pager {
 
     /// Ends background work and writes a last checkpoint. Idempotent; readers may go on.
     pub fn close(&self) -> Result<()> {
+        if self.inner.writer.held_here() {
+            // Waiting for a transaction of this very thread would never end.
+            return Err(Error::NestedTransaction);
+        }
         let mut closed = self.closed.lock();
         if *closed {
             return Ok(());

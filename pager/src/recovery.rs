@@ -62,6 +62,14 @@ pub(crate) fn is_unfinished(storage: &dyn Storage) -> Result<bool> {
     if length == 0 {
         return Ok(true);
     }
+    if length <= SUPERBLOCK_AREA {
+        // A power cut may keep the new length and lose the mark.
+        let mut bytes = vec![0; length as usize];
+        storage.read_at(&mut bytes, 0).map_err(|e| Error::io("reading the superblock", 0, e))?;
+        if bytes.iter().all(|&byte| byte == 0) {
+            return Ok(true);
+        }
+    }
     let mut bytes = vec![0; SUPERBLOCK_SIZE];
     if length < SUPERBLOCK_SIZE as u64 {
         return Ok(false);
@@ -265,7 +273,12 @@ pub(crate) fn replay<E: From<Error>>(
         let transaction = apply(transaction, &body)?;
         transaction.commit_replayed(scan.tail(), record.generation);
     }
-    inner.log.end_replay(replay.end, replay.generation + 1);
+    // A generation that no lost life of this store has used: a record of one must not continue the
+    // chain, even behind a record that repeats its words.
+    let generation = replay.generation + 1 + u64::from(fastrand::u32(..));
+    inner.log.end_replay(replay.end, generation);
+    let page_size = inner.geometry.page_size as u64;
+    inner.space.lock().set_max_pages(inner.config.max_size / page_size);
     let version = inner.head.lock().version;
     inner.readers.publish(&version);
     if replay.transactions > 0 {

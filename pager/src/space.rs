@@ -12,6 +12,8 @@
 //!
 //! A freed page, born at `birth` and dead from `death` on, waits as long as
 //! - a reader's version `v` has `birth <= v < death` (R7a): it is parked under that version;
+//! - its death is younger than the visible version: commits that are not acknowledged yet will each
+//!   become visible in turn, and their readers may need it (R7a as well);
 //! - the durable checkpoint, or the one in progress, of stamp `c` has `birth <= c < death`, or the
 //!   checkpoint in progress is still to write the page (R7b): it is parked until the next one
 //!   ends.
@@ -89,6 +91,9 @@ pub(crate) struct Space {
     front_first: bool,
     parked_readers: BTreeMap<u64, Vec<Freed>>,
     parked_checkpoint: Vec<Freed>,
+    /// Died in a version that is not visible yet; looked at again when another one is.
+    parked_unseen: Vec<Freed>,
+    last_visible: u64,
     /// Freed since the last look.
     fresh: Vec<Freed>,
     /// A checkpoint became durable since the last look.
@@ -123,6 +128,8 @@ impl Space {
             front_first: false,
             parked_readers: BTreeMap::new(),
             parked_checkpoint: Vec::new(),
+            parked_unseen: Vec::new(),
+            last_visible: 0,
             fresh: Vec::new(),
             checkpoint_ended: false,
             waiting_pages: 0,
@@ -476,6 +483,12 @@ impl Space {
         if std::mem::take(&mut self.checkpoint_ended) {
             candidates.append(&mut self.parked_checkpoint);
         }
+        // Readers never have a newer version than the visible one.
+        let visible = active.last().copied().unwrap_or(0);
+        if visible != self.last_visible {
+            self.last_visible = visible;
+            candidates.append(&mut self.parked_unseen);
+        }
         let ended: Vec<u64> = self
             .parked_readers
             .keys()
@@ -486,6 +499,10 @@ impl Space {
             candidates.extend(self.parked_readers.remove(&version).unwrap_or_default());
         }
         for freed in candidates {
+            if freed.death > visible {
+                self.parked_unseen.push(freed);
+                continue;
+            }
             // The newest version that may need the page: it will be asked about again only when that
             // one has ended.
             let next = active.partition_point(|&version| version < freed.death);
@@ -521,6 +538,11 @@ impl Space {
         self.durable_stamp = stamp;
         self.in_progress = None;
         self.checkpoint_ended = true;
+    }
+
+    /// Bounds the file from here on.
+    pub(crate) fn set_max_pages(&mut self, max_pages: u64) {
+        self.max_pages = max_pages.min(PageId::LIMIT);
     }
 
     /// Takes pages that are known to be available.

@@ -84,8 +84,11 @@ impl Transaction {
             let crowded = inner.cache.dirty() > inner.cache.frames() / 2;
             let out_of_stamps =
                 inner.head.lock().next_stamp >= inner.stamp_ceiling.load(Ordering::Relaxed);
-            if crowded || out_of_stamps {
+            if crowded {
                 checkpoint::exclusive(inner, Scope::default())?;
+            }
+            if out_of_stamps {
+                checkpoint::raise_stamp_ceiling(inner)?;
             }
             inner.reclaim();
             inner.space.lock().map.shrink();
@@ -585,7 +588,8 @@ impl Transaction {
             inner.writer.unlock();
             return result;
         };
-        let appended = if body.is_empty() { Ok(0) } else { inner.log.append(body) };
+        let promise = durability == Durability::Immediate;
+        let appended = if body.is_empty() { Ok(0) } else { inner.log.append(body, promise) };
         if let Err(error) = &appended {
             inner.poison.set(error.to_string());
         }

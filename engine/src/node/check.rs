@@ -20,8 +20,6 @@ use super::{
 pub(crate) struct Fault {
     /// What was checked.
     pub(crate) what: &'static str,
-    /// The entry it concerns; 0 when it concerns the whole page.
-    pub(crate) index: usize,
     /// What it should be, or its bound.
     pub(crate) expected: u64,
     /// What the page says.
@@ -29,20 +27,20 @@ pub(crate) struct Fault {
 }
 
 #[cold]
-fn fault(what: &'static str, index: usize, expected: usize, found: usize) -> Fault {
-    Fault { what, index, expected: expected as u64, found: found as u64 }
+fn fault(what: &'static str, expected: usize, found: usize) -> Fault {
+    Fault { what, expected: expected as u64, found: found as u64 }
 }
 
 /// Requires `found <= bound`.
 #[inline]
-fn at_most(what: &'static str, index: usize, bound: usize, found: usize) -> Result<(), Fault> {
-    if found <= bound { Ok(()) } else { Err(fault(what, index, bound, found)) }
+fn at_most(what: &'static str, bound: usize, found: usize) -> Result<(), Fault> {
+    if found <= bound { Ok(()) } else { Err(fault(what, bound, found)) }
 }
 
 /// Requires `found == expected`.
 #[inline]
-fn exactly(what: &'static str, index: usize, expected: usize, found: usize) -> Result<(), Fault> {
-    if found == expected { Ok(()) } else { Err(fault(what, index, expected, found)) }
+fn exactly(what: &'static str, expected: usize, found: usize) -> Result<(), Fault> {
+    if found == expected { Ok(()) } else { Err(fault(what, expected, found)) }
 }
 
 /// The bytes of a page claimed so far, one bit each.
@@ -78,18 +76,18 @@ impl Claims {
 pub(crate) fn validate(page: &[u8]) -> Result<(), Fault> {
     let size = page.len();
     if !size.is_power_of_two() || !(4096..=65536).contains(&size) {
-        return Err(fault("page size", 0, 4096, size));
+        return Err(fault("page size", 4096, size));
     }
     let leaf = is_leaf(page);
     let areas = Areas::of(page);
     let prefix_len = areas.heads - HEADER;
-    exactly("reserved", 0, 0, usize::from(page[AT_ZERO] | page[AT_ZERO + 1]))?;
-    exactly("reserved", 0, 0, usize::from(page[AT_ZEROES..HEADER].iter().fold(0, |a, b| a | b)))?;
-    at_most("prefix length", 0, max_key(size), prefix_len)?;
-    at_most("values start", 0, size, areas.values)?;
-    at_most("key area end", 0, areas.values, areas.keys_end)?;
+    exactly("reserved", 0, usize::from(page[AT_ZERO] | page[AT_ZERO + 1]))?;
+    exactly("reserved", 0, usize::from(page[AT_ZEROES..HEADER].iter().fold(0, |a, b| a | b)))?;
+    at_most("prefix length", max_key(size), prefix_len)?;
+    at_most("values start", size, areas.values)?;
+    at_most("key area end", areas.values, areas.keys_end)?;
     if !leaf && areas.count == 0 {
-        return Err(fault("inner node's count", 0, 1, 0));
+        return Err(fault("inner node's count", 1, 0));
     }
 
     let keys_len = areas.keys_end - areas.keys;
@@ -101,54 +99,49 @@ pub(crate) fn validate(page: &[u8]) -> Result<(), Fault> {
         let head = u32::from_le_bytes(*head);
         let slot = Slot::read(page, &areas, i);
         let (off, rest_len) = (usize::from(slot.key_off), slot.rest_len());
-        at_most("key end", i, keys_len, off + rest_len)?;
+        at_most("key end", keys_len, off + rest_len)?;
         let rest = &page[areas.keys + off..areas.keys + off + rest_len];
         if rest_len > 0 {
             if !claims.claim(areas.keys + off..areas.keys + off + rest_len) {
-                return Err(fault("key overlaps at", i, 0, off));
+                return Err(fault("key overlaps at", 0, off));
             }
         } else {
-            exactly("offset of no key bytes", i, 0, off)?;
+            exactly("offset of no key bytes", 0, off)?;
             let padding = u32::MAX.checked_shr(u32::from(slot.key_len) * 8).unwrap_or(0);
-            exactly("head padding", i, 0, (head & padding) as usize)?;
+            exactly("head padding", 0, (head & padding) as usize)?;
         }
         let (at, val_len) = (usize::from(slot.val_off), slot.val_len());
         if val_len > 0 {
-            at_most("value end", i, size, at + val_len)?;
+            at_most("value end", size, at + val_len)?;
             if at < areas.values {
-                return Err(fault("value start", i, areas.values, at));
+                return Err(fault("value start", areas.values, at));
             }
             if !claims.claim(at..at + val_len) {
-                return Err(fault("value overlaps at", i, 0, at));
+                return Err(fault("value overlaps at", 0, at));
             }
         } else {
-            exactly("offset of no value bytes", i, 0, at)?;
+            exactly("offset of no value bytes", 0, at)?;
         }
         live += rest_len + val_len;
 
         let keyless = i == 0 && !leaf;
         if !leaf {
-            exactly("child length", i, CHILD, usize::from(slot.val & EXTENT) + val_len)?;
+            exactly("child length", CHILD, usize::from(slot.val & EXTENT) + val_len)?;
         }
         if keyless {
-            exactly("entry 0's key length", 0, 0, usize::from(slot.key_len))?;
-            exactly("entry 0's head", 0, 0, head as usize)?;
+            exactly("entry 0's key length", 0, usize::from(slot.key_len))?;
+            exactly("entry 0's head", 0, head as usize)?;
             continue;
         }
         let key_len = prefix_len + usize::from(slot.key_len);
-        at_most("key length", i, max_key(size), key_len)?;
-        at_most("entry length", i, max_entry(size), key_len + val_len)?;
+        at_most("key length", max_key(size), key_len)?;
+        at_most("entry length", max_entry(size), key_len + val_len)?;
         let now = (head, rest, slot.key_len);
         if let Some(before) = before.replace(now)
             && before >= now
         {
-            return Err(fault(
-                "head not above the one before",
-                i,
-                before.0 as usize,
-                head as usize,
-            ));
+            return Err(fault("head not above the one before", before.0 as usize, head as usize));
         }
     }
-    exactly("garbage", 0, keys_len + (size - areas.values) - live, areas.garbage)
+    exactly("garbage", keys_len + (size - areas.values) - live, areas.garbage)
 }

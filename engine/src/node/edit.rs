@@ -28,8 +28,6 @@ pub(super) enum Change<'a> {
     Insert(usize, Entry<'a>),
     /// Another value at an index.
     Value(usize, &'a [u8], bool),
-    /// Another key at an index.
-    Key(usize, Key<'a>),
 }
 
 impl<'a> Change<'a> {
@@ -39,7 +37,6 @@ impl<'a> Change<'a> {
             Self::Insert(at, new) if i == at => new,
             Self::Insert(at, _) if i > at => node.entry(i - 1),
             Self::Value(at, value, extent) if i == at => Entry { value, extent, ..node.entry(i) },
-            Self::Key(at, key) if i == at => Entry { key, ..node.entry(i) },
             _ => node.entry(i),
         }
     }
@@ -146,37 +143,6 @@ impl<'a> NodeMut<'a> {
         areas.garbage += if value.len() <= old_len { old_len - value.len() } else { old_len };
         self.0[at..at + value.len()].copy_from_slice(value);
         slot.set_value(at, value.len(), extent);
-        slot.write(self.0, &areas, index);
-        areas.write(self.0);
-        true
-    }
-
-    /// Replaces entry `index`'s key by one that keeps the order; false, with nothing changed, when
-    /// it does not fit.
-    pub(crate) fn set_key(&mut self, index: usize, key: &[u8]) -> bool {
-        debug_assert!(index > 0 || is_leaf(self.0));
-        let mut areas = self.view().areas();
-        let mut slot = Slot::read(self.0, &areas, index);
-        let old_len = slot.rest_len();
-        let Some(suffix) = key.strip_prefix(self.view().prefix()) else {
-            return self.repack(Change::Key(index, Key::whole(key)));
-        };
-        let rest = rest_of(suffix);
-        let off = if rest.len() <= old_len {
-            areas.garbage += old_len - rest.len();
-            usize::from(slot.key_off)
-        } else if rest.len() <= areas.free() {
-            areas.garbage += old_len;
-            let top = areas.keys_end - areas.keys;
-            areas.keys_end += rest.len();
-            top
-        } else {
-            return self.repack(Change::Key(index, Key::whole(key)));
-        };
-        let (at, head_at) = (areas.keys + off, areas.heads + index * HEAD);
-        self.0[at..at + rest.len()].copy_from_slice(rest);
-        self.0[head_at..head_at + HEAD].copy_from_slice(&head_of(suffix).to_le_bytes());
-        slot.set_key(off, suffix.len());
         slot.write(self.0, &areas, index);
         areas.write(self.0);
         true

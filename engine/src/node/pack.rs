@@ -1,11 +1,11 @@
-//! Writing a whole page at once: rebuilds, splits, merges and bulk loads.
+//! Writing a whole page at once: rebuilds, splits and merges.
 //!
 //! ```text
 //!  any list of entries --plan--> the cheapest prefix, the bytes needed --pack--> a page
 //!                                                                     without garbage
 //! ```
 
-use super::{Areas, HEAD, HEADER, PER_ENTRY, SLOT, Slot, is_leaf};
+use super::{Areas, HEAD, HEADER, PER_ENTRY, SLOT, Slot};
 
 /// A key in pieces: as a node stores it, or a whole key as `prefix` alone.
 #[derive(Clone, Copy, Default)]
@@ -180,99 +180,5 @@ impl Plan {
         }
         page[areas.keys_end..areas.values].fill(0);
         areas.write(page);
-    }
-}
-
-/// Collects ascending entries, as many as one page holds, and packs them into it.
-pub(crate) struct Builder {
-    page_size: usize,
-    leaf: bool,
-    bytes: Vec<u8>,
-    items: Vec<Item>,
-    /// The bytes all keys so far start with, and the page bytes used with them as prefix.
-    common: usize,
-    used: usize,
-}
-
-struct Item {
-    at: usize,
-    key_len: usize,
-    value_len: usize,
-    extent: bool,
-}
-
-impl Builder {
-    /// A builder of pages of `page_size` bytes at `level`.
-    pub(crate) fn new(page_size: usize, level: u8) -> Self {
-        let (bytes, items) = (Vec::new(), Vec::new());
-        Self { page_size, leaf: level == 0, bytes, items, common: 0, used: HEADER }
-    }
-
-    /// The number of entries collected.
-    pub(crate) fn count(&self) -> usize {
-        self.items.len()
-    }
-
-    /// The bytes the page would use, header included.
-    pub(crate) fn used(&self) -> usize {
-        self.used
-    }
-
-    /// Adds an entry above all before; false, with nothing changed, when it does not fit.
-    ///
-    /// At an inner level the first entry's key is not stored: it is minus infinity.
-    pub(crate) fn push(&mut self, key: &[u8], value: &[u8], extent: bool) -> bool {
-        let first = usize::from(!self.leaf);
-        let key = if self.items.len() < first { &[] } else { key };
-        let new = Entry { key: Key::whole(key), value, extent };
-        let (mut common, mut used) = (self.common, self.used);
-        if self.items.len() == first {
-            common = key.len();
-            used += common;
-        } else if self.items.len() > first {
-            common = self.entry(first).key.common_with(&new.key).min(common);
-        }
-        // Fewer bytes in common: each key so far has more of its own.
-        if common < self.common {
-            let keyed = || (first..self.items.len()).map(|i| self.entry(i));
-            let before: usize = keyed().map(|e| e.cost(self.common)).sum();
-            let after: usize = keyed().map(|e| e.cost(common)).sum();
-            used = used + after + common - before - self.common;
-        }
-        used += new.cost(common);
-        if used > self.page_size {
-            return false;
-        }
-        let at = self.bytes.len();
-        self.bytes.extend_from_slice(key);
-        self.bytes.extend_from_slice(value);
-        self.items.push(Item { at, key_len: key.len(), value_len: value.len(), extent });
-        (self.common, self.used) = (common, used);
-        true
-    }
-
-    /// Makes `to` the key of the entry added last.
-    pub(crate) fn last_key(&self, to: &mut Vec<u8>) {
-        to.clear();
-        if let Some(last) = self.items.len().checked_sub(1) {
-            self.entry(last).key.append_to(to);
-        }
-    }
-
-    /// Packs the entries into `page`, whose pager header says this builder's level, and starts anew.
-    pub(crate) fn finish(&mut self, page: &mut [u8]) {
-        debug_assert!(page.len() == self.page_size && is_leaf(page) == self.leaf);
-        let n = self.items.len();
-        let entry = |i: usize| self.entry(i);
-        Plan::of(self.leaf, n, &entry).pack(page, self.leaf, n, &entry);
-        self.bytes.clear();
-        self.items.clear();
-        (self.common, self.used) = (0, HEADER);
-    }
-
-    fn entry(&self, i: usize) -> Entry<'_> {
-        let Item { at, key_len, value_len, extent } = self.items[i];
-        let (key, value) = self.bytes[at..at + key_len + value_len].split_at(key_len);
-        Entry { key: Key::whole(key), value, extent }
     }
 }

@@ -48,7 +48,7 @@ pub(crate) fn split_insert(
             middle(n, old.prefix().len(), &entry)
         };
         if leaf {
-            separate_keys(&entry(cut - 1).key, &entry(cut).key, separator);
+            separate(&entry(cut - 1).key, &entry(cut).key, separator);
         } else {
             separator.clear();
             entry(cut).key.append_to(separator);
@@ -96,11 +96,7 @@ pub(crate) fn merge(left: &mut [u8], right: &[u8], separator: &[u8]) -> bool {
 }
 
 /// Makes `to` the shortest key above `below` and not above `key`, where `below < key`.
-pub(crate) fn separate(below: &[u8], key: &[u8], to: &mut Vec<u8>) {
-    separate_keys(&Key::whole(below), &Key::whole(key), to);
-}
-
-fn separate_keys(below: &Key<'_>, key: &Key<'_>, to: &mut Vec<u8>) {
+fn separate(below: &Key<'_>, key: &Key<'_>, to: &mut Vec<u8>) {
     to.clear();
     key.append_to(to);
     to.truncate(below.common_with(key) + 1);

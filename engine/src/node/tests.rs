@@ -5,7 +5,6 @@
 //!   low 0  low 1  low 2     key, driven like a tree drives it and compared with a BTreeMap
 //! ```
 
-use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use proptest::collection::vec;
@@ -27,6 +26,20 @@ fn key_of(page: &[u8], i: usize) -> Vec<u8> {
     let mut key = vec![9; 3];
     Node::new(page).write_key(i, &mut key);
     key
+}
+
+/// Whether this entry fits with the prefix as it is; when not, a better prefix may help.
+fn surely_fits(page: &[u8], key: &[u8], value_len: usize) -> bool {
+    let node = Node::new(page);
+    key.strip_prefix(node.prefix()).is_some_and(|suffix| {
+        node.used() + PER_ENTRY + rest_of(suffix).len() + value_len <= page.len()
+    })
+}
+
+/// Requires `separator` to be the shortest key above `below` and not above `key`.
+fn check_separator(separator: &[u8], below: &[u8], key: &[u8]) {
+    assert!(below < separator && separator <= key);
+    assert!((0..separator.len()).all(|n| key[..n] <= *below));
 }
 
 /// One level of a tree: pages in order, each with the lowest key it may hold.
@@ -80,7 +93,7 @@ impl Shelf {
             Err(i) => i,
         };
         let before = self.pages[p].clone();
-        let fits = Node::new(&before).fits(key, value.len());
+        let fits = surely_fits(&before, key, value.len());
         if NodeMut::new(&mut self.pages[p]).insert(index, key, value, extent) {
             return self.check(p);
         }
@@ -89,6 +102,10 @@ impl Shelf {
         right[AT_LEVEL] = self.level;
         let left = &mut self.pages[p];
         assert!(split_insert(left, &mut right, index, key, value, extent, &mut separator));
+        if self.level == 0 {
+            let last = Node::new(left).count() - 1;
+            check_separator(&separator, &key_of(left, last), &key_of(&right, 0));
+        }
         self.pages.insert(p + 1, right);
         self.lows.insert(p + 1, separator);
         self.check(p);
@@ -149,11 +166,8 @@ impl Shelf {
                     (expected_key, &expected_value[..], *expected_extent)
                 );
                 assert_eq!((self.page_of(&key), self.find(p, &key)), (p, Ok(i)));
-                if i > 0 || self.level == 0 {
-                    assert_eq!(node.key_len(i), key.len());
-                    assert_eq!(node.compare_key(i, &key), Ordering::Equal);
-                    assert_eq!(node.compare_key(i, &[&key[..], b"\0"].concat()), Ordering::Less);
-                }
+                let next = self.find(p, &[&key[..], b"\0"].concat());
+                assert_eq!(next.unwrap_or_else(|at| at), i + 1);
             }
         }
         assert_eq!(expected.next(), None);
@@ -235,15 +249,15 @@ fn exercise(page: &[u8], probes: &[Vec<u8>]) {
     let (n, leaf, size) = (node.count(), node.is_leaf(), page.len());
     let first = usize::from(!leaf);
     let find = |key: &[u8]| if leaf { node.search(key) } else { Err(node.child_index(key) + 1) };
-    assert!(node.free_space() + node.used() <= size);
+    assert!(node.areas().free() + node.used() <= size);
     for i in 0..n {
         let key = key_of(page, i);
         if i >= first {
             assert_eq!(find(&key), if leaf { Ok(i) } else { Err(i + 1) });
         }
-        assert!(
-            key.len() == node.key_len(i) && node.value(i).0.len() == node.value_range(i).0.len()
-        );
+        let (prefix, head, head_len, rest) = node.key_pieces(i);
+        assert_eq!([prefix, &head[..head_len], rest].concat(), key);
+        assert_eq!(node.value(i).0.len(), node.value_range(i).0.len());
         if !leaf {
             node.child(i);
         }
@@ -252,7 +266,7 @@ fn exercise(page: &[u8], probes: &[Vec<u8>]) {
         let value = &[7; 900][..if leaf { 900 } else { CHILD }];
         let mut edited = page.to_vec();
         if let Err(at) = find(key)
-            && (leaf || at == 1 || node.compare_key(at - 1, key).is_ne())
+            && (leaf || at == 1 || key_of(page, at - 1) != *key)
             && !NodeMut::new(&mut edited).insert(at, key, value, false)
         {
             let mut right = blank(size, node.level());
@@ -295,28 +309,19 @@ proptest! {
     }
 
     #[test]
-    fn built_pages_hold_what_was_pushed((size, level, ops) in cases()) {
-        let (_, model) = play(size, level, &ops);
-        let mut builder = Builder::new(size, level);
-        let mut shelf = Shelf { size, level, pages: vec![], lows: vec![] };
-        let mut low = vec![];
-        let mut finish = |builder: &mut Builder, low: Vec<u8>| {
-            let (mut page, used) = (blank(size, level), builder.used());
-            builder.finish(&mut page);
-            assert!(Node::new(&page).used() <= used);
-            assert_eq!(Node::new(&page).used(), size - Node::new(&page).free_space());
-            shelf.pages.push(page);
-            shelf.lows.push(low);
-            shelf.check(shelf.pages.len() - 1);
-        };
-        for (key, (value, extent)) in &model {
-            if !builder.push(key, value, *extent) {
-                prop_assert!(builder.count() >= 2);
-                finish(&mut builder, std::mem::replace(&mut low, key.clone()));
-                prop_assert!(builder.push(key, value, *extent));
-            }
+    fn pages_packed_anew_hold_the_same_in_no_more_bytes((size, level, ops) in cases()) {
+        let (mut shelf, model) = play(size, level, &ops);
+        for p in 0..shelf.pages.len() {
+            let mut packed = blank(size, level);
+            prop_assert!(merge(&mut packed, &shelf.pages[p], b"left out"));
+            let (before, now) = (Node::new(&shelf.pages[p]), Node::new(&packed));
+            let cost = |i| PER_ENTRY + key_of(&packed, i).len() + now.value(i).0.len();
+            prop_assert!(now.used() <= before.used());
+            prop_assert!(now.used() <= HEADER + (0..now.count()).map(cost).sum::<usize>());
+            prop_assert_eq!(now.used(), size - now.areas().free());
+            shelf.pages[p] = packed;
+            shelf.check(p);
         }
-        finish(&mut builder, low);
         shelf.compare(&model);
     }
 
@@ -345,9 +350,11 @@ proptest! {
         let (below, key) = if a < b { (a, b) } else { (b, a) };
         prop_assume!(below < key);
         let mut s = vec![];
-        separate(&below, &key, &mut s);
-        prop_assert!(below < s && s <= key);
-        prop_assert!((0..s.len()).all(|n| key[..n] <= below[..]));
+        let (mut left, mut right) = (blank(4096, 0), blank(4096, 0));
+        prop_assert!(NodeMut::new(&mut left).insert(0, &below, b"", false));
+        prop_assert!(split_insert(&mut left, &mut right, 1, &key, b"", false, &mut s));
+        prop_assert_eq!((key_of(&left, 0), key_of(&right, 0)), (below.clone(), key.clone()));
+        check_separator(&s, &below, &key);
     }
 
     #[test]
@@ -412,18 +419,4 @@ fn descending_inserts_leave_full_pages_behind() {
     let (mut shelf, _) = Shelf::new(4096, 0);
     (0..5000u32).rev().for_each(|i| shelf.put(&i.to_be_bytes(), &[1; 100], false));
     assert!(shelf.pages[1..].iter().all(|page| Node::new(page).used() > 4096 - 112));
-}
-
-#[test]
-fn a_separator_key_is_replaced_in_place() {
-    let mut page = blank(4096, 1);
-    for (i, key) in ["", "apple", "banana", "cherry"].iter().enumerate() {
-        assert!(NodeMut::new(&mut page).insert(i, key.as_bytes(), &[i as u8; CHILD], false));
-    }
-    for key in ["b", "avocado pear", "banana split and more", "bb"] {
-        assert!(NodeMut::new(&mut page).set_key(2, key.as_bytes()));
-        assert_eq!(validate(&page), Ok(()));
-        assert_eq!(key_of(&page, 2), key.as_bytes());
-        assert_eq!(Node::new(&page).child_index(key.as_bytes()), 2);
-    }
 }

@@ -12,7 +12,7 @@ use std::cmp::Ordering;
 use std::ops::Range;
 
 use super::pack::{Entry, Key};
-use super::{AT_LEVEL, Areas, CHILD, HEAD, HEADER, PER_ENTRY, Slot, head_of, is_leaf, rest_of};
+use super::{AT_LEVEL, Areas, CHILD, HEAD, HEADER, Slot, head_of, is_leaf, rest_of};
 
 /// A page read as a node.
 #[derive(Clone, Copy)]
@@ -121,26 +121,6 @@ impl<'a> Node<'a> {
         u32::from_le_bytes(self.0[at..at + HEAD].try_into().expect("four bytes"))
     }
 
-    /// How entry `i`'s key compares with `key`.
-    #[inline]
-    pub(crate) fn compare_key(&self, i: usize, key: &[u8]) -> Ordering {
-        let areas = self.areas();
-        let prefix = &self.0[HEADER..areas.heads];
-        match key.strip_prefix(prefix) {
-            Some(suffix) => self
-                .head(&areas, i)
-                .cmp(&head_of(suffix))
-                .then_with(|| self.compare_tail(&areas, i, suffix)),
-            None => prefix.cmp(key),
-        }
-    }
-
-    /// The bytes of entry `i`'s key; none for entry 0 of an inner node.
-    #[inline]
-    pub(crate) fn key_len(&self, i: usize) -> usize {
-        self.key(i).len()
-    }
-
     /// Makes `to` entry `i`'s key.
     pub(crate) fn write_key(&self, i: usize, to: &mut Vec<u8>) {
         to.clear();
@@ -197,24 +177,10 @@ impl<'a> Node<'a> {
         self.value(i).0.try_into().expect("a child is 24 bytes")
     }
 
-    /// The contiguous bytes free.
-    #[inline]
-    pub(crate) fn free_space(&self) -> usize {
-        self.areas().free()
-    }
-
     /// The live bytes, header included: what the page would take if compacted as it is.
     #[inline]
     pub(crate) fn used(&self) -> usize {
         let areas = self.areas();
         self.0.len() - areas.free() - areas.garbage
-    }
-
-    /// Whether this entry surely fits; when not, only `insert` knows (a better prefix may help).
-    #[inline]
-    pub(crate) fn fits(&self, key: &[u8], value_len: usize) -> bool {
-        key.strip_prefix(self.prefix()).is_some_and(|suffix| {
-            self.used() + PER_ENTRY + rest_of(suffix).len() + value_len <= self.0.len()
-        })
     }
 }

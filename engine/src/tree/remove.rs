@@ -5,7 +5,7 @@ use cowslip_pager::{Child, Extent, Pointer};
 use super::{Step, Tree, Writer, insert::add_entries};
 use crate::{
     error::Result,
-    kinds::{child_entries, entries, same_kind},
+    kinds::{child_entries, same_kind},
     node::{self, HEADER, Node, NodeMut},
 };
 
@@ -134,7 +134,6 @@ impl Tree {
             };
             // The root is the transaction's own; its count of the child passes to the tree.
             let root = self.root;
-            debug_assert!(writer.read(&root, |node| entries(node)).is_ok());
             writer.txn.release(&root)?;
             self.root = only;
         }

@@ -5,7 +5,7 @@
 //! the replay of one log writes, which the log's size bounds.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, hash_map::Entry},
     io,
     sync::{
         Arc,
@@ -81,15 +81,16 @@ impl Storage for OverlayStorage {
         while at < end {
             let number = at / B;
             let to = end.min((number + 1) * B);
-            if !blocks.contains_key(&number) {
-                let mut block = Box::new([0; BLOCK]);
-                self.read_base(&mut block[..], number * B)?;
-                blocks.insert(number, block);
-            }
-            if let Some(block) = blocks.get_mut(&number) {
-                block[(at % B) as usize..][..(to - at) as usize]
-                    .copy_from_slice(&buf[(at - offset) as usize..(to - offset) as usize]);
-            }
+            let block = match blocks.entry(number) {
+                Entry::Occupied(block) => block.into_mut(),
+                Entry::Vacant(place) => {
+                    let mut block = Box::new([0; BLOCK]);
+                    self.read_base(&mut block[..], number * B)?;
+                    place.insert(block)
+                }
+            };
+            block[(at % B) as usize..][..(to - at) as usize]
+                .copy_from_slice(&buf[(at - offset) as usize..(to - offset) as usize]);
             at = to;
         }
         Ok(())

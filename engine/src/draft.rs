@@ -671,7 +671,7 @@ impl Draft {
         let Some(branch) = self.branch else { return Ok(()) };
         let record = branch.redo.finish();
         if record.is_some_and(<[u8]>::is_empty) && !self.txn.is_changed() {
-            return Ok(());
+            return Ok(self.txn.end_unchanged(durability)?);
         }
         Ok(self.txn.commit(record, durability)?)
     }

@@ -34,7 +34,7 @@ use crate::{
     pager::Inner,
     readers::Version,
     space::{Freed, InProgress},
-    superblock::{LogStart, STAMP_WINDOW, Superblock},
+    superblock::{self, LogStart, STAMP_WINDOW, Superblock},
 };
 
 /// Bytes written at a time: larger pieces delay the log's writes, smaller ones cost more calls.
@@ -373,6 +373,17 @@ fn begin_session(inner: &Inner, state: &mut CheckpointState) -> Result<()> {
     if state.session {
         return Ok(());
     }
+    // A power cut may have torn the second copy, or left the one before it. It is made good before
+    // the other slot is written, or a second cut could leave this slot without any copy of its own.
+    let slot = (state.durable.checkpoint % 2) as usize;
+    let copies = superblock::read_all(&*inner.storage)?;
+    for copy in 0..2u64 {
+        let found = &copies[slot + 2 * copy as usize];
+        // Never the whole one: it is the only one there is.
+        if !found.as_ref().is_ok_and(|found| *found == state.durable) {
+            write_copy(inner, &state.durable, copy)?;
+        }
+    }
     let stamp = inner.head.lock().next_stamp;
     let superblock = Superblock {
         checkpoint: state.durable.checkpoint + 1,
@@ -390,17 +401,18 @@ fn begin_session(inner: &Inner, state: &mut CheckpointState) -> Result<()> {
 
 /// Both copies, one after the other, each durable before the next begins.
 pub(crate) fn write_superblock(inner: &Inner, superblock: &Superblock) -> Result<()> {
+    (0..2).try_for_each(|copy| write_copy(inner, superblock, copy))
+}
+
+fn write_copy(inner: &Inner, superblock: &Superblock, copy: u64) -> Result<()> {
     let mut bytes = Aligned::default();
     bytes.reserve(4096).map_err(|e| Error::io("reserving a buffer", None, e))?;
     bytes.extend(&superblock.encode());
-    for copy in 0..2 {
-        let offset = Superblock::offset(superblock.checkpoint % 2, copy);
-        inner
-            .storage
-            .write_durable(&bytes, offset)
-            .map_err(|e| Error::io("writing the superblock", offset, e))?;
-    }
-    Ok(())
+    let offset = Superblock::offset(superblock.checkpoint % 2, copy);
+    inner
+        .storage
+        .write_durable(&bytes, offset)
+        .map_err(|e| Error::io("writing the superblock", offset, e))
 }
 
 fn write_map(inner: &Inner, writes: &[(PageId, Vec<u8>)], paced: bool) -> Result<()> {

@@ -20,8 +20,6 @@ use crate::page::{PAGE_SIZE_MAX, PAGE_SIZE_MIN, PageId};
 
 /// Bytes at the start of the file that hold the four superblock copies.
 pub const SUPERBLOCK_AREA: u64 = 64 << 10;
-/// Highest level of directory pages (level 1 stands above the groups).
-pub const LEVELS_MAX: u32 = 4;
 
 /// The layout that follows from a page size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +32,8 @@ pub struct Geometry {
     pub fanout: u64,
     /// Pages of a region.
     pub region_pages: u64,
+    /// Directory levels that the largest file needs (level 1 stands above the groups).
+    pub levels: u32,
 }
 
 impl Geometry {
@@ -44,7 +44,10 @@ impl Geometry {
         }
         let group_pages = page_size as u64 / 8;
         let region_pages = ((64 << 20) / page_size as u64).max(group_pages);
-        Some(Geometry { page_size, group_pages, fanout: page_size as u64 / 16, region_pages })
+        let fanout = page_size as u64 / 16;
+        let mut geometry = Geometry { page_size, group_pages, fanout, region_pages, levels: 1 };
+        geometry.levels = geometry.depth(PageId::LIMIT);
+        Some(geometry)
     }
 
     /// The group whose entries describe `page`.
@@ -84,7 +87,7 @@ impl Geometry {
         if region == 0 {
             pages += SUPERBLOCK_AREA / self.page_size as u64;
         }
-        for level in 1..=LEVELS_MAX {
+        for level in 1..=self.levels {
             if self.has_directory(level, first_group) {
                 pages += 4;
             }
@@ -151,7 +154,7 @@ mod tests {
                     assert!(g.offset(page) >= SUPERBLOCK_AREA);
                 }
             }
-            for level in 1..=LEVELS_MAX {
+            for level in 1..=g.levels {
                 let count = if level == 1 { 3 } else { 1 };
                 for index in 0..count {
                     for place in 0..4 {

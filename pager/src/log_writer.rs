@@ -144,6 +144,11 @@ impl LogWriter {
         state.appended > state.retired
     }
 
+    /// The position behind the newest record.
+    pub(crate) fn end(&self) -> u64 {
+        self.state.lock().tail.at
+    }
+
     /// Durable writes so far.
     pub(crate) fn syncs(&self) -> u64 {
         self.state.lock().syncs

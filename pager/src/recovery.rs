@@ -62,9 +62,9 @@ pub(crate) fn is_unfinished(storage: &dyn Storage) -> Result<bool> {
     if length == 0 {
         return Ok(true);
     }
-    if length <= SUPERBLOCK_AREA {
-        // A power cut may keep the new length and lose the mark.
-        let mut bytes = vec![0; length as usize];
+    if length == SUPERBLOCK_AREA {
+        // A power cut during creation may keep the new length and lose the mark.
+        let mut bytes = vec![0; SUPERBLOCK_AREA as usize];
         storage.read_at(&mut bytes, 0).map_err(|e| Error::io("reading the superblock", 0, e))?;
         if bytes.iter().all(|&byte| byte == 0) {
             return Ok(true);

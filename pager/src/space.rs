@@ -66,11 +66,14 @@ pub(crate) struct InProgress {
     pub(crate) pages: Arc<HashSet<PageId>>,
 }
 
-/// Free pages kept back for transactions that only delete, so that a full store can be emptied.
-const SLOP: u64 = 64;
+/// Free pages kept back for transactions that only delete, so that a full store can be emptied: at
+/// most this many, fewer in a small file.
+const SLOP_MAX: u64 = 64;
 /// Runs shorter than this are passed over at first: scattered writes cost several times as much.
 const GOOD_RUN: u64 = 16;
-const GROWTH_MIN_BYTES: u64 = 256 << 10;
+/// Pages that a transaction takes at a time, so that siblings stand together.
+const BATCH_MAX: u64 = 64;
+const GROWTH_MIN_BYTES: u64 = 128 << 10;
 const GROWTH_MAX_BYTES: u64 = 64 << 20;
 
 pub(crate) struct Space {
@@ -211,6 +214,15 @@ impl Space {
 
     // ---- taking pages --------------------------------------------------------------------
 
+    fn slop(&self) -> u64 {
+        (self.pages / 32).clamp(8, SLOP_MAX)
+    }
+
+    /// How many pages a transaction should take at a time.
+    pub(crate) fn batch(&self) -> u64 {
+        (self.pages / 32).clamp(8, BATCH_MAX)
+    }
+
     /// Takes a run of 1 to `want` pages. `privileged` callers may use the last few.
     pub(crate) fn take(&mut self, want: u64, privileged: bool) -> Result<Run> {
         self.take_from(want, GOOD_RUN.min(want), privileged)
@@ -223,7 +235,7 @@ impl Space {
                 return Ok(run);
             }
         }
-        if !self.short_of_runs && self.total_available > SLOP {
+        if !self.short_of_runs && self.total_available > self.slop() {
             if let Some(run) = self.find(want, good)? {
                 return Ok(run);
             }
@@ -231,7 +243,7 @@ impl Space {
         }
         // Rather grow than fragment, while little is free.
         let mut denied = None;
-        if self.total_available < self.pages / 8 + SLOP {
+        if self.total_available < self.pages / 8 + self.slop() {
             match self.grow(want) {
                 Ok(()) => {
                     self.short_of_runs = false;
@@ -243,7 +255,7 @@ impl Space {
                 Err(error) => return Err(error),
             }
         }
-        if (privileged || self.total_available > SLOP)
+        if (privileged || self.total_available > self.slop())
             && let Some(run) = self.find(want, 1)?
         {
             return Ok(run);
@@ -268,7 +280,8 @@ impl Space {
             if self.front_first {
                 self.cursor = 0;
             }
-            let found = if self.total_available > SLOP { self.find(want, good) } else { Ok(None) };
+            let found =
+                if self.total_available > self.slop() { self.find(want, good) } else { Ok(None) };
             let run = match found {
                 Ok(Some(run)) => Ok(run),
                 Ok(None) => match self.grow(left) {

@@ -42,8 +42,6 @@ pub enum Durability {
     Immediate,
 }
 
-/// Pages taken from the free space at a time, so that siblings stand together.
-const RESERVE: u64 = 64;
 /// Pages written by one spill.
 const SPILL: usize = 1024;
 
@@ -170,7 +168,11 @@ impl Transaction {
         }
         let run = match self.reserve.take() {
             Some(run) => run,
-            None => self.inner.space.lock().take(RESERVE, self.privileged)?,
+            None => {
+                let mut space = self.inner.space.lock();
+                let batch = space.batch();
+                space.take(batch, self.privileged)?
+            }
         };
         if run.length > 1 {
             self.reserve = Some(Run { start: PageId(run.start.0 + 1), length: run.length - 1 });
@@ -247,6 +249,7 @@ impl Transaction {
 
     /// Changes a page of this transaction.
     pub fn edit<R>(&mut self, pointer: &Pointer, edit: impl FnOnce(&mut [u8]) -> R) -> Result<R> {
+        self.make_room_to_edit(&[pointer])?;
         self.prepare_edit(pointer)?;
         self.inner.cache.edit(pointer.page.0, self.stamp, edit)
     }
@@ -258,12 +261,22 @@ impl Transaction {
         second: &Pointer,
         edit: impl FnOnce(&mut [u8], &mut [u8]) -> R,
     ) -> Result<R> {
+        // Before either is prepared, since it may spill both.
+        self.make_room_to_edit(&[first, second])?;
         self.prepare_edit(first)?;
         self.prepare_edit(second)?;
         if first.page == second.page {
             return Err(Error::corrupted(first.page.0, "page used twice", 1, 2));
         }
         self.inner.cache.edit_two(first.page.0, second.page.0, self.stamp, edit)
+    }
+
+    /// A spilled page becomes dirty again when it is edited: room for it must be made as for a new one.
+    fn make_room_to_edit(&mut self, pages: &[&Pointer]) -> Result<()> {
+        if pages.iter().any(|pointer| self.spilled.contains(&pointer.page)) {
+            self.make_room()?;
+        }
+        Ok(())
     }
 
     fn prepare_edit(&mut self, pointer: &Pointer) -> Result<()> {
@@ -589,25 +602,24 @@ impl Transaction {
             return result;
         };
         let promise = durability == Durability::Immediate;
-        let appended = if body.is_empty() { Ok(0) } else { inner.log.append(body, promise) };
+        // Without a body there is nothing to bring back, and the version is as durable as the commits
+        // before it (R9).
+        let appended =
+            if body.is_empty() { Ok(inner.log.end()) } else { inner.log.append(body, promise) };
         if let Err(error) = &appended {
             inner.poison.set(error.to_string());
         }
         inner.writer.unlock();
         let end = appended?;
-        if body.is_empty() {
-            inner.log.wait_for_promises(&inner.poison)?;
-        } else {
-            match durability {
-                Durability::Immediate => inner.log.make_durable(end, &inner.poison)?,
-                Durability::Eventual => {
-                    inner.log.write_plain(&inner.poison)?;
-                    inner.log.wait_for_promises(&inner.poison)?;
-                }
-                Durability::None => {
-                    inner.log.bound_memory(&inner.poison)?;
-                    inner.log.wait_for_promises(&inner.poison)?;
-                }
+        match durability {
+            Durability::Immediate => inner.log.make_durable(end, &inner.poison)?,
+            Durability::Eventual => {
+                inner.log.write_plain(&inner.poison)?;
+                inner.log.wait_for_promises(&inner.poison)?;
+            }
+            Durability::None => {
+                inner.log.bound_memory(&inner.poison)?;
+                inner.log.wait_for_promises(&inner.poison)?;
             }
         }
         inner.readers.publish(&version);
@@ -669,6 +681,19 @@ impl Transaction {
             Ok(())
         } else {
             Ok(())
+        }
+    }
+
+    /// Ends a transaction that changed nothing. The version it leaves is the one it found, so that
+    /// one gets the durability asked for (R9).
+    pub fn end_unchanged(mut self, durability: Durability) -> Result<()> {
+        self.undo();
+        let inner = &self.inner;
+        match durability {
+            Durability::Immediate if inner.log.has_unsynced() => inner.log.sync(&inner.poison),
+            Durability::Immediate => inner.log.wait_for_promises(&inner.poison),
+            Durability::Eventual => inner.log.write_plain(&inner.poison),
+            Durability::None => Ok(()),
         }
     }
 

@@ -1,0 +1,7 @@
+//! What the disk and the machine may do, and what survives it.
+
+mod crashes;
+mod damage;
+mod faults;
+mod kill;
+mod rules;

@@ -1,0 +1,1 @@
+//! The tests of Cowslip: one promise a file, gathered in few binaries (`promises.rs`, `disk.rs`).

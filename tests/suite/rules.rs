@@ -1,0 +1,484 @@
+//! The numbered rules R1 to R12 of `docs/design.md`, one test each: the smallest scene in which
+//! breaking the rule loses data or time.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use cowslip::{
+    Database, Durability, Error,
+    storage::{
+        SimulatedStorage, Storage,
+        simulated::{Event, Plan, SectorSize},
+    },
+};
+use cowslip_harness::{
+    Model, Op, Scratch, Seed, Session,
+    crash::{Options, explore},
+    seed::times,
+    session::{disk_of, image_of},
+};
+use cowslip_pager::{Child, Config, Corruption, Kinds, Pager, geometry::Geometry, log::Ring};
+
+fn put(key: u16, length: u32) -> Op {
+    Op::Put { table: 0, key, length, fill: key }
+}
+
+fn set(db: &Database, key: &[u8], value: &[u8], durability: Durability) {
+    let mut tx = db.begin_write().unwrap();
+    tx.set_durability(durability);
+    tx.open_table("t").unwrap().insert(key, value).unwrap();
+    tx.commit().unwrap();
+}
+
+fn reopened(image: &[u8]) -> cowslip::Result<Database> {
+    Database::builder().background(false).cache_size(1 << 20).open_or_create_on(disk_of(image))
+}
+
+/// Pages without meaning.
+#[derive(Debug)]
+struct Opaque;
+
+impl Kinds for Opaque {
+    fn validate(&self, _: &[u8]) -> Result<(), Corruption> {
+        Ok(())
+    }
+    fn children(
+        &self,
+        _: &[u8],
+        _: &mut dyn FnMut(Child) -> cowslip_pager::Result<()>,
+    ) -> cowslip_pager::Result<()> {
+        Ok(())
+    }
+}
+
+fn pager(disk: Arc<SimulatedStorage>) -> Arc<Pager> {
+    let config = Config { background: false, cache_size: 1 << 20, ..Config::default() };
+    Arc::new(Pager::create(disk, config, Arc::new(Opaque)).unwrap())
+}
+
+#[test]
+fn r1_a_page_that_somebody_else_has_pinned_is_not_changed_under_him() {
+    let pager = pager(Arc::new(SimulatedStorage::new()));
+    let mut txn = pager.begin_write().unwrap();
+    let page = txn.allocate(1, 0, 1).unwrap();
+    txn.edit(&page, |bytes| bytes[100] = 1).unwrap();
+    let pinned = pager.view(txn.stamp()).pin(&page).unwrap();
+    txn.edit(&page, |bytes| bytes[100] = 2).unwrap();
+    assert_eq!(pinned[100], 1);
+    assert_eq!(pager.view(txn.stamp()).pin(&page).unwrap()[100], 2);
+    drop(pinned);
+    txn.edit(&page, |bytes| bytes[100] = 3).unwrap();
+    assert_eq!(pager.view(txn.stamp()).pin(&page).unwrap()[100], 3);
+    txn.abort();
+}
+
+#[test]
+fn r2_an_aborted_transaction_changes_no_count() {
+    let db = Scratch::memory(Database::builder().background(false));
+    let tx = db.begin_write().unwrap();
+    for n in 0..2000u32 {
+        tx.open_table("t").unwrap().insert(&n.to_be_bytes(), &[1; 80]).unwrap();
+    }
+    tx.commit().unwrap();
+    db.create_snapshot("s").unwrap();
+    db.checkpoint().unwrap();
+    let used = db.stats().pages_used;
+    for _ in 0..3 {
+        // Shadows pages shared with the snapshot, and releases some.
+        let tx = db.begin_write().unwrap();
+        tx.open_table("t").unwrap().remove_range(100u32.to_be_bytes()..).unwrap();
+        tx.open_table("t").unwrap().insert(b"", &[1; 10_000]).unwrap();
+        tx.abort().unwrap();
+    }
+    db.checkpoint().unwrap();
+    assert_eq!(db.stats().pages_used, used);
+    // With a wrong count, one of these would free what the other still needs.
+    db.delete_snapshot("s").unwrap();
+    db.wait_for_releases().unwrap();
+    let table = db.begin_read().unwrap().open_table("t").unwrap();
+    assert_eq!(table.range::<&[u8]>(..).unwrap().map(Result::unwrap).count(), 2000);
+}
+
+/// Every event that adds an owner must be noticed by the branch that writes next.
+#[test]
+fn r3_sharing_is_noticed_after_every_event_that_shares() {
+    let events: [fn(&Database); 5] = [
+        |db| db.create_snapshot("x").unwrap(),
+        |db| db.create_branch("x", "main").unwrap(),
+        |db| db.create_branch("x", "s").unwrap(),
+        |db| db.rollback("s").unwrap(),
+        |db| {
+            db.create_branch("x", "main").unwrap();
+            db.promote("x").unwrap();
+        },
+    ];
+    for (number, event) in events.into_iter().enumerate() {
+        let mut db = Scratch::memory(Database::builder().background(false));
+        for n in 0..500u32 {
+            set(&db, &n.to_be_bytes(), &[1; 60], Durability::None);
+        }
+        set(&db, b"large", &[2; 20_000], Durability::None);
+        db.create_snapshot("s").unwrap();
+        event(&db);
+        let before = Model::read(&db).unwrap();
+        let tx = db.begin_write().unwrap();
+        tx.open_table("t").unwrap().insert(&7u32.to_be_bytes(), b"new").unwrap();
+        tx.open_table("t").unwrap().remove(b"large").unwrap();
+        tx.commit().unwrap();
+        db.reopen();
+        let after = Model::read(&db).unwrap();
+        assert_eq!(before.snapshots, after.snapshots, "event {number}");
+        assert_eq!(before.branches.get("x"), after.branches.get("x"), "event {number}");
+        assert_ne!(before.branches["main"], after.branches["main"]);
+    }
+}
+
+#[test]
+fn r4_a_parked_iterator_holds_nobody_up() {
+    let db = Scratch::memory(Database::builder().cache_size(1 << 20));
+    (0..50u32).for_each(|n| set(&db, &n.to_be_bytes(), &[1; 500], Durability::None));
+    let table = db.begin_read().unwrap().open_table("t").unwrap();
+    let mut parked = table.range::<&[u8]>(..).unwrap();
+    parked.next().unwrap().unwrap();
+    // More pages than there are frames, while the iterator waits.
+    let tx = db.begin_write().unwrap();
+    for n in 0..10_000u32 {
+        tx.open_table("other").unwrap().insert(&n.to_be_bytes(), &[1; 200]).unwrap();
+    }
+    tx.commit().unwrap();
+    assert_eq!(parked.map(Result::unwrap).count(), 49);
+}
+
+/// Checkpoint after checkpoint over the same map groups: a crash in any of them finds a whole map.
+#[test]
+fn r5_a_checkpoint_never_writes_the_slot_that_the_durable_directory_names() {
+    let seed = Seed::get();
+    let mut session = Session::new(Database::builder().cache_size(1 << 20), 4096);
+    for round in 0..4 {
+        session.apply(&put(round, 2500)).unwrap();
+        session.apply(&Op::Checkpoint).unwrap();
+    }
+    explore(&session.finish().unwrap(), &Options::exhaustive(seed.value()));
+}
+
+/// Commits go on while a checkpoint is written: what it writes is the state it was sealed at.
+#[test]
+fn r6_a_checkpoint_is_of_one_moment_whatever_is_written_meanwhile() {
+    let seed = Seed::get();
+    let disk = Arc::new(SimulatedStorage::new());
+    let builder = Database::builder().cache_size(4 << 20);
+    let db = builder.open_or_create_on(disk.clone()).unwrap();
+    let rounds = 150u64;
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let (other, stop) = (db.clone(), &stop);
+        scope.spawn(move || {
+            while !stop.load(Ordering::Relaxed) {
+                other.checkpoint().unwrap();
+            }
+        });
+        for round in 1..=rounds {
+            let tx = db.begin_write().unwrap();
+            {
+                let mut table = tx.open_table("t").unwrap();
+                table.insert(b"round", &round.to_be_bytes()).unwrap();
+                table
+                    .insert(&(round % 40).to_be_bytes(), &round.to_be_bytes().repeat(100))
+                    .unwrap();
+                table.insert(b"large", &round.to_be_bytes().repeat(1000)).unwrap();
+            }
+            disk.note(round << 1);
+            tx.commit().unwrap();
+            disk.note(round << 1 | 1);
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
+    let history = disk.history();
+    drop(db);
+    let mut rng = seed.rng(0);
+    for _ in 0..times(150) {
+        let event = rng.usize(..=history.events().len());
+        let mut explorer = history.explore(SectorSize::B512);
+        while explorer.position() < event && explorer.advance() {}
+        let newest = |acknowledged: u64| {
+            let notes = explorer.notes().iter().filter(|note| *note & 1 >= acknowledged);
+            notes.map(|note| note >> 1).max().unwrap_or(0)
+        };
+        let plan = Plan::Seeded(rng.u64(..));
+        let db = reopened(&explorer.cut().image(&plan)).unwrap_or_else(|e| panic!("{event}: {e}"));
+        let version = db.begin_read().unwrap();
+        if version.tables().unwrap().is_empty() {
+            assert_eq!(newest(1), 0);
+            continue;
+        }
+        let table = version.open_table("t").unwrap();
+        let number = |bytes: &[u8]| u64::from_be_bytes(bytes[..8].try_into().unwrap());
+        let found = number(&table.get(b"round").unwrap().unwrap());
+        assert!((newest(1)..=newest(0)).contains(&found), "round {found} at event {event}");
+        assert!(table.get(b"large").unwrap().unwrap() == found.to_be_bytes().repeat(1000));
+        for key in 0..40 {
+            let last = (1..=found).rev().find(|round| round % 40 == key);
+            let value = table.get(&key.to_be_bytes()).unwrap().map(|value| number(&value));
+            assert_eq!(value, last);
+        }
+    }
+}
+
+/// (a) One old reader does not hold what was born and died after it.
+#[test]
+fn r7_a_reader_holds_its_own_version_and_nothing_younger() {
+    let db = Scratch::memory(Database::builder().background(false).cache_size(4 << 20));
+    let write = |round: u8| {
+        let tx = db.begin_write().unwrap();
+        for n in 0..500u32 {
+            tx.open_table("t").unwrap().insert(&n.to_be_bytes(), &[round; 100]).unwrap();
+        }
+        tx.open_table("t").unwrap().insert(b"large", &[round; 50_000]).unwrap();
+        tx.commit().unwrap();
+        db.checkpoint().unwrap();
+    };
+    write(1);
+    let old = db.begin_read().unwrap().open_table("t").unwrap();
+    (2..10).for_each(write);
+    let bytes = db.stats().file_bytes;
+    (10..100).for_each(write);
+    assert!(db.stats().file_bytes <= bytes + (1 << 20), "{} after {bytes}", db.stats().file_bytes);
+    for entry in old.range::<&[u8]>(..).unwrap() {
+        assert!(entry.unwrap().1.iter().all(|&byte| byte == 1), "the reader's page was used again");
+    }
+}
+
+/// (b) Pages that the durable checkpoint needs are not used again before the next one is durable.
+#[test]
+fn r7_pages_of_the_durable_checkpoint_are_not_used_again() {
+    let seed = Seed::get();
+    let mut session = Session::new(Database::builder().cache_size(1 << 20), 4096);
+    for round in 0..6u16 {
+        for key in 0..12 {
+            session.apply(&Op::Put { table: 0, key, length: 1500, fill: round }).unwrap();
+        }
+        session.apply(&Op::Put { table: 0, key: 90, length: 30_000, fill: round }).unwrap();
+        session.apply(&Op::Commit(Durability::Immediate)).unwrap();
+        if round % 2 == 1 {
+            session.apply(&Op::Checkpoint).unwrap();
+        }
+    }
+    let options = Options { images_per_cut: 40, ..Options::exhaustive(seed.value()) };
+    explore(&session.finish().unwrap(), &options);
+}
+
+/// Flips a byte of the `number`th durable log write, counted from the end.
+fn with_hurt_log(disk: &SimulatedStorage, number: usize) -> Vec<u8> {
+    let superblock = Pager::superblock(disk).unwrap();
+    let geometry = Geometry::new(superblock.page_size as usize).unwrap();
+    let ring = Ring::new(&superblock.log, &geometry);
+    let inside = ring.offset..ring.offset + ring.blocks * 4096;
+    let history = disk.history();
+    let mut writes = history.events().iter().rev().filter_map(|event| match event {
+        Event::WriteDurable { offset, .. } if inside.contains(offset) => Some(*offset),
+        _ => None,
+    });
+    let offset = writes.nth(number).unwrap() as usize;
+    let mut image = image_of(disk).unwrap();
+    image[offset + 70] ^= 4;
+    image
+}
+
+#[test]
+fn r8_damage_below_a_later_watermark_is_an_error_and_not_a_torn_tail() {
+    let (db, disk) = Scratch::simulated(Database::builder());
+    (0..10u32).for_each(|n| set(&db, &n.to_be_bytes(), b"v", Durability::Immediate));
+    for number in 2..8 {
+        match reopened(&with_hurt_log(&disk, number)) {
+            Err(Error::Corrupted { .. }) => {}
+            Err(error) => panic!("{number}: {error:?}"),
+            Ok(db) => {
+                let table = db.begin_read().unwrap().open_table("t").unwrap();
+                panic!("{number}: {} of 10 commits found, without an error", table.len().unwrap());
+            }
+        }
+    }
+    // The very last one cannot be told from a write that the power cut tore.
+    let db = reopened(&with_hurt_log(&disk, 0)).unwrap();
+    assert_eq!(db.begin_read().unwrap().open_table("t").unwrap().len().unwrap(), 9);
+}
+
+/// A block that the cut took, right behind a durable one, is no damage, though the record behind it
+/// knows that everything *before* it was durable. For each way in which records can lie in blocks.
+#[test]
+fn r8_a_lost_block_behind_a_durable_one_is_a_torn_tail_and_not_damage() {
+    let mut lost = 0;
+    for length in 1900..2004 {
+        let (db, disk) = Scratch::simulated(Database::builder());
+        set(&db, b"a", b"1", Durability::Immediate);
+        let before = disk.history().events().len();
+        let mut tx = db.begin_write().unwrap();
+        tx.set_durability(Durability::Eventual);
+        tx.open_table("t").unwrap().insert(&[b'b'; 150], &[2; 1850]).unwrap();
+        tx.open_table("t").unwrap().insert(&[b'c'; 90], &vec![3; length - 90]).unwrap();
+        tx.open_table("t").unwrap().insert(b"e", &[5; 100]).unwrap();
+        tx.commit().unwrap();
+        set(&db, b"d", b"4", Durability::Eventual);
+        let history = disk.history();
+        assert!(matches!(history.events()[before..], [Event::Write { .. }, Event::Write { .. }]));
+        let mut explorer = history.explore(SectorSize::B512);
+        while explorer.advance() {}
+        // All that was pending before these commits, and the second of them.
+        let pending = explorer.cut().pending();
+        let image = explorer.cut().image(&Plan::DropOne(pending - 2));
+        let db = reopened(&image).unwrap_or_else(|error| panic!("{length}: {error}"));
+        let table = db.begin_read().unwrap().open_table("t").unwrap();
+        // Where the second commit began in the block of the first, it wrote that once more.
+        lost += u64::from(table.len().unwrap() == 1);
+        assert!(matches!(table.len().unwrap(), 1 | 5), "{length}");
+    }
+    assert!(lost > 0);
+}
+
+/// Records of an earlier lap, or of a life that a power cut took back, are never replayed.
+#[test]
+fn r8_stale_records_are_not_replayed() {
+    let (db, disk) = Scratch::simulated(Database::builder());
+    set(&db, b"a", b"1", Durability::Immediate);
+    db.checkpoint().unwrap();
+    let history_before = disk.history().events().len();
+    set(&db, b"b", b"lost", Durability::Eventual);
+    set(&db, b"c", b"lost", Durability::Eventual);
+    // The second survives, the first does not: neither may come back, now or later.
+    let mut explorer = disk.history().explore(SectorSize::B512);
+    while explorer.advance() {}
+    assert!(explorer.position() > history_before);
+    let image = explorer.cut().image(&Plan::None);
+    let db = reopened(&image).unwrap();
+    set(&db, b"d", b"2", Durability::Immediate);
+    let keys: Vec<_> = {
+        let table = db.begin_read().unwrap().open_table("t").unwrap();
+        table.range::<&[u8]>(..).unwrap().map(|entry| entry.unwrap().0.to_vec()).collect()
+    };
+    assert_eq!(keys, [b"a", b"d"]);
+}
+
+/// What recovery accepted it has made durable: a second cut, right after it, takes nothing back.
+#[test]
+fn r9_recovery_makes_durable_what_it_accepts() {
+    let disk = Arc::new(SimulatedStorage::new());
+    let builder = Database::builder().background(false);
+    let db = builder.open_or_create_on(disk.clone()).unwrap();
+    (0..5u32).for_each(|n| set(&db, &n.to_be_bytes(), b"v", Durability::Eventual));
+    // The process dies; its unsynced writes live on in the system's cache.
+    std::mem::forget(db);
+    let db = builder.open_or_create_on(disk.clone()).unwrap();
+    assert_eq!(db.begin_read().unwrap().open_table("t").unwrap().len().unwrap(), 5);
+    let image = disk.history().crash_at(usize::MAX, SectorSize::B512, &Plan::None);
+    let db = reopened(&image).unwrap();
+    assert_eq!(db.begin_read().unwrap().open_table("t").unwrap().len().unwrap(), 5);
+}
+
+#[test]
+fn r9_what_is_lost_is_a_suffix() {
+    let seed = Seed::get();
+    let mut session = Session::new(Database::builder().cache_size(1 << 20), 4096);
+    let levels = [Durability::None, Durability::Eventual, Durability::Immediate];
+    for (number, level) in [1, 0, 1, 1, 0, 2, 0, 1, 0].into_iter().enumerate() {
+        session.apply(&put(number as u16, 1200)).unwrap();
+        session.apply(&Op::Commit(levels[level])).unwrap();
+    }
+    explore(&session.kill(), &Options::exhaustive(seed.value()));
+}
+
+/// A bulk load is not logged; the commit after it must not be replayed onto a state without it.
+#[test]
+fn r10_a_commit_after_a_bulk_load_is_never_there_without_it() {
+    let seed = Seed::get();
+    let mut session = Session::new(Database::builder().cache_size(1 << 20), 4096);
+    for op in [
+        put(1, 10),
+        Op::Commit(Durability::Eventual),
+        put(2, (1 << 20) + 1),
+        Op::Commit(Durability::None),
+        put(3, 10),
+        Op::Commit(Durability::Immediate),
+    ] {
+        session.apply(&op).unwrap();
+    }
+    let options = Options { images_per_cut: 60, ..Options::exhaustive(seed.value()) };
+    explore(&session.kill(), &options);
+}
+
+/// A large value whose commit was acknowledged is whole, though its pages were never synced.
+#[test]
+fn r11_a_large_value_is_whole_as_soon_as_its_commit_is_durable() {
+    for length in [5000u32, 100_000, 1 << 20, (1 << 20) + 1] {
+        let (db, disk) = Scratch::simulated(Database::builder());
+        let value = cowslip_harness::op::value(length, 5);
+        set(&db, b"k", &value, Durability::Immediate);
+        let image = disk.history().crash_at(usize::MAX, SectorSize::B512, &Plan::None);
+        let db = reopened(&image).unwrap();
+        let table = db.begin_read().unwrap().open_table("t").unwrap();
+        assert!(table.get(b"k").unwrap().unwrap() == value, "{length} bytes");
+    }
+}
+
+#[test]
+fn r12_stamps_start_above_every_one_that_a_lost_past_may_have_given() {
+    let disk = Arc::new(SimulatedStorage::new());
+    let first = pager(disk.clone());
+    let mut highest = 0;
+    for _ in 0..20 {
+        let mut txn = first.begin_write().unwrap();
+        highest = txn.stamp();
+        let page = txn.allocate(1, 0, 1).unwrap();
+        txn.set_root(page);
+        txn.commit(Some(b"record"), cowslip_pager::Durability::Immediate).unwrap();
+    }
+    let mut image = disk.image();
+    for life in 0..3 {
+        let disk = disk_of(&image);
+        let config = Config { background: false, cache_size: 1 << 20, ..Config::default() };
+        let storage: Arc<dyn Storage> = disk.clone();
+        let (pager, replay) = Pager::open(storage, config, Arc::new(Opaque)).unwrap();
+        pager.recover(replay, |txn, _| Ok::<_, cowslip_pager::Error>(txn)).unwrap();
+        let txn = pager.begin_write().unwrap();
+        assert!(txn.stamp() > highest, "life {life}: {} after {highest}", txn.stamp());
+        highest = txn.stamp();
+        let mut txn = txn;
+        let page = txn.allocate(1, 0, 1).unwrap();
+        txn.set_root(page);
+        txn.commit(None, cowslip_pager::Durability::Immediate).unwrap();
+        image = disk.history().crash_at(usize::MAX, SectorSize::B512, &Plan::None);
+    }
+}
+
+/// Two hundred lives that all end in a crash leave a file no larger than a few.
+#[test]
+fn crashes_do_not_make_the_file_grow() {
+    let seed = Seed::get();
+    let mut rng = seed.rng(0);
+    let mut image = Vec::new();
+    let mut sizes = Vec::new();
+    for life in 0..200u32 {
+        let disk = disk_of(&image);
+        let builder = Database::builder().background(false).cache_size(1 << 20);
+        let db = builder.open_or_create_on(disk.clone()).unwrap();
+        for round in 0..4u8 {
+            let tx = db.begin_write().unwrap();
+            for n in 0..40u32 {
+                tx.open_table("t").unwrap().insert(&n.to_be_bytes(), &[round; 200]).unwrap();
+            }
+            tx.open_table("t").unwrap().insert(b"large", &[life as u8; 60_000]).unwrap();
+            tx.commit().unwrap();
+            if rng.u8(..4) == 0 {
+                db.checkpoint().unwrap();
+            }
+        }
+        image = disk.history().crash_at(usize::MAX, SectorSize::B512, &Plan::Seeded(rng.u64(..)));
+        // Without the log, which grows with use, and the smaller ones that it was before.
+        let log = Pager::superblock(&*disk_of(&image)).unwrap().log.blocks as usize * 4096;
+        sizes.push(image.len().saturating_sub(2 * log));
+    }
+    let early = sizes[..20].iter().max().unwrap();
+    let late = sizes[180..].iter().max().unwrap();
+    assert!(late <= &(early + (512 << 10)), "{early} bytes at first, {late} at last");
+}

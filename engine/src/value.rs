@@ -18,7 +18,7 @@ use crate::{
 /// A value of a table.
 ///
 /// A small value is a window on its page in the cache, which stays there as long as this lives; a
-/// large one is a copy. Use [`Value::to_vec`] (by `Deref`) to be free of the borrow.
+/// large one is a copy. Use `to_vec` (a slice has it) to be free of the borrow.
 pub struct Value<'a>(Repr<'a>);
 
 enum Repr<'a> {

@@ -4,7 +4,7 @@
 //! image; images that were seen before are not recovered twice. For each new one:
 //!
 //! 1. the checker is content with it as it lies there;
-//! 2. the database opens, in exactly one state of the [`Window`](crate::session::Window): not older
+//! 2. the database opens, in exactly one state of the [`Window`]: not older
 //!    than what was acknowledged as durable, not newer than what was attempted, and since versions
 //!    are numbered in the order of their commits, what is lost is a suffix;
 //! 3. if everything written had survived (a crash of the process), nothing acknowledged as

@@ -509,8 +509,7 @@ impl Database {
         let stats = self.shared.pager.stats();
         let count = |prefix| {
             let reader = self.shared.pager.begin_read();
-            Draft::names(reader.view(), reader.version().root, prefix)
-                .map_or(0, |names| names.len() as u64)
+            Draft::count_names(reader.view(), reader.version().root, prefix).unwrap_or(0)
         };
         Stats {
             page_size: stats.page_size,

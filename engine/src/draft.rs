@@ -162,6 +162,16 @@ impl Draft {
         self.run(|draft| draft.put_name(&meta::key(BRANCH, MAIN), &record.encode()))
     }
 
+    /// How many names have this prefix; reads one path of the tree twice.
+    pub(crate) fn count_names(
+        view: cowslip_pager::View<'_>,
+        root: Pointer,
+        prefix: u8,
+    ) -> Result<u64> {
+        let meta = Tree::new(META, 0, root).checked(0)?;
+        Ok(meta.rank(view, &[prefix + 1])?.saturating_sub(meta.rank(view, &[prefix])?))
+    }
+
     /// The names with this prefix, and their records.
     pub(crate) fn names(
         view: cowslip_pager::View<'_>,

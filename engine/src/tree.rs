@@ -88,6 +88,29 @@ impl Tree {
         Ok(entries(&Node::new(&view.pin(&self.root)?)))
     }
 
+    /// Entries with keys below `key`.
+    pub(crate) fn rank(&self, view: View<'_>, key: &[u8]) -> Result<u64> {
+        if self.root.is_none() {
+            return Ok(0);
+        }
+        // A step may be taken twice (once in memory, once after reading the page): the sum of each
+        // level is kept by its own.
+        let mut below = [0; kinds::LEVELS_MAX as usize + 1];
+        view.walk(&self.root, |page| {
+            let node = Node::new(page);
+            let level = usize::from(node.level());
+            if node.is_leaf() {
+                below[level] = node.search(key).unwrap_or_else(|index| index) as u64;
+                return Ok(None);
+            }
+            let index = node.child_index(key);
+            let left = (0..index).map(|i| kinds::child_entries(node.child(i)));
+            below[level] = left.fold(0, u64::wrapping_add);
+            same_kind(page, Pointer::decode(node.child(index))).map(Some)
+        })?;
+        Ok(below.iter().fold(0, |sum: u64, level| sum.wrapping_add(*level)))
+    }
+
     /// Checks that `root`, read from a record, is what this tree's top node must be.
     pub(crate) fn checked(self, at: u64) -> Result<Tree> {
         if !self.root.is_none() && self.root.kind != self.kind {

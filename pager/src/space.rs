@@ -563,6 +563,29 @@ impl Space {
         self.mark(run, false);
     }
 
+    /// Takes up to `want` pages from the end of the file on, up to the end of the region: a value that
+    /// grows by such pieces has one run in each region.
+    pub(crate) fn take_tail(&mut self, want: u64) -> Result<Run> {
+        let region_pages = self.geometry.region_pages;
+        let region = self.pages / region_pages;
+        let first = region * region_pages + self.geometry.reserved(region);
+        let start = self.pages.max(first);
+        let target = (start + want).min((region + 1) * region_pages).min(self.max_pages);
+        if target <= start {
+            return Err(Error::DiskFull { pages: want });
+        }
+        self.storage.set_len(target * self.geometry.page_size as u64).map_err(
+            |e| match Error::io("growing the file", target, e) {
+                Error::DiskFull { .. } => Error::DiskFull { pages: want },
+                other => other,
+            },
+        )?;
+        self.extend(target)?;
+        let run = Run { start: PageId(start), length: target - start };
+        self.mark(run, false);
+        Ok(run)
+    }
+
     /// Takes `count` consecutive pages at the end of the file, which grows for them.
     pub(crate) fn take_at_end(&mut self, count: u64) -> Result<Run> {
         let region_pages = self.geometry.region_pages;

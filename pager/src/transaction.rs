@@ -395,6 +395,8 @@ impl Transaction {
         let pages = Extent::pages_for(expected, self.page_size());
         let mut buffer = Aligned::default();
         buffer.reserve(WRITE_BATCH).map_err(|e| Error::io("reserving a buffer", None, e))?;
+        // What is larger grows on the way.
+        let pages = pages.min(self.inner.geometry.region_pages / 4);
         let runs = self.inner.space.lock().take_runs(pages, Extent::RUNS_MAX)?;
         Ok(ExtentWriter {
             extent: Extent { length: 0, stamp: self.stamp, crc: 0, runs },
@@ -418,23 +420,36 @@ impl Transaction {
         Ok(())
     }
 
-    /// Makes sure that the value's runs have room for `pages` more pages.
-    fn provide(&mut self, writer: &mut ExtentWriter, pages: u64) -> Result<()> {
+    /// Gets the value some of the room that `pages` more pages need; false when it has it.
+    fn provide(&mut self, writer: &mut ExtentWriter, pages: u64) -> Result<bool> {
         let held: u64 = writer.extent.runs.iter().map(|run| run.length).sum();
         let missing = (writer.next_page + pages).saturating_sub(held);
         if missing == 0 {
-            return Ok(());
+            return Ok(false);
         }
-        // Twice as much each time, up to a region, so that the runs stay few.
-        let generous = held.min((64 << 20) / self.page_size() as u64).max(missing);
+        if writer.extent.runs.len() >= Extent::RUNS_MAX {
+            return Err(Error::InvalidArgument(format!(
+                "a value in more than {} runs, at {} bytes (larger pages have larger regions)",
+                Extent::RUNS_MAX,
+                writer.extent.length
+            )));
+        }
+        // Twice as much each time, and from some size on at the end of the file, one run in each
+        // region, so that the runs stay few.
+        let region = self.inner.geometry.region_pages;
+        let generous = held.min(region).max(missing);
         let room = Extent::RUNS_MAX - writer.extent.runs.len();
         let more = {
             let mut space = self.inner.space.lock();
-            match space.take_runs(generous, room) {
-                Err(Error::DiskFull { .. }) if generous > missing => {
-                    space.take_runs(missing, room)?
-                }
-                other => other?,
+            let tail = if held >= region / 4 { space.take_tail(generous).ok() } else { None };
+            match tail {
+                Some(run) => vec![run],
+                None => match space.take_runs(generous, room) {
+                    Err(Error::DiskFull { .. }) if generous > missing => {
+                        space.take_runs(missing, room)?
+                    }
+                    other => other?,
+                },
             }
         };
         for run in more {
@@ -443,7 +458,7 @@ impl Transaction {
                 _ => writer.extent.runs.push(run),
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     fn flush_extent(&mut self, writer: &mut ExtentWriter) -> Result<()> {
@@ -451,7 +466,7 @@ impl Transaction {
         let padded = writer.buffer.len().next_multiple_of(size);
         writer.buffer.resize(padded);
         let crcs: Vec<u32> = writer.buffer.chunks_exact(size).map(crc32fast::hash).collect();
-        self.provide(writer, crcs.len() as u64)?;
+        while self.provide(writer, crcs.len() as u64)? {}
         let mut done = 0;
         while done < crcs.len() {
             let (start, left) = writer.place();

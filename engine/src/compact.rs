@@ -18,10 +18,11 @@ use cowslip_pager::{Child, Extent, PageId, Pointer};
 
 use crate::{
     draft::Draft,
-    error::Result,
+    error::{Error, Result},
     kinds::{CATALOG, TABLE},
     meta::{BRANCH, BranchRecord, SNAPSHOT, SnapshotRecord, TableRecord},
     node::{HEADER, Node, NodeMut},
+    tree::Tree,
 };
 
 /// Rounds after which compaction stops even if another one might still gain something.
@@ -34,11 +35,22 @@ pub(crate) struct Mover<'d> {
     nodes: HashMap<PageId, Pointer>,
     extents: HashMap<PageId, Extent>,
     moved: u64,
+    /// Nodes looked at: more than the file has pages means that a damaged tree leads in circles.
+    visited: u64,
+    pages: u64,
 }
 
 impl<'d> Mover<'d> {
-    pub(crate) fn new(draft: &'d mut Draft, target: u64) -> Mover<'d> {
-        Mover { draft, target, nodes: HashMap::new(), extents: HashMap::new(), moved: 0 }
+    pub(crate) fn new(draft: &'d mut Draft, target: u64, pages: u64) -> Mover<'d> {
+        Mover {
+            draft,
+            target,
+            nodes: HashMap::new(),
+            extents: HashMap::new(),
+            moved: 0,
+            visited: 0,
+            pages,
+        }
     }
 
     /// Moves everything below all names; returns how many pages moved.
@@ -83,6 +95,15 @@ impl<'d> Mover<'d> {
     }
 
     fn copy(&mut self, pointer: &Pointer) -> Result<Pointer> {
+        self.visited += 1;
+        if self.visited > self.pages {
+            return Err(Error::corrupted(
+                pointer.page.0,
+                "nodes of all trees (at most)",
+                self.pages,
+                self.visited,
+            ));
+        }
         let bytes = self.draft.txn.view().pin(pointer)?.to_vec();
         let node = Node::new(&bytes);
         // The new content of each entry that points somewhere else now.
@@ -92,6 +113,7 @@ impl<'d> Mover<'d> {
         for index in 0..node.count() {
             if pointer.level > 0 {
                 let old = Pointer::decode(node.child(index));
+                crate::kinds::check_level(pointer, &old)?;
                 let new = self.owned(&crate::kinds::same_kind(&bytes, old)?)?;
                 if new != old {
                     let mut child = node.child(index).to_vec();
@@ -107,7 +129,8 @@ impl<'d> Mover<'d> {
                 if record.root.is_none() {
                     continue;
                 }
-                let root = self.owned(&record.root)?;
+                let table = Tree::new(TABLE, record.id, record.root).checked(pointer.page.0)?;
+                let root = self.owned(&table.root)?;
                 if root != record.root {
                     changes.push((index, TableRecord { root, ..record }.encode()));
                 }
@@ -151,7 +174,7 @@ impl<'d> Mover<'d> {
         })?;
         if !fits {
             // An extent may come out in more runs than before, in a leaf that is full to the brim.
-            return Err(crate::Error::DiskFull { pages: 1 });
+            return Err(Error::DiskFull { pages: 1 });
         }
         Ok(new)
     }

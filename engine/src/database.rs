@@ -194,8 +194,10 @@ impl Builder {
     pub fn create(&self, path: impl AsRef<Path>) -> Result<Database> {
         let path = path.as_ref();
         let storage = FileStorage::create(path).map_err(|e| opening(e, path))?;
-        let database = self.create_on(Arc::new(storage), Some(path))?;
-        Ok(database)
+        self.create_on(Arc::new(storage), Some(path)).inspect_err(|_| {
+            // The file is ours, new, and holds nothing: it should not block the name.
+            let _ = std::fs::remove_file(path);
+        })
     }
 
     /// Opens an existing database file.
@@ -278,7 +280,7 @@ impl Builder {
         if !database.shared.pager.is_read_only() {
             let reader = database.shared.pager.begin_read();
             if draft::has_releases(reader.view(), reader.version().root)? {
-                database.shared.release_soon()?;
+                database.shared.release_soon();
             }
         }
         Ok(database)
@@ -391,7 +393,8 @@ impl Database {
     /// Deletes a snapshot, whatever was made from it. Its space comes back in the background.
     pub fn delete_snapshot(&self, name: &str) -> Result<()> {
         self.change_names(&Record::DeleteSnapshot { name }, |draft| draft.delete_snapshot(name))?;
-        self.shared.release_soon()
+        self.shared.release_soon();
+        Ok(())
     }
 
     /// Takes `main` back to a snapshot. Newer snapshots stay.
@@ -404,7 +407,8 @@ impl Database {
         self.change_names(&Record::Rollback { branch, snapshot }, |draft| {
             draft.rollback(branch, snapshot)
         })?;
-        self.shared.release_soon()
+        self.shared.release_soon();
+        Ok(())
     }
 
     /// Makes a writable branch from a snapshot or another branch.
@@ -418,7 +422,8 @@ impl Database {
     /// Deletes a branch, whatever was made from it.
     pub fn delete_branch(&self, name: &str) -> Result<()> {
         self.change_names(&Record::DeleteBranch { name }, |draft| draft.delete_branch(name))?;
-        self.shared.release_soon()
+        self.shared.release_soon();
+        Ok(())
     }
 
     /// The branch `name` becomes `main`; the old `main` goes on under the name `name`.
@@ -542,13 +547,13 @@ impl Database {
             self.wait_for_releases()?;
             pager.checkpoint_and_shrink()?;
             let before = pager.stats();
-            let used = before.pages_total - before.pages_free;
+            let used = before.pages_total.saturating_sub(before.pages_free);
             // Copies of the inner nodes above what moves need some room as well.
             let target = used + used / 64 + 16;
             let mut txn = pager.begin_write()?;
             txn.prefer_front();
             let mut draft = Draft::new(txn)?;
-            let moved = compact::Mover::new(&mut draft, target).run()?;
+            let moved = compact::Mover::new(&mut draft, target, before.pages_total).run()?;
             if moved > 0 {
                 draft.commit_by_checkpoint()?;
             } else {
@@ -589,6 +594,9 @@ impl Database {
     /// Closes the database and reports what went wrong on the way. Other handles can only read from
     /// here on.
     pub fn close(self) -> Result<()> {
+        if self.shared.pager.writing_here() {
+            return Err(Error::NestedTransaction);
+        }
         self.shared.stop_releaser();
         Ok(self.shared.pager.close()?)
     }
@@ -635,11 +643,20 @@ fn release_slice(pager: &Pager) -> Result<bool> {
 }
 
 impl Shared {
-    /// Has the release queue worked off: by the thread, or here if there is to be none.
-    pub(crate) fn release_soon(&self) -> Result<()> {
+    /// Has the release queue worked off: by the thread, or here if there is to be none. What called
+    /// for it is committed already, so a failure is no failure of that: the queue is kept.
+    pub(crate) fn release_soon(&self) {
+        let kept = |error: &dyn std::fmt::Display| {
+            tracing::warn!(%error, "releasing deleted pages stopped; the queue is kept");
+        };
         if !self.background {
-            while release_slice(&self.pager)? {}
-            return Ok(());
+            loop {
+                match release_slice(&self.pager) {
+                    Ok(true) => {}
+                    Ok(false) => return,
+                    Err(error) => return kept(&error),
+                }
+            }
         }
         let mut releaser = self.releaser.lock();
         if releaser.is_none() {
@@ -650,23 +667,19 @@ impl Shared {
                 .spawn(move || release_loop(&pager, &its_signal));
             match spawned {
                 Ok(thread) => *releaser = Some(Releaser { signal, thread }),
-                Err(error) => {
-                    // The queue is kept and worked off at the next chance.
-                    tracing::warn!(%error, "no thread to release deleted pages");
-                    return Ok(());
-                }
+                Err(error) => return kept(&error),
             }
         }
         if let Some(releaser) = &*releaser {
             *releaser.signal.wanted.lock() = true;
             releaser.signal.wake.notify_all();
         }
-        Ok(())
     }
 
     fn stop_releaser(&self) {
         if let Some(releaser) = self.releaser.lock().take() {
             releaser.signal.stop.store(true, Ordering::Release);
+            *releaser.signal.wanted.lock() = true;
             releaser.signal.wake.notify_all();
             let _ = releaser.thread.join();
         }

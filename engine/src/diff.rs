@@ -96,7 +96,8 @@ impl Iterator for Diff {
             return None;
         }
         let result = self.step().transpose();
-        if !matches!(result, Some(Ok(_))) {
+        // A value too large to be read whole is passed by; what is behind it can still be had.
+        if !matches!(result, Some(Ok(_) | Err(crate::Error::ValueTooLarge { .. }))) {
             self.done = true;
         }
         result
@@ -176,8 +177,8 @@ fn next_difference(reader: &Reader, old: &mut Walk, new: &mut Walk) -> Result<Op
                         new.skip();
                         continue;
                     }
-                    let (key, before) = old.take(pager)?;
-                    let (_, after) = new.take(pager)?;
+                    let (before, after) = (old.take(pager), new.take(pager));
+                    let ((key, before), (_, after)) = (before?, after?);
                     if before != after {
                         return Ok(Some((key, Some(before), Some(after))));
                     }
@@ -285,12 +286,13 @@ impl Walk {
         let (cell, extent) = node.value(open.index);
         let value = if extent {
             let page = cowslip_pager::page::Header::read(&open.bytes).pointer.page;
-            let extent = Extent::decode(cell, page, open.bytes.len())?;
-            value::read_extent(pager, &extent)?
+            Extent::decode(cell, page, open.bytes.len())
+                .map_err(Into::into)
+                .and_then(|extent| value::read_extent(pager, &extent))
         } else {
-            cell.to_vec()
+            Ok(cell.to_vec())
         };
         self.skip();
-        Ok((key, value))
+        Ok((key, value?))
     }
 }

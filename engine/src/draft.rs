@@ -190,7 +190,10 @@ impl Draft {
             if key.first() != Some(&prefix) {
                 break;
             }
-            let name = String::from_utf8_lossy(&key[1..]).into_owned();
+            let Ok(name) = String::from_utf8(key[1..].to_vec()) else {
+                let page = cursor.leaf_id().0;
+                return Err(Error::corrupted(page, "name (UTF-8)", 0, index as u64));
+            };
             out.push((name, node.value(index).0.to_vec(), cursor.leaf_id()));
             cursor.advance();
         }
@@ -377,7 +380,10 @@ impl Draft {
     }
 
     pub(crate) fn remove(&mut self, table: &str, key: &[u8]) -> Result<bool> {
-        self.check_key(key)?;
+        if self.check_key(key).is_err() {
+            // Nothing can be there.
+            return Ok(false);
+        }
         self.txn.set_privileged(true);
         let result = self.change(table, |tree, writer, redo| {
             let there = tree.remove(writer, key)?;
@@ -640,6 +646,8 @@ impl Draft {
 
     /// Enters all changed roots, the release queue, and the root of names.
     fn seal(&mut self) -> Result<()> {
+        // What a deletion freed with the last pages must not fail here.
+        self.txn.set_privileged(true);
         let mut changed = Vec::new();
         if let Some(branch) = &self.branch {
             for (name, table) in &branch.tables {
@@ -723,9 +731,11 @@ impl Draft {
         self.run(|draft| {
             let queue = Tree { ..draft.meta };
             let mut entries = Vec::new();
-            if let Some(mut cursor) = Cursor::new(draft.txn.view(), &queue, End::At(&[RELEASE]))? {
+            // From the newest on, so that the queue stays as short as a path is long.
+            let end = End::At(&[RELEASE + 1]);
+            if let Some(mut cursor) = Cursor::new(draft.txn.view(), &queue, end)? {
                 while entries.len() < budget.div_ceil(4)
-                    && let Some(index) = cursor.peek_next()?
+                    && let Some(index) = cursor.peek_back()?
                 {
                     let node = Node::new(cursor.leaf());
                     let mut key = Vec::new();
@@ -735,7 +745,7 @@ impl Draft {
                     }
                     let (value, _) = node.value(index);
                     entries.push((key, meta::decode_release(value, cursor.leaf_id(), page_size)?));
-                    cursor.advance();
+                    cursor.retreat();
                 }
             }
             if entries.is_empty() {

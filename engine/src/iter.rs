@@ -8,14 +8,14 @@ use std::{
 use cowslip_pager::{Pager, View};
 
 use crate::{
-    error::Result,
+    error::{Error, Result},
     node::Node,
     tree::{Cursor, End, Span, Tree},
     value::{Key, Value},
 };
 
 /// The entries of a range, in the order of their keys; double-ended. After an error it is at its
-/// end.
+/// end, but for [`Error::ValueTooLarge`], after which it goes on behind that entry.
 pub struct Iter<'a> {
     pager: &'a Pager,
     view: View<'a>,
@@ -92,9 +92,8 @@ impl<'a> Iter<'a> {
         if index >= self.front_end || met {
             return Ok(None);
         }
-        let entry = entry(self.pager, cursor, index)?;
         cursor.advance();
-        Ok(Some(entry))
+        entry(self.pager, cursor, index).map(Some)
     }
 
     fn step_back(&mut self) -> Result<Option<(Key, Value<'a>)>> {
@@ -122,14 +121,14 @@ impl<'a> Iter<'a> {
         if index < self.back_start || met {
             return Ok(None);
         }
-        let entry = entry(self.pager, cursor, index)?;
         cursor.retreat();
-        Ok(Some(entry))
+        entry(self.pager, cursor, index).map(Some)
     }
 
     fn settle<T>(&mut self, result: Result<Option<T>>) -> Option<Result<T>> {
         let result = result.transpose();
-        if !matches!(result, Some(Ok(_))) {
+        // A value too large to be read whole is passed by; what is behind it can still be had.
+        if !matches!(result, Some(Ok(_) | Err(Error::ValueTooLarge { .. }))) {
             self.done = true;
         }
         result

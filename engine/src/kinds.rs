@@ -131,6 +131,19 @@ pub(crate) fn child_for(bytes: &[u8], key: &[u8]) -> (usize, Pointer) {
     (index, Pointer::decode(node.child(index)))
 }
 
+/// A child stands exactly one level below its parent, so a damaged tree has no cycle.
+pub(crate) fn check_level(parent: &Pointer, child: &Pointer) -> cowslip_pager::Result<()> {
+    if child.level.checked_add(1) == Some(parent.level) {
+        return Ok(());
+    }
+    Err(cowslip_pager::Error::corrupted(
+        parent.page.0,
+        "level of a child",
+        u64::from(parent.level).saturating_sub(1),
+        child.level.into(),
+    ))
+}
+
 /// Children of the same tree keep its kind.
 pub(crate) fn same_kind(parent: &[u8], child: Pointer) -> cowslip_pager::Result<Pointer> {
     let kind = page::Header::read(parent).pointer.kind;

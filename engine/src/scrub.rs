@@ -37,6 +37,7 @@ impl Seen {
 pub(crate) fn scrub(reader: &Reader) -> Result<ScrubReport> {
     let pager = reader.pager();
     let mut report = ScrubReport::default();
+    let pages = pager.stats().pages_total;
     let mut seen = Seen(Vec::new());
     let mut stack: Vec<Pointer> = Vec::new();
     let root = reader.version().root;
@@ -45,7 +46,12 @@ pub(crate) fn scrub(reader: &Reader) -> Result<ScrubReport> {
     }
     let mut extents: Vec<Extent> = Vec::new();
     while let Some(pointer) = stack.pop() {
-        if pointer.page.0 >= PageId::LIMIT || !seen.first(pointer.page) {
+        if pointer.page.0 >= pages {
+            let found = pointer.page.0;
+            report.errors.push(Error::corrupted(found, "page inside the file", pages, found));
+            continue;
+        }
+        if !seen.first(pointer.page) {
             continue;
         }
         match reader.view().verify_stored(&pointer) {
@@ -69,7 +75,7 @@ pub(crate) fn scrub(reader: &Reader) -> Result<ScrubReport> {
             report.errors.push(error.into());
         }
         for extent in extents.drain(..) {
-            if seen.first(extent.head()) {
+            if extent.head().0 >= pages || seen.first(extent.head()) {
                 match verify_extent(reader, &extent) {
                     Ok(()) => report.pages += extent.runs.iter().map(|run| run.length).sum::<u64>(),
                     Err(error) => report.errors.push(error),

@@ -159,14 +159,7 @@ impl Writer<'_> {
                 let (index, child) = child_for(&page, key);
                 (index, same_kind(&page, child)?)
             };
-            if child.level + 1 != at.level {
-                return Err(Error::corrupted(
-                    at.page.0,
-                    "level of a child",
-                    u64::from(at.level - 1),
-                    child.level.into(),
-                ));
-            }
+            kinds::check_level(&at, &child)?;
             let own = self.shadow_child(&at, index, &child)?;
             steps.push(Step { node: at, index });
             at = own;

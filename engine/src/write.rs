@@ -3,6 +3,7 @@
 use std::{
     cell::{Cell, RefCell},
     io::Read,
+    marker::PhantomData,
     ops::RangeBounds,
     sync::Arc,
 };
@@ -28,6 +29,8 @@ pub struct WriteTransaction {
     state: RefCell<Draft>,
     durability: Cell<Durability>,
     stamp: u64,
+    // The writer lock belongs to the thread that began: a transaction does not go to another one.
+    _of_this_thread: PhantomData<*const ()>,
     // Declared after the state, so that the database closes last.
     shared: Arc<Shared>,
 }
@@ -45,6 +48,7 @@ impl WriteTransaction {
             state: RefCell::new(draft),
             durability: Cell::new(shared.durability),
             stamp,
+            _of_this_thread: PhantomData,
             shared: shared.clone(),
         })
     }
@@ -79,7 +83,10 @@ impl WriteTransaction {
         let draft = state.into_inner();
         let releases = draft.has_released();
         draft.commit(durability.get())?;
-        if releases { shared.release_soon() } else { Ok(()) }
+        if releases {
+            shared.release_soon();
+        }
+        Ok(())
     }
 
     /// Forgets everything the transaction did.

@@ -91,6 +91,8 @@ struct Group {
     dirty: bool,
     /// A checkpoint in progress is to write it: the file has only an older state.
     sealed: bool,
+    /// The transaction that last prepared it: while that one runs, the group stays.
+    held_by: u64,
     recent: bool,
 }
 
@@ -103,6 +105,8 @@ pub(crate) struct Map {
     upper: Vec<Vec<DirectoryEntry>>,
     groups: HashMap<u64, Group>,
     budget: usize,
+    /// Number of the running transaction, or of the last one.
+    transaction: u64,
 }
 
 impl Map {
@@ -114,6 +118,7 @@ impl Map {
             upper: Vec::new(),
             groups: HashMap::new(),
             budget: (budget_bytes / geometry.page_size).max(64),
+            transaction: 0,
         }
     }
 
@@ -146,18 +151,25 @@ impl Map {
         let words = read_group(self.geometry, storage, group, &entry)?;
         self.groups.insert(
             group,
-            Group { words: Arc::new(words), dirty: false, sealed: false, recent: true },
+            Group { words: Arc::new(words), dirty: false, sealed: false, held_by: 0, recent: true },
         );
         Ok(())
     }
 
-    /// Drops clean groups that were not used lately, down to the budget. Only between transactions:
-    /// a running one relies on what it has loaded.
+    /// A transaction begins: what earlier ones prepared may go.
+    pub(crate) fn begin_transaction(&mut self) {
+        self.transaction += 1;
+        self.shrink();
+    }
+
+    /// Drops clean groups that were not used lately, down to the budget, but for those that the
+    /// running transaction has prepared.
     pub(crate) fn shrink(&mut self) {
         if self.groups.len() <= self.budget {
             return;
         }
-        let unwritten = |group: &Group| group.dirty || group.sealed;
+        let running = self.transaction;
+        let unwritten = |group: &Group| group.dirty || group.sealed || group.held_by == running;
         self.groups.retain(|_, group| unwritten(group) || std::mem::take(&mut group.recent));
         if self.groups.len() > self.budget {
             self.groups.retain(|_, group| unwritten(group));
@@ -183,9 +195,24 @@ impl Map {
         Ok(&self.groups[&group].words)
     }
 
-    /// Makes sure that a later [`Map::set_count`] of this page cannot fail.
+    /// The entry of a page, for a reader: groups that only readers need stay within the budget.
+    pub(crate) fn read(&mut self, storage: &dyn Storage, page: PageId) -> Result<Entry> {
+        let entry = self.get(storage, page)?;
+        if self.groups.len() > 2 * self.budget {
+            self.shrink();
+        }
+        Ok(entry)
+    }
+
+    /// Makes sure that a later [`Map::set_count`] of this page, by the same transaction, cannot fail.
     pub(crate) fn prepare(&mut self, storage: &dyn Storage, page: PageId) -> Result<()> {
-        self.load(storage, self.geometry.group_of(page))
+        let number = self.geometry.group_of(page);
+        self.load(storage, number)?;
+        let running = self.transaction;
+        if let Some(group) = self.groups.get_mut(&number) {
+            group.held_by = running;
+        }
+        Ok(())
     }
 
     fn change(&mut self, page: PageId, change: impl FnOnce(&mut Entry)) {

@@ -92,6 +92,8 @@ pub(crate) struct Space {
     /// No good run was found since the last release.
     short_of_runs: bool,
     front_first: bool,
+    /// Growing was refused since the last release.
+    denied: bool,
     parked_readers: BTreeMap<u64, Vec<Freed>>,
     parked_checkpoint: Vec<Freed>,
     /// Died in a version that is not visible yet; looked at again when another one is.
@@ -129,6 +131,7 @@ impl Space {
             cursor: 0,
             short_of_runs: false,
             front_first: false,
+            denied: false,
             parked_readers: BTreeMap::new(),
             parked_checkpoint: Vec::new(),
             parked_unseen: Vec::new(),
@@ -189,14 +192,12 @@ impl Space {
         self.total_available -= u64::from(self.available_count[index]);
         self.available_count[index] = count;
         self.available[index] = Some(bits);
-        Ok(())
+        self.map.prepare(&*self.storage, PageId(start))
     }
 
     /// Makes sure that the entry of `page` can be changed at commit.
     pub(crate) fn prepare(&mut self, page: PageId) -> Result<()> {
-        if page.0 >= self.pages || self.geometry.is_reserved(page) {
-            return Err(Error::corrupted(page.0, "page position", self.pages, page.0));
-        }
+        self.check_place(page)?;
         self.touch(self.geometry.group_of(page))
     }
 
@@ -206,10 +207,17 @@ impl Space {
         Ok(self.map.get(&*self.storage, page)?.count)
     }
 
-    /// The map entry of a page.
+    /// The map entry of a page, for a reader.
     pub(crate) fn entry(&mut self, page: PageId) -> Result<crate::map::Entry> {
-        self.prepare(page)?;
-        self.map.get(&*self.storage, page)
+        self.check_place(page)?;
+        self.map.read(&*self.storage, page)
+    }
+
+    fn check_place(&self, page: PageId) -> Result<()> {
+        if page.0 >= self.pages || self.geometry.is_reserved(page) {
+            return Err(Error::corrupted(page.0, "page position", self.pages, page.0));
+        }
+        Ok(())
     }
 
     // ---- taking pages --------------------------------------------------------------------
@@ -438,7 +446,14 @@ impl Space {
                 }
             }
         }
+        self.denied = true;
         Err(denied)
+    }
+
+    /// Is the file at its limit, and would a checkpoint let pages go?
+    pub(crate) fn wants_checkpoint(&self) -> bool {
+        let parked: u64 = self.parked_checkpoint.iter().map(|freed| freed.length).sum();
+        self.denied && parked > 0 && self.total_available < 2 * self.slop().max(parked.min(64))
     }
 
     /// Takes pages up to `target` into the map.
@@ -532,6 +547,7 @@ impl Space {
                     self.dirty.remove(&PageId(page));
                 }
                 self.short_of_runs = false;
+                self.denied &= self.total_available <= 2 * self.slop();
                 reclaimed.push(run);
             }
         }

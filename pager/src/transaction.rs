@@ -77,7 +77,7 @@ pub struct Transaction {
 impl Transaction {
     /// Begins; the caller has taken the writer lock, which passes to the transaction.
     pub(crate) fn begin(inner: &Arc<Inner>) -> Result<Transaction> {
-        let prepare = || {
+        let prepare = || -> Result<()> {
             inner.poison.check()?;
             let crowded = inner.cache.dirty() > inner.cache.frames() / 2;
             let out_of_stamps =
@@ -89,13 +89,22 @@ impl Transaction {
                 checkpoint::raise_stamp_ceiling(inner)?;
             }
             inner.reclaim();
-            inner.space.lock().map.shrink();
+            if inner.space.lock().wants_checkpoint() {
+                checkpoint::exclusive(inner, Scope::default())?;
+                inner.reclaim();
+            }
+            inner.space.lock().map.begin_transaction();
             Ok(())
         };
-        if let Err(error) = prepare() {
-            inner.writer.unlock();
-            return Err(error);
+        // Gives the lock back whatever happens, a panic included, until the transaction has it.
+        struct Unlock<'i>(&'i Inner);
+        impl Drop for Unlock<'_> {
+            fn drop(&mut self) {
+                self.0.writer.unlock();
+            }
         }
+        let unlock = Unlock(inner);
+        prepare()?;
         inner.space.lock().set_front_first(false);
         let mut head = inner.head.lock();
         let spare_stamp = head.next_stamp;
@@ -103,6 +112,7 @@ impl Transaction {
         head.next_stamp += 2;
         let base = head.version;
         drop(head);
+        std::mem::forget(unlock);
         Ok(Transaction {
             inner: inner.clone(),
             stamp,
@@ -205,7 +215,8 @@ impl Transaction {
         if pointer.stamp == self.stamp && !self.counts.contains_key(&pointer.page) {
             return Ok(*pointer);
         }
-        let count = if pointer.stamp > shared_at { 1 } else { self.count(pointer.page)? };
+        let known = self.count(pointer.page)?;
+        let count = if pointer.stamp > shared_at { known.min(1) } else { known };
         if count == 0 {
             return Err(Error::corrupted(pointer.page.0, "refcount of a page in use", 1, 0));
         }
@@ -377,7 +388,8 @@ impl Transaction {
     }
 
     fn free_run(&mut self, run: Run, birth: u64) {
-        self.counts.remove(&run.start);
+        // Not removed: a second owner that a damaged tree claims finds 0, an error.
+        self.counts.insert(run.start, 0);
         self.freed.push(Freed { start: run.start, length: run.length, birth, death: self.stamp });
     }
 
@@ -434,16 +446,22 @@ impl Transaction {
                 writer.extent.length
             )));
         }
-        // Twice as much each time, and from some size on at the end of the file, one run in each
-        // region, so that the runs stay few.
+        // Twice as much each time, and from some size on in pieces as large as a region, so that the
+        // runs stay few.
         let region = self.inner.geometry.region_pages;
         let generous = held.min(region).max(missing);
         let room = Extent::RUNS_MAX - writer.extent.runs.len();
         let more = {
             let mut space = self.inner.space.lock();
-            let tail = if held >= region / 4 { space.take_tail(generous).ok() } else { None };
-            match tail {
-                Some(run) => vec![run],
+            // Free space first, if it is in large pieces; else the end of the file.
+            let large = if held >= region / 4 {
+                let found = space.take_runs(generous, room.min(2)).ok();
+                found.or_else(|| space.take_tail(generous).ok().map(|run| vec![run]))
+            } else {
+                None
+            };
+            match large {
+                Some(runs) => runs,
                 None => match space.take_runs(generous, room) {
                     Err(Error::DiskFull { .. }) if generous > missing => {
                         space.take_runs(missing, room)?
@@ -536,7 +554,9 @@ impl Transaction {
     /// Writes some of this transaction's pages early when they fill three quarters of the cache.
     fn make_room(&mut self) -> Result<()> {
         let cache = &self.inner.cache;
-        if cache.dirty() < cache.frames() / 4 * 3 {
+        // Where pinned pages crowd the cache, dirty ones must leave earlier.
+        let quarters = if cache.under_pressure() { 1 } else { 3 };
+        if cache.dirty() < cache.frames() / 4 * quarters || self.dirty.is_empty() {
             return Ok(());
         }
         checkpoint::ensure_session(&self.inner)?;

@@ -145,6 +145,31 @@ fn a_closed_database_refuses_writes_and_goes_on_reading() {
     assert_eq!(db.begin_read().unwrap().open_table("t").unwrap().get(b"k").unwrap().unwrap(), b"v");
 }
 
+/// Waiting for its own transaction would never end; and whoever else closes waits for it.
+#[test]
+fn closing_in_the_middle_of_a_transaction_is_refused_or_waits_and_loses_nothing() {
+    let mut db = Scratch::memory(Database::builder());
+    let tx = db.begin_write().unwrap();
+    tx.open_table("t").unwrap().insert(b"before", b"v").unwrap();
+    assert!(matches!(Database::clone(&db).close(), Err(Error::NestedTransaction)));
+    tx.open_table("t").unwrap().insert(b"behind", b"v").unwrap();
+    tx.commit().unwrap();
+    put(&db, b"later", b"v", Durability::Immediate);
+    let tx = db.begin_write().unwrap();
+    tx.open_table("t").unwrap().insert(b"last", b"v").unwrap();
+    std::thread::scope(|scope| {
+        let other = Database::clone(&db);
+        let closing = scope.spawn(move || other.close().unwrap());
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        assert!(!closing.is_finished());
+        assert!(matches!(Database::clone(&db).close(), Err(Error::NestedTransaction)));
+        tx.commit().unwrap();
+        closing.join().unwrap();
+    });
+    db.reopen();
+    assert_eq!(db.begin_read().unwrap().open_table("t").unwrap().len().unwrap(), 4);
+}
+
 #[test]
 fn two_databases_in_one_process_do_not_disturb_each_other() {
     let one = Scratch::file(Database::builder());

@@ -9,12 +9,12 @@ use std::sync::{
 use cowslip::{
     Database, Durability, Error,
     storage::{
-        SimulatedStorage, Storage,
+        MemoryStorage, SimulatedStorage, Storage,
         simulated::{Event, Plan, SectorSize},
     },
 };
 use cowslip_harness::{
-    Model, Op, Scratch, Seed, Session,
+    Gate, Model, Op, Scratch, Seed, Session, check,
     crash::{Options, explore},
     seed::times,
     session::{disk_of, image_of},
@@ -104,11 +104,21 @@ fn r2_an_aborted_transaction_changes_no_count() {
 /// Every event that adds an owner must be noticed by the branch that writes next.
 #[test]
 fn r3_sharing_is_noticed_after_every_event_that_shares() {
-    let events: [fn(&Database); 5] = [
+    let events: [fn(&Database); 6] = [
         |db| db.create_snapshot("x").unwrap(),
         |db| db.create_branch("x", "main").unwrap(),
         |db| db.create_branch("x", "s").unwrap(),
         |db| db.rollback("s").unwrap(),
+        // To a snapshot of another branch, younger than anything that main ever shared.
+        |db| {
+            db.create_branch("x", "s").unwrap();
+            let tx = db.begin_write_on("x").unwrap();
+            tx.open_table("t").unwrap().insert(&7u32.to_be_bytes(), b"of x").unwrap();
+            tx.open_table("t").unwrap().insert(b"large", &[4; 20_000]).unwrap();
+            tx.commit().unwrap();
+            db.create_snapshot_of("x", "of x").unwrap();
+            db.rollback("of x").unwrap();
+        },
         |db| {
             db.create_branch("x", "main").unwrap();
             db.promote("x").unwrap();
@@ -121,6 +131,9 @@ fn r3_sharing_is_noticed_after_every_event_that_shares() {
         }
         set(&db, b"large", &[2; 20_000], Durability::None);
         db.create_snapshot("s").unwrap();
+        // Pages younger than what main shares so far.
+        set(&db, &7u32.to_be_bytes(), b"younger", Durability::None);
+        set(&db, b"large", &[3; 20_000], Durability::None);
         event(&db);
         let before = Model::read(&db).unwrap();
         let tx = db.begin_write().unwrap();
@@ -149,6 +162,27 @@ fn r4_a_parked_iterator_holds_nobody_up() {
     }
     tx.commit().unwrap();
     assert_eq!(parked.map(Result::unwrap).count(), 49);
+}
+
+/// Finding room for a page means waiting for readers to leave their epochs: whoever misses a page must
+/// have left his own, or he waits for himself.
+#[test]
+fn r4_a_reader_that_misses_a_page_does_not_wait_for_itself() {
+    let db = Scratch::memory(Database::builder().cache_size(1 << 20));
+    let tx = db.begin_write().unwrap();
+    for n in 0..10_000u32 {
+        tx.open_table("t").unwrap().insert(&n.to_be_bytes(), &[1; 200]).unwrap();
+    }
+    tx.commit().unwrap();
+    let (done, waiting) = std::sync::mpsc::channel();
+    let table = db.begin_read().unwrap().open_table("t").unwrap();
+    std::thread::spawn(move || {
+        for n in (0..10_000u32).step_by(7) {
+            table.get(&n.to_be_bytes()).unwrap().unwrap();
+        }
+        done.send(()).unwrap();
+    });
+    waiting.recv_timeout(std::time::Duration::from_secs(10)).expect("the reads end");
 }
 
 /// Checkpoint after checkpoint over the same map groups: a crash in any of them finds a whole map.
@@ -226,9 +260,96 @@ fn r6_a_checkpoint_is_of_one_moment_whatever_is_written_meanwhile() {
     }
 }
 
+/// A transaction commits between a checkpoint's seal and the moment its map is written; then the power
+/// fails, and only the checkpoint is left: its counts must be those of its own trees.
+#[test]
+fn r6_counts_of_a_later_transaction_are_not_in_an_earlier_checkpoint() {
+    let disk = Arc::new(SimulatedStorage::new());
+    let gate = Gate::new(disk.clone());
+    let db = Scratch::on(Database::builder().background(false), gate.clone()).unwrap();
+    let write = |numbers: std::ops::Range<u32>, fill: u8| {
+        let mut tx = db.begin_write().unwrap();
+        tx.set_durability(Durability::None);
+        for n in numbers {
+            tx.open_table("t").unwrap().insert(&n.to_be_bytes(), &[fill; 100]).unwrap();
+        }
+        tx.open_table("t").unwrap().insert(b"large", &[fill; 30_000]).unwrap();
+        tx.commit().unwrap();
+    };
+    write(0..500, 1);
+    db.create_snapshot("s").unwrap();
+    db.checkpoint().unwrap();
+    write(0..100, 2);
+    let sealed = Model::read(&db).unwrap();
+    gate.writes().hold(1);
+    std::thread::scope(|scope| {
+        let checkpoint = scope.spawn(|| db.checkpoint().unwrap());
+        gate.writes().wait_until_held();
+        write(50..300, 3);
+        gate.writes().open();
+        checkpoint.join().unwrap();
+    });
+    let image = disk.history().crash_at(usize::MAX, SectorSize::B512, &Plan::None);
+    check::after_crash(&*disk_of(&image)).unwrap();
+    sealed.assert_is(&reopened(&image).unwrap());
+}
+
+/// More map groups than are kept in memory are sealed, and while their checkpoint waits for its sync
+/// a transaction begins and needs them: in the file they are still the old ones.
+#[test]
+fn r6_sealed_groups_stay_in_memory_until_their_checkpoint_is_durable() {
+    let gate = Gate::new(Arc::new(MemoryStorage::new()));
+    let builder = Database::builder().background(false).cache_size(2 << 20);
+    let db = Scratch::on(builder, gate.clone()).unwrap();
+    // One value in each group of 512 pages, which are 2 MiB.
+    let values = 80u8;
+    let tx = db.begin_write().unwrap();
+    for n in 0..values {
+        tx.open_table("t").unwrap().insert(&[n], &vec![n; (2 << 20) - 9000]).unwrap();
+    }
+    tx.commit().unwrap();
+    db.create_snapshot("s").unwrap();
+    db.checkpoint().unwrap();
+    // Each leaf becomes main's own, and each of its values gets a second owner.
+    let tx = db.begin_write().unwrap();
+    for n in (0..values).step_by(2) {
+        tx.open_table("t").unwrap().insert(&[n, 1], b"beside").unwrap();
+    }
+    tx.commit().unwrap();
+    gate.syncs().hold(1);
+    std::thread::scope(|scope| {
+        let checkpoint = scope.spawn(|| db.checkpoint().unwrap());
+        gate.syncs().wait_until_held();
+        let mut tx = db.begin_write().unwrap();
+        tx.set_durability(Durability::None);
+        tx.open_table("t").unwrap().remove_range(&[10][..]..&[30][..]).unwrap();
+        tx.commit().unwrap();
+        gate.syncs().open();
+        checkpoint.join().unwrap();
+    });
+    db.checkpoint().unwrap();
+    db.checkpoint().unwrap();
+    // Whatever was freed by mistake is used again.
+    let tx = db.begin_write().unwrap();
+    for n in 0..8 {
+        tx.open_table("u").unwrap().insert(&[n], &vec![0xEE; 2 << 20]).unwrap();
+    }
+    tx.commit().unwrap();
+    for (version, there) in
+        [(db.begin_read_at("s").unwrap(), true), (db.begin_read().unwrap(), false)]
+    {
+        let table = version.open_table("t").unwrap();
+        for n in 0..values {
+            let value = table.get(&[n]).unwrap();
+            assert_eq!(value.is_some(), there || !(10..30).contains(&n), "value {n}");
+            assert!(value.is_none_or(|value| value.iter().all(|&byte| byte == n)), "value {n}");
+        }
+    }
+}
+
 /// (a) One old reader does not hold what was born and died after it.
 #[test]
-fn r7_a_reader_holds_its_own_version_and_nothing_younger() {
+fn r7a_a_reader_holds_its_own_version_and_nothing_younger() {
     let db = Scratch::memory(Database::builder().background(false).cache_size(4 << 20));
     let write = |round: u8| {
         let tx = db.begin_write().unwrap();
@@ -250,23 +371,123 @@ fn r7_a_reader_holds_its_own_version_and_nothing_younger() {
     }
 }
 
+/// (a) The first of two commits is acknowledged while the second waits for the disk: a reader that
+/// begins now needs what the second has freed.
+#[test]
+fn r7a_a_version_that_can_still_become_visible_keeps_its_pages() {
+    let gate = Gate::new(Arc::new(MemoryStorage::new()));
+    let db = Scratch::on(Database::builder().background(false), gate.clone()).unwrap();
+    let key = 5u32.to_be_bytes();
+    let tx = db.begin_write().unwrap();
+    for n in 0..200u32 {
+        tx.open_table("t").unwrap().insert(&n.to_be_bytes(), &[7; 100]).unwrap();
+    }
+    tx.commit().unwrap();
+    db.checkpoint().unwrap();
+    gate.durable_writes().hold(2);
+    std::thread::scope(|scope| {
+        let db = &*db;
+        let first = scope.spawn(move || set(db, &key, &[1; 100], Durability::Immediate));
+        gate.durable_writes().wait_until_held();
+        let appended = db.stats().log_bytes;
+        let second = scope.spawn(move || set(db, &key, &[2; 100], Durability::Immediate));
+        while db.stats().log_bytes == appended {
+            std::thread::yield_now();
+        }
+        // Beginning looks for pages that nobody needs, and writing takes them.
+        let mut third = db.begin_write().unwrap();
+        third.set_durability(Durability::None);
+        for n in 0..100u32 {
+            third.open_table("u").unwrap().insert(&n.to_be_bytes(), &[3; 100]).unwrap();
+        }
+        gate.durable_writes().release_one();
+        first.join().unwrap();
+        gate.durable_writes().wait_until_held();
+        let reader = db.begin_read().unwrap().open_table("t").unwrap();
+        let seen = || reader.get(&key).map(|value| value.map(|value| value[0]));
+        let at_first = seen();
+        gate.durable_writes().open();
+        second.join().unwrap();
+        third.commit().unwrap();
+        assert_eq!(at_first.unwrap(), Some(1));
+        assert_eq!(seen().unwrap(), Some(1));
+        drop(db.begin_write().unwrap());
+        assert_eq!(seen().unwrap(), Some(1));
+    });
+}
+
 /// (b) Pages that the durable checkpoint needs are not used again before the next one is durable.
 #[test]
-fn r7_pages_of_the_durable_checkpoint_are_not_used_again() {
+fn r7b_pages_of_the_durable_checkpoint_are_not_used_again() {
     let seed = Seed::get();
     let mut session = Session::new(Database::builder().cache_size(1 << 20), 4096);
-    for round in 0..6u16 {
+    for round in 0..16u16 {
         for key in 0..12 {
             session.apply(&Op::Put { table: 0, key, length: 1500, fill: round }).unwrap();
         }
-        session.apply(&Op::Put { table: 0, key: 90, length: 30_000, fill: round }).unwrap();
+        session.apply(&Op::Put { table: 0, key: 90, length: 100_000, fill: round }).unwrap();
         session.apply(&Op::Commit(Durability::Immediate)).unwrap();
-        if round % 2 == 1 {
+        if round % 4 == 3 {
             session.apply(&Op::Checkpoint).unwrap();
         }
     }
-    let options = Options { images_per_cut: 40, ..Options::exhaustive(seed.value()) };
+    let options = Options { images_per_cut: 8, ..Options::exhaustive(seed.value()) };
     explore(&session.finish().unwrap(), &options);
+}
+
+/// (b) The same for the checkpoint that is being written: what it contains, and was freed meanwhile, is
+/// not written over.
+#[test]
+fn r7b_pages_of_a_checkpoint_in_progress_are_not_used_again() {
+    let disk = Arc::new(SimulatedStorage::new());
+    let gate = Gate::new(disk.clone());
+    let db = Scratch::on(Database::builder().background(false), gate.clone()).unwrap();
+    // A log so large that no commit below calls for a checkpoint.
+    set(&db, b"k", &[0; 900_000], Durability::Immediate);
+    db.checkpoint().unwrap();
+    set(&db, b"large", &[1; 150_000], Durability::None);
+    let sealed = Model::read(&db).unwrap();
+    gate.syncs().hold(1);
+    std::thread::scope(|scope| {
+        let checkpoint = scope.spawn(|| db.checkpoint().unwrap());
+        gate.syncs().wait_until_held();
+        for fill in 2..6 {
+            set(&db, b"large", &[fill; 150_000], Durability::None);
+        }
+        gate.syncs().open();
+        checkpoint.join().unwrap();
+    });
+    for plan in [Plan::None, Plan::All] {
+        let image = disk.history().crash_at(usize::MAX, SectorSize::B512, &plan);
+        check::after_crash(&*disk_of(&image)).unwrap();
+        let found = Model::read(&reopened(&image).unwrap()).unwrap();
+        let large = &found.branches["main"]["t"][&b"large"[..]];
+        assert!(large.iter().all(|byte| *byte == large[0]));
+        assert!(plan == Plan::All || found == sealed);
+    }
+}
+
+/// (c) The log needs no page that was written since the checkpoint: on the pages as the checkpoint left
+/// them it brings everything back, large values too.
+#[test]
+fn r7c_the_log_names_no_page() {
+    let (db, disk) = Scratch::simulated(Database::builder());
+    let value = |n: u8| cowslip_harness::op::value(40_000, n.into());
+    (0..5).for_each(|n| set(&db, &[n], &value(n), Durability::Immediate));
+    db.checkpoint().unwrap();
+    let at_checkpoint = disk.image();
+    (3..8).for_each(|n| set(&db, &[n], &value(n + 50), Durability::Immediate));
+    db.create_snapshot("s").unwrap();
+    set(&db, b"small", b"v", Durability::Immediate);
+    let expected = Model::read(&db).unwrap();
+    let superblock = Pager::superblock(&*disk).unwrap();
+    let geometry = Geometry::new(superblock.page_size as usize).unwrap();
+    let ring = Ring::new(&superblock.log, &geometry);
+    let inside = ring.offset as usize..(ring.offset + ring.blocks * 4096) as usize;
+    let (mut image, now) = (at_checkpoint, disk.image());
+    image.resize(now.len(), 0xEE);
+    image[inside.clone()].copy_from_slice(&now[inside]);
+    expected.assert_is(&reopened(&image).unwrap());
 }
 
 /// Flips a byte of the `number`th durable log write, counted from the end.
@@ -337,6 +558,32 @@ fn r8_a_lost_block_behind_a_durable_one_is_a_torn_tail_and_not_damage() {
     assert!(lost > 0);
 }
 
+/// The first record behind padding was torn away with its block, and the one behind it, written by
+/// the same durable write, knows of nothing later: a torn tail.
+#[test]
+fn r8_a_torn_first_record_behind_padding_is_a_torn_tail_and_not_damage() {
+    let mut on_a_block = 0;
+    for length in (8192 - 120..8192 - 50).step_by(2) {
+        let (db, disk) = Scratch::simulated(Database::builder());
+        set(&db, b"a", b"1", Durability::Immediate);
+        let before = disk.image();
+        set(&db, b"b", &vec![2; length], Durability::None);
+        let used = db.stats().log_bytes;
+        set(&db, b"c", b"3", Durability::Immediate);
+        // Where the second record began a block of its own.
+        on_a_block += u32::from(used.is_multiple_of(4096));
+        let history = disk.history();
+        let Some(Event::WriteDurable { offset, .. }) = history.events().last() else {
+            panic!("{length}: one durable write for both")
+        };
+        let (mut torn, at) = (disk.image(), *offset as usize);
+        torn[at..at + 4096].copy_from_slice(&before[at..at + 4096]);
+        let db = reopened(&torn).unwrap_or_else(|error| panic!("{length}: {error}"));
+        assert_eq!(db.begin_read().unwrap().open_table("t").unwrap().len().unwrap(), 1);
+    }
+    assert!(on_a_block > 0);
+}
+
 /// Records of an earlier lap, or of a life that a power cut took back, are never replayed.
 #[test]
 fn r8_stale_records_are_not_replayed() {
@@ -388,6 +635,29 @@ fn r9_what_is_lost_is_a_suffix() {
     explore(&session.kill(), &Options::exhaustive(seed.value()));
 }
 
+/// Acknowledgements go in the order of the log: a weak commit does not overtake a durable one that
+/// still waits for the disk.
+#[test]
+fn r9_a_weak_commit_is_not_acknowledged_before_an_earlier_durable_one() {
+    for weak in [Durability::Eventual, Durability::None] {
+        let gate = Gate::new(Arc::new(MemoryStorage::new()));
+        let db = Scratch::on(Database::builder().background(false), gate.clone()).unwrap();
+        gate.durable_writes().hold(1);
+        let (early, first, second) = std::thread::scope(|scope| {
+            let db = &*db;
+            let first = scope.spawn(move || set(db, b"a", b"1", Durability::Immediate));
+            gate.durable_writes().wait_until_held();
+            let second = scope.spawn(move || set(db, b"b", b"2", weak));
+            std::thread::sleep(std::time::Duration::from_millis(100));
+            let early = second.is_finished();
+            gate.durable_writes().open();
+            (early, first.join(), second.join())
+        });
+        first.and(second).unwrap();
+        assert!(!early, "{weak:?} was acknowledged first");
+    }
+}
+
 /// A bulk load is not logged; the commit after it must not be replayed onto a state without it.
 #[test]
 fn r10_a_commit_after_a_bulk_load_is_never_there_without_it() {
@@ -405,6 +675,24 @@ fn r10_a_commit_after_a_bulk_load_is_never_there_without_it() {
     }
     let options = Options { images_per_cut: 60, ..Options::exhaustive(seed.value()) };
     explore(&session.kill(), &options);
+}
+
+/// Nothing can be appended behind a transaction that is not in the log before it is durable.
+#[test]
+fn r10_nobody_writes_before_an_unlogged_transaction_is_durable() {
+    let gate = Gate::new(Arc::new(MemoryStorage::new()));
+    let db = Scratch::on(Database::builder().background(false), gate.clone()).unwrap();
+    gate.syncs().hold(1);
+    let (early, bulk) = std::thread::scope(|scope| {
+        let db = &*db;
+        let bulk = scope.spawn(move || set(db, b"bulk", &vec![1; (1 << 20) + 1], Durability::None));
+        gate.syncs().wait_until_held();
+        let early = db.try_begin_write().unwrap().is_some();
+        gate.syncs().open();
+        (early, bulk.join())
+    });
+    bulk.unwrap();
+    assert!(!early, "a transaction could begin");
 }
 
 /// A large value whose commit was acknowledged is whole, though its pages were never synced.
@@ -432,6 +720,12 @@ fn r12_stamps_start_above_every_one_that_a_lost_past_may_have_given() {
         let page = txn.allocate(1, 0, 1).unwrap();
         txn.set_root(page);
         txn.commit(Some(b"record"), cowslip_pager::Durability::Immediate).unwrap();
+    }
+    // Stamps that the log knows nothing of.
+    for _ in 0..200 {
+        let txn = first.begin_write().unwrap();
+        highest = txn.stamp();
+        txn.abort();
     }
     let mut image = disk.image();
     for life in 0..3 {

@@ -5,7 +5,7 @@ use cowslip_pager::{Child, Extent, Pointer};
 use super::{Tree, Writer, insert::add_entries};
 use crate::{
     error::Result,
-    kinds::{child_entries, same_kind},
+    kinds::{check_level, child_entries, same_kind},
     node::{Node, NodeMut},
 };
 
@@ -79,7 +79,8 @@ fn prune(writer: &mut Writer<'_>, node: &Pointer, span: &Span, inside: Inside) -
         };
         (node.child_index(&span.from), last, node.count())
     })?;
-    let mut removed = 0;
+    let at = *node;
+    let mut removed = 0u64;
     let mut gone = Vec::new();
     for index in first..=last {
         let (child, entries, whole) = {
@@ -102,17 +103,18 @@ fn prune(writer: &mut Writer<'_>, node: &Pointer, span: &Span, inside: Inside) -
             };
             let child = node.child(index);
             let pointer = same_kind(&page, Pointer::decode(child))?;
+            check_level(&at, &pointer)?;
             (pointer, child_entries(child), Inside { from, to })
         };
         if whole.from && whole.to {
             writer.drop_child(Child::Node(child))?;
-            removed += entries;
+            removed = removed.wrapping_add(entries);
             gone.push(index);
             continue;
         }
         let own = writer.shadow_child(node, index, &child)?;
         let below = prune(writer, &own, span, whole)?;
-        removed += below;
+        removed = removed.wrapping_add(below);
         if writer.read(&own, |node| node.count() == 0)? {
             writer.txn.release(&own)?;
             gone.push(index);

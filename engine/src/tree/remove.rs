@@ -5,7 +5,7 @@ use cowslip_pager::{Child, Extent, Pointer};
 use super::{Step, Tree, Writer, insert::add_entries};
 use crate::{
     error::Result,
-    kinds::{child_entries, same_kind},
+    kinds::{check_level, child_entries, same_kind},
     node::{self, HEADER, Node, NodeMut},
 };
 
@@ -95,6 +95,7 @@ impl Tree {
                 let mut separator = Vec::new();
                 parent.write_key(right_index, &mut separator);
                 let other = Pointer::decode(parent.child(other_index));
+                check_level(&step.node, &other)?;
                 (same_kind(&page, other)?, separator)
             };
             let other_used = writer.read(&other, |node| node.used())?;

@@ -605,14 +605,6 @@ impl Walk<'_, '_> {
                 Ok(record) => {
                     self.check.report.snapshots += 1;
                     record_stamp(self, "stamp", record.stamp);
-                    if record.catalog.stamp > record.stamp {
-                        let what = format!("stamp of the root of snapshot {name:?} (at most)");
-                        let problem = Problem::new(Kind::RecordStamp, what);
-                        self.problem(
-                            item,
-                            problem.values(hex(record.stamp), hex(record.catalog.stamp)),
-                        );
-                    }
                     if self.branches.contains(&name) {
                         self.problem(item, Problem::new(Kind::NameTwice, format!("name {name:?}")));
                     }

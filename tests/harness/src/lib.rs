@@ -14,12 +14,14 @@
 
 pub mod check;
 pub mod crash;
+pub mod gate;
 pub mod model;
 pub mod op;
 pub mod scratch;
 pub mod seed;
 pub mod session;
 
+pub use gate::Gate;
 pub use model::Model;
 pub use op::Op;
 pub use scratch::Scratch;

@@ -1,0 +1,196 @@
+//! Compaction changes the file and nothing in it; scrub finds every damaged page and no other.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use cowslip::{
+    Database, Durability, Error,
+    storage::{
+        MemoryStorage, Storage,
+        simulated::{Plan, SectorSize},
+    },
+};
+use cowslip_harness::{
+    Model, Op, Scratch, Seed, Session, check, scratch::keep_image, seed::times, session::disk_of,
+};
+use cowslip_pager::{Pager, geometry::Geometry};
+
+/// Random work, then most of it deleted: a file with holes, snapshots and branches.
+fn worn(seed: &Seed, purpose: u64, page_size: usize) -> Session {
+    let mut rng = seed.rng(purpose);
+    let mut session = Session::new(Database::builder().cache_size(512 * page_size), page_size);
+    let mut apply = |op: &Op| session.apply(op).unwrap_or_else(|error| panic!("{op:?}: {error}"));
+    for number in 0..500u16 {
+        if number % 10 == 0 {
+            let length = rng.u32(20_000..200_000);
+            apply(&Op::Put { table: 2, key: rng.u16(..500), length, fill: number });
+        }
+        apply(&Op::random(&mut rng, false));
+    }
+    for name in 0..2 {
+        apply(&Op::Snapshot { name });
+        apply(&Op::Put { table: 1, key: rng.u16(..500), length: 30_000, fill: 1 });
+        apply(&Op::BranchFromSnapshot { name: name + 1, from: name });
+    }
+    apply(&Op::HoldReader);
+    apply(&Op::RemoveRange { table: 2, from: None, to: None });
+    apply(&Op::RemoveRange { table: 1, from: Some(100), to: None });
+    apply(&Op::Commit(Durability::Immediate));
+    for name in 2..4 {
+        apply(&Op::Hold { name, held: false });
+        apply(&Op::DeleteSnapshot { name });
+        apply(&Op::DeleteBranch { name });
+    }
+    session.settle().unwrap();
+    session
+}
+
+fn compare_everything(session: &mut Session) {
+    session.model().assert_is_by_every_question(session.db());
+    for (from, to) in (0..8).flat_map(|from| (0..8).map(move |to| (from, to))) {
+        session.apply(&Op::Diff { from, to }).unwrap();
+    }
+    session.apply(&Op::CheckReaders).unwrap();
+}
+
+#[test]
+fn compaction_changes_no_snapshot_branch_or_diff_whatever_stood_where() {
+    let seed = Seed::get();
+    for (round, page_size) in [4096, 4096, 16384].into_iter().enumerate() {
+        let mut session = worn(&seed, round as u64, page_size);
+        session.apply(&Op::Checkpoint).unwrap();
+        compare_everything(&mut session);
+        let first_event = session.disk().history().events().len();
+        session.db().compact().unwrap();
+        compare_everything(&mut session);
+        // Once more without the readers, who kept their versions' pages.
+        session.apply(&Op::Reopen).unwrap();
+        session.db().compact().unwrap();
+        compare_everything(&mut session);
+        let (history, model) = (session.disk().history(), session.model().clone());
+        session.apply(&Op::Reopen).unwrap();
+        compare_everything(&mut session);
+        // With a wrong count, one of these would free what another still needs.
+        for op in [
+            Op::Put { table: 0, key: 3, length: 50_000, fill: 9 },
+            Op::Commit(Durability::Immediate),
+            Op::DeleteBranch { name: 1 },
+            Op::DeleteSnapshot { name: 0 },
+            Op::Rollback { name: 1 },
+        ] {
+            session.apply(&op).unwrap();
+        }
+        compare_everything(&mut session);
+        session.finish().unwrap();
+
+        // The power fails while pages move.
+        let mut rng = seed.rng(100 + round as u64);
+        let mut events: Vec<usize> =
+            (0..times(25)).map(|_| rng.usize(first_event..=history.events().len())).collect();
+        events.sort_unstable();
+        let mut explorer = history.explore(SectorSize::B512);
+        for event in events {
+            while explorer.position() < event && explorer.advance() {}
+            let plan = Plan::Seeded(rng.u64(..));
+            let image = explorer.cut().image(&plan);
+            let fail = |what: String| -> ! {
+                let path = keep_image("compaction", &image);
+                panic!("{what}, after {plan:?} at event {event} (image in {path})");
+            };
+            let disk = disk_of(&image);
+            if let Err(what) = check::after_crash(&*disk) {
+                fail(what);
+            }
+            let builder = Database::builder().background(false).cache_size(512 * page_size);
+            let db = match builder.open_or_create_on(disk.clone()) {
+                Ok(db) => db,
+                Err(error) => fail(error.to_string()),
+            };
+            if let Some(what) = model.difference(&Model::read(&db).unwrap()) {
+                fail(what);
+            }
+            db.compact().unwrap();
+            model.assert_is(&db);
+            db.close().unwrap();
+            if let Err(what) = check::storage(&*disk) {
+                fail(what);
+            }
+        }
+    }
+}
+
+#[test]
+fn compaction_gives_back_what_a_deletion_left_free_and_what_was_shared_stays_shared() {
+    let db = Scratch::memory(Database::builder().background(false).cache_size(4 << 20));
+    let fill = |name: &str, numbers: std::ops::Range<u32>| {
+        let tx = db.begin_write().unwrap();
+        for n in numbers {
+            tx.open_table(name).unwrap().insert(&n.to_be_bytes(), &[n as u8; 200]).unwrap();
+        }
+        tx.commit().unwrap();
+    };
+    fill("gone", 0..20_000);
+    fill("kept", 0..4000);
+    db.create_snapshot("s").unwrap();
+    db.create_branch("b", "s").unwrap();
+    fill("kept", 100..110);
+    let tx = db.begin_write_on("b").unwrap();
+    assert!(tx.delete_table("gone").unwrap());
+    tx.commit().unwrap();
+    let tx = db.begin_write().unwrap();
+    assert!(tx.delete_table("gone").unwrap());
+    tx.commit().unwrap();
+    db.create_snapshot("late").unwrap();
+    db.delete_snapshot("s").unwrap();
+    db.checkpoint().unwrap();
+    let (before, model) = (db.stats(), Model::read(&db).unwrap());
+    db.compact().unwrap();
+    let after = db.stats();
+    assert!(after.file_bytes < before.file_bytes / 2, "{before:?}, {after:?}");
+    // Without the log, which moves to a smaller ring.
+    let used = |stats: &cowslip::Stats| stats.pages_used - stats.log_capacity / 4096;
+    assert!(used(&after) <= used(&before) + 8, "{before:?}, {after:?}");
+    model.assert_is_by_every_question(&db);
+}
+
+#[test]
+fn a_scrub_names_every_damaged_page_and_finds_nothing_in_a_healthy_store() {
+    let seed = Seed::get();
+    let mut rng = seed.rng(0);
+    let disk = Arc::new(MemoryStorage::new());
+    let builder = Database::builder().background(false).cache_size(1 << 20);
+    let mut db = Scratch::on(builder, disk.clone()).unwrap();
+    let tx = db.begin_write().unwrap();
+    for n in 0..2000u32 {
+        tx.open_table("t").unwrap().insert(&n.to_be_bytes(), &[n as u8; 60]).unwrap();
+    }
+    tx.open_table("t").unwrap().insert(b"large", &vec![1; 30_001]).unwrap();
+    tx.commit().unwrap();
+    db.create_snapshot("s").unwrap();
+    let tx = db.begin_write().unwrap();
+    tx.open_table("t").unwrap().insert(&7u32.to_be_bytes(), b"new").unwrap();
+    tx.open_table("t").unwrap().remove(b"large").unwrap();
+    tx.commit().unwrap();
+    assert!(db.scrub().unwrap().errors.is_empty());
+    db.reopen();
+    let healthy = db.scrub().unwrap();
+    assert!(healthy.errors.is_empty() && healthy.pages_unwritten == 0, "{healthy:?}");
+    let superblock = Pager::superblock(&*disk).unwrap();
+    let geometry = Geometry::new(superblock.page_size as usize).unwrap();
+    let mut found = BTreeSet::new();
+    for page in geometry.reserved(0)..superblock.pages {
+        let at = page * 4096 + rng.u64(..4096);
+        let mut byte = [0];
+        disk.read_at(&mut byte, at).unwrap();
+        disk.write_at(&[byte[0] ^ 1 << rng.u8(..8)], at).unwrap();
+        let report = db.scrub().unwrap();
+        disk.write_at(&byte, at).unwrap();
+        for error in report.errors {
+            match error {
+                Error::Corrupted { page: named, .. } if named == page => found.insert(page),
+                other => panic!("page {page} was hurt: {other}"),
+            };
+        }
+    }
+    assert_eq!(found.len() as u64, healthy.pages, "pages whose damage was found");
+    assert!(db.scrub().unwrap().errors.is_empty());
+}

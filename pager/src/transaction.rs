@@ -215,6 +215,7 @@ impl Transaction {
         if pointer.stamp == self.stamp && !self.counts.contains_key(&pointer.page) {
             return Ok(*pointer);
         }
+        // R3 decides; the count of a younger page only tells a damaged tree that leads here twice.
         let known = self.count(pointer.page)?;
         let count = if pointer.stamp > shared_at { known.min(1) } else { known };
         if count == 0 {

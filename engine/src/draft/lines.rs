@@ -1,0 +1,157 @@
+//! The draft's names: snapshots and branches, each one more owner of a catalog.
+
+use cowslip_pager::{Child, Pointer};
+
+use super::Draft;
+use crate::{
+    error::{Error, Result},
+    meta::{self, BRANCH, BranchRecord, MAIN, SNAPSHOT, SnapshotRecord},
+    tree::Writer,
+};
+
+impl Draft {
+    pub(crate) fn create_snapshot(
+        &mut self,
+        branch: &str,
+        name: &str,
+        created: u64,
+        label: Option<&str>,
+    ) -> Result<()> {
+        self.check_free(name)?;
+        if label.is_some_and(|label| label.len() > meta::NAME_MAX) {
+            return Err(Error::InvalidArgument("a label of over 255 bytes".into()));
+        }
+        let mut line = self.branch_record(branch)?;
+        self.run(|draft| {
+            let stamp = draft.txn.stamp();
+            let record = SnapshotRecord {
+                catalog: line.catalog,
+                stamp,
+                created,
+                held: false,
+                branch: branch.into(),
+                label: label.map(Into::into),
+                parent: line.last_snapshot.take(),
+            };
+            draft.share(line.catalog)?;
+            draft.put_name(&meta::key(SNAPSHOT, name), &record.encode())?;
+            line.shared_at = stamp;
+            line.last_snapshot = Some(name.into());
+            draft.put_name(&meta::key(BRANCH, branch), &line.encode())
+        })
+    }
+
+    /// One more owner of a catalog.
+    fn share(&mut self, catalog: Pointer) -> Result<()> {
+        if !catalog.is_none() {
+            self.txn.retain(catalog.page)?;
+        }
+        Ok(())
+    }
+
+    /// One owner less; what nobody else owns goes in slices.
+    pub(super) fn unshare(&mut self, catalog: Pointer) -> Result<()> {
+        if !catalog.is_none() {
+            let mut writer =
+                Writer { txn: &mut self.txn, shared_at: 0, released: &mut self.released };
+            writer.drop_child(Child::Node(catalog))?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn delete_snapshot(&mut self, name: &str) -> Result<()> {
+        let record = self.snapshot_record(name)?;
+        if record.held {
+            return Err(Error::Held(name.into()));
+        }
+        self.txn.set_privileged(true);
+        self.run(|draft| {
+            draft.remove_name(&meta::key(SNAPSHOT, name))?;
+            draft.unshare(record.catalog)
+        })
+    }
+
+    pub(crate) fn hold(&mut self, name: &str, held: bool) -> Result<()> {
+        let record = SnapshotRecord { held, ..self.snapshot_record(name)? };
+        self.run(|draft| draft.put_name(&meta::key(SNAPSHOT, name), &record.encode()))
+    }
+
+    pub(crate) fn rollback(&mut self, branch: &str, snapshot: &str) -> Result<()> {
+        let line = self.branch_record(branch)?;
+        let target = self.snapshot_record(snapshot)?;
+        self.txn.set_privileged(true);
+        self.run(|draft| {
+            draft.share(target.catalog)?;
+            let record = BranchRecord {
+                catalog: target.catalog,
+                shared_at: draft.txn.stamp(),
+                last_snapshot: Some(snapshot.into()),
+                ..line
+            };
+            draft.put_name(&meta::key(BRANCH, branch), &record.encode())?;
+            draft.unshare(line.catalog)
+        })
+    }
+
+    pub(crate) fn create_branch(&mut self, name: &str, from: &str, created: u64) -> Result<()> {
+        self.check_free(name)?;
+        let snapshot = match self.get_name(SNAPSHOT, from)? {
+            Some((bytes, page)) => Some(SnapshotRecord::decode(&bytes, page)?),
+            None => None,
+        };
+        let source = match &snapshot {
+            Some(_) => None,
+            None => Some(self.branch_record(from)?),
+        };
+        self.run(|draft| {
+            let stamp = draft.txn.stamp();
+            let (catalog, last_snapshot) = match (snapshot, source) {
+                (Some(snapshot), _) => (snapshot.catalog, Some(from.to_owned())),
+                (None, Some(source)) => {
+                    let (catalog, last) = (source.catalog, source.last_snapshot.clone());
+                    let source = BranchRecord { shared_at: stamp, ..source };
+                    draft.put_name(&meta::key(BRANCH, from), &source.encode())?;
+                    (catalog, last)
+                }
+                (None, None) => return Err(Error::SnapshotNotFound(from.into())),
+            };
+            draft.share(catalog)?;
+            let record = BranchRecord {
+                catalog,
+                shared_at: stamp,
+                created,
+                origin: Some(from.into()),
+                last_snapshot,
+            };
+            draft.put_name(&meta::key(BRANCH, name), &record.encode())
+        })
+    }
+
+    pub(crate) fn delete_branch(&mut self, name: &str) -> Result<()> {
+        if name == MAIN {
+            return Err(Error::InvalidArgument("the branch main cannot be deleted".into()));
+        }
+        let record = self.branch_record(name)?;
+        self.txn.set_privileged(true);
+        self.run(|draft| {
+            draft.remove_name(&meta::key(BRANCH, name))?;
+            draft.unshare(record.catalog)
+        })
+    }
+
+    /// `name` becomes main; the old main goes on under the name `name`.
+    pub(crate) fn promote(&mut self, name: &str) -> Result<()> {
+        let new = self.branch_record(name)?;
+        let old = self.branch_record(MAIN)?;
+        if name == MAIN {
+            return Ok(());
+        }
+        self.run(|draft| {
+            let stamp = draft.txn.stamp();
+            let new = BranchRecord { shared_at: stamp, ..new };
+            let old = BranchRecord { shared_at: stamp, ..old };
+            draft.put_name(&meta::key(BRANCH, MAIN), &new.encode())?;
+            draft.put_name(&meta::key(BRANCH, name), &old.encode())
+        })
+    }
+}

@@ -1,0 +1,265 @@
+//! The draft's tables: opening them, and what is done to their trees.
+
+use std::collections::HashMap;
+
+use cowslip_pager::{Child, ExtentWriter, Pointer};
+
+use super::{Draft, OpenBranch, OpenTable, TABLE_NAME_MAX, find_table, table_names};
+use crate::{
+    error::{Error, Result},
+    kinds::{CATALOG, TABLE},
+    meta::TableRecord,
+    node,
+    redo::{LOGGED_VALUE_MAX, Redo},
+    tree::{Cell, Span, Tree, Writer},
+};
+
+impl Draft {
+    /// Begins to write a branch.
+    pub(crate) fn open_branch(&mut self, name: &str) -> Result<()> {
+        let record = self.branch_record(name)?;
+        let catalog = Tree::new(CATALOG, 0, record.catalog).checked(0)?;
+        self.branch = Some(OpenBranch {
+            name: name.into(),
+            record,
+            catalog,
+            tables: HashMap::new(),
+            redo: Redo::new(name),
+        });
+        Ok(())
+    }
+
+    fn branch(&mut self) -> Result<&mut OpenBranch> {
+        self.branch.as_mut().ok_or_else(|| Error::InvalidArgument("no branch is open".into()))
+    }
+
+    /// Opens a table for writing; makes it on first use.
+    pub(crate) fn open_table(&mut self, name: &str) -> Result<()> {
+        if name.is_empty() || name.len() > TABLE_NAME_MAX {
+            return Err(Error::InvalidArgument(format!(
+                "a table name of {} bytes (1 to {TABLE_NAME_MAX})",
+                name.len()
+            )));
+        }
+        if let Some(table) = self.branch()?.tables.get_mut(name) {
+            if table.open {
+                return Err(Error::TableAlreadyOpen(name.into()));
+            }
+            table.open = true;
+            return Ok(());
+        }
+        self.run(|draft| draft.load_table(name))
+    }
+
+    fn load_table(&mut self, name: &str) -> Result<()> {
+        let catalog = self.branch()?.catalog;
+        let known = find_table(self.txn.view(), &catalog, name)?;
+        let owned = known.is_none();
+        let tree = match known {
+            Some(tree) => tree,
+            None => {
+                let tree = Tree::new(TABLE, self.fresh_id(), Pointer::NONE);
+                self.save_table(name, &tree)?;
+                self.branch()?.redo.open(name);
+                tree
+            }
+        };
+        let table = OpenTable { tree, saved: tree, owned, open: true };
+        self.branch()?.tables.insert(name.into(), table);
+        Ok(())
+    }
+
+    pub(super) fn save_table(&mut self, name: &str, tree: &Tree) -> Result<()> {
+        let record = TableRecord { root: tree.root, id: tree.id }.encode();
+        let Some(branch) = &mut self.branch else { return Ok(()) };
+        let mut writer = Writer {
+            txn: &mut self.txn,
+            shared_at: branch.record.shared_at,
+            released: &mut self.released,
+        };
+        let cell = Cell { bytes: &record, extent: false };
+        branch.catalog.insert(&mut writer, name.as_bytes(), cell)?;
+        Ok(())
+    }
+
+    /// A table object was dropped: it may be opened again.
+    pub(crate) fn close_table(&mut self, name: &str) {
+        if let Some(branch) = &mut self.branch
+            && let Some(table) = branch.tables.get_mut(name)
+        {
+            table.open = false;
+        }
+    }
+
+    /// The tree of an open table.
+    pub(crate) fn table(&self, name: &str) -> Result<Tree> {
+        self.branch
+            .as_ref()
+            .and_then(|branch| branch.tables.get(name))
+            .map(|table| table.tree)
+            .ok_or_else(|| Error::TableNotFound(name.into()))
+    }
+
+    /// Changes a table's tree, with its branch's context.
+    fn change<R>(
+        &mut self,
+        name: &str,
+        change: impl FnOnce(&mut Tree, &mut Writer<'_>, &mut Redo) -> Result<R>,
+    ) -> Result<R> {
+        self.run(|draft| {
+            let Some(branch) = &mut draft.branch else {
+                return Err(Error::InvalidArgument("no branch is open".into()));
+            };
+            let Some(table) = branch.tables.get_mut(name) else {
+                return Err(Error::TableNotFound(name.into()));
+            };
+            let mut writer = Writer {
+                txn: &mut draft.txn,
+                shared_at: branch.record.shared_at,
+                released: &mut draft.released,
+            };
+            if !table.owned {
+                branch.catalog.own(&mut writer, name.as_bytes())?;
+                table.owned = true;
+            }
+            change(&mut table.tree, &mut writer, &mut branch.redo)
+        })
+    }
+
+    pub(crate) fn check_key(&self, key: &[u8]) -> Result<()> {
+        let limit = node::max_key(self.txn.page_size());
+        if key.len() > limit {
+            return Err(Error::KeyTooLarge { length: key.len(), limit });
+        }
+        Ok(())
+    }
+
+    pub(crate) fn insert(&mut self, table: &str, key: &[u8], value: &[u8]) -> Result<bool> {
+        self.check_key(key)?;
+        if key.len() + value.len() > node::max_entry(self.txn.page_size()) {
+            return self.insert_large(table, key, value);
+        }
+        self.change(table, |tree, writer, redo| {
+            let there = tree.insert(writer, key, Cell { bytes: value, extent: false })?;
+            redo.insert(table, key, value);
+            Ok(there)
+        })
+    }
+
+    fn insert_large(&mut self, table: &str, key: &[u8], value: &[u8]) -> Result<bool> {
+        let mut extent = self.begin_value(value.len() as u64)?;
+        if let Err(error) = self.extend_value(&mut extent, value) {
+            self.txn.abandon_extent(extent);
+            return Err(error);
+        }
+        let logged = value.len() as u64 <= LOGGED_VALUE_MAX;
+        self.finish_value(table, key, extent, logged.then_some(value))
+    }
+
+    /// Begins a value that comes in parts.
+    pub(crate) fn begin_value(&mut self, length: u64) -> Result<ExtentWriter> {
+        self.run(|draft| Ok(draft.txn.write_extent(length)?)).inspect_err(|error| {
+            // Nothing was changed yet.
+            if matches!(error, Error::DiskFull { .. }) {
+                self.failure = None;
+            }
+        })
+    }
+
+    pub(crate) fn extend_value(&mut self, value: &mut ExtentWriter, part: &[u8]) -> Result<()> {
+        self.run(|draft| Ok(draft.txn.extend_extent(value, part)?))
+    }
+
+    /// Enters a value that came in parts. `whole` is for the log; without it the transaction is made
+    /// durable by a checkpoint.
+    pub(crate) fn finish_value(
+        &mut self,
+        table: &str,
+        key: &[u8],
+        value: ExtentWriter,
+        whole: Option<&[u8]>,
+    ) -> Result<bool> {
+        self.check_key(key)?;
+        let extent = self.run(|draft| Ok(draft.txn.finish_extent(value)?))?;
+        self.change(table, |tree, writer, redo| {
+            let cell = Cell { bytes: &extent.encode(), extent: true };
+            let there = tree.insert(writer, key, cell)?;
+            match whole {
+                Some(bytes) => redo.insert(table, key, bytes),
+                None => redo.overflow(),
+            }
+            Ok(there)
+        })
+    }
+
+    pub(crate) fn remove(&mut self, table: &str, key: &[u8]) -> Result<bool> {
+        if self.check_key(key).is_err() {
+            // Nothing can be there.
+            return Ok(false);
+        }
+        self.txn.set_privileged(true);
+        let result = self.change(table, |tree, writer, redo| {
+            let there = tree.remove(writer, key)?;
+            if there {
+                redo.remove(table, key);
+            }
+            Ok(there)
+        });
+        self.txn.set_privileged(false);
+        result
+    }
+
+    pub(crate) fn remove_range(&mut self, table: &str, span: &Span) -> Result<u64> {
+        self.txn.set_privileged(true);
+        let result = self.change(table, |tree, writer, redo| {
+            let removed = tree.remove_range(writer, span)?;
+            if removed > 0 {
+                redo.remove_range(table, span);
+            }
+            Ok(removed)
+        });
+        self.txn.set_privileged(false);
+        result
+    }
+
+    /// Deletes a table. True: there was one.
+    pub(crate) fn delete_table(&mut self, name: &str) -> Result<bool> {
+        let branch = self.branch()?;
+        if branch.tables.get(name).is_some_and(|table| table.open) {
+            return Err(Error::TableAlreadyOpen(name.into()));
+        }
+        let touched = branch.tables.get(name).map(|table| table.tree);
+        let catalog = branch.catalog;
+        self.txn.set_privileged(true);
+        let result = self.run(|draft| {
+            let Some(saved) = find_table(draft.txn.view(), &catalog, name)? else {
+                return Ok(false);
+            };
+            let Some(branch) = &mut draft.branch else { return Ok(false) };
+            let mut writer = Writer {
+                txn: &mut draft.txn,
+                shared_at: branch.record.shared_at,
+                released: &mut draft.released,
+            };
+            // Shadowing the catalog's leaf gives this branch its own count of the root first.
+            branch.catalog.remove(&mut writer, name.as_bytes())?;
+            branch.tables.remove(name);
+            branch.redo.delete_table(name);
+            let root = touched.unwrap_or(saved).root;
+            if !root.is_none() {
+                writer.drop_child(Child::Node(root))?;
+            }
+            Ok(true)
+        });
+        self.txn.set_privileged(false);
+        result
+    }
+
+    /// The names of all tables of the branch.
+    pub(crate) fn tables(&self) -> Result<Vec<String>> {
+        match &self.branch {
+            Some(branch) => table_names(self.txn.view(), &branch.catalog),
+            None => Ok(Vec::new()),
+        }
+    }
+}

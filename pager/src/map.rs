@@ -118,7 +118,8 @@ impl Map {
             upper: Vec::new(),
             groups: HashMap::new(),
             budget: (budget_bytes / geometry.page_size).max(64),
-            transaction: 0,
+            // Not 0, which marks groups that no transaction has prepared.
+            transaction: 1,
         }
     }
 
@@ -510,4 +511,22 @@ fn read_directory_page(
         }
     }
     Err(failure.unwrap_or(Error::NotADatabase))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::MemoryStorage;
+
+    /// A process that only reads never begins a transaction that would let groups go.
+    #[test]
+    fn groups_that_only_readers_need_stay_within_the_budget() {
+        let geometry = Geometry::new(4096).unwrap();
+        let storage = MemoryStorage::new();
+        let mut map = Map::new(geometry, 0);
+        for group in 0..1000 {
+            map.read(&storage, PageId(geometry.group_start(group))).unwrap();
+        }
+        assert!(map.groups.len() <= 2 * map.budget + 1, "{} groups", map.groups.len());
+    }
 }

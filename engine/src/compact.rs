@@ -14,7 +14,7 @@
 
 use std::collections::HashMap;
 
-use cowslip_pager::{Child, Extent, PageId, Pointer};
+use cowslip_pager::{Child, Extent, PageId, Pointer, mutant};
 
 use crate::{
     draft::Draft,
@@ -61,8 +61,10 @@ impl<'d> Mover<'d> {
         for (name, bytes, page) in branches {
             let record = BranchRecord::decode(&bytes, page)?;
             let catalog = self.owned(&record.catalog)?;
-            let shared_at = self.draft.txn.stamp();
-            let new = BranchRecord { catalog, shared_at, ..record.clone() };
+            let mut new = BranchRecord { catalog, ..record.clone() };
+            if !mutant!(SharedAtNotRaisedByCompaction) {
+                new.shared_at = self.draft.txn.stamp();
+            }
             self.draft.put_record(BRANCH, &name, &new.encode())?;
             self.draft.drop_root(record.catalog)?;
         }
@@ -88,7 +90,7 @@ impl<'d> Mover<'d> {
         }
         let shared = self.draft.txn.count(pointer.page)? > 1;
         let new = self.copy(pointer)?;
-        if shared {
+        if shared && !mutant!(CompactionForgetsSharing) {
             self.nodes.insert(pointer.page, new);
         }
         Ok(new)

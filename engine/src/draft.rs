@@ -12,7 +12,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use cowslip_pager::{Child, Durability, Pager, Pointer, Transaction};
+use cowslip_pager::{Child, Durability, Pager, Pointer, Transaction, mutant};
 
 use crate::{
     error::{Error, Result},
@@ -107,7 +107,9 @@ impl Draft {
             return Err(Error::Poisoned { cause: cause.clone() });
         }
         let result = operation(self);
-        if let Err(error) = &result {
+        if let Err(error) = &result
+            && !mutant!(HalfDoneOperationCommits)
+        {
             self.failure = Some(error.to_string());
         }
         result
@@ -273,6 +275,9 @@ impl Draft {
             self.put_name(&key, &record)?;
         }
         // Entering the queue's entries may shadow nodes of names, but releases nothing more.
+        if mutant!(ReleaseQueueEntryLost) {
+            self.released.pop_back();
+        }
         for child in std::mem::take(&mut self.released) {
             self.queued += 1;
             let mut key = vec![RELEASE];
@@ -307,7 +312,8 @@ impl Draft {
         durability: Durability,
     ) -> Result<()> {
         self.run(Draft::seal)?;
-        Ok(self.txn.commit(Some(&record.encode()), durability)?)
+        let record = if mutant!(NamesNotLogged) { Vec::new() } else { record.encode() };
+        Ok(self.txn.commit(Some(&record), durability)?)
     }
 
     /// Commits what replay need not bring back (`logged`), or cannot.

@@ -43,6 +43,13 @@ impl ReadTransaction {
         Ok(ReadTransaction { held: Arc::new(Held { reader, _shared: shared.clone() }), catalog })
     }
 
+    /// The number of the version that is read. It grows with every commit, with every step of a
+    /// background deletion, and with every opening. As soon as a later commit is durable it is never
+    /// given to another version; until then a crash may lose it, and it may come again.
+    pub fn number(&self) -> u64 {
+        self.held.reader.version().stamp
+    }
+
     /// Opens a table; [`Error::TableNotFound`] if there is none of this name.
     pub fn open_table(&self, name: &str) -> Result<ReadTable> {
         let tree = draft::find_table(self.held.reader.view(), &self.catalog, name)?

@@ -13,6 +13,8 @@
 //! 4 create branch    name, from, created u64
 //! ```
 
+use cowslip_pager::mutant;
+
 use crate::{
     error::{Error, Result},
     tree::Span,
@@ -68,7 +70,9 @@ impl Redo {
     /// The transaction cannot be logged.
     pub(crate) fn overflow(&mut self) {
         self.overflown = true;
-        self.bytes = Vec::new();
+        if !mutant!(LargeRedoCutOff) {
+            self.bytes = Vec::new();
+        }
     }
 
     fn table(&mut self, name: &str) {
@@ -141,7 +145,7 @@ impl Redo {
 
     /// The record to log: empty if nothing was done, `None` if it is too large.
     pub(crate) fn finish(&self) -> Option<&[u8]> {
-        if self.overflown {
+        if self.overflown && (self.bytes.is_empty() || !mutant!(LargeRedoCutOff)) {
             None
         } else if self.bytes.len() == self.empty {
             Some(&[])

@@ -20,7 +20,7 @@ mod remove;
 
 use std::collections::VecDeque;
 
-use cowslip_pager::{Child, Kinds, PageRef, Pointer, Transaction, View};
+use cowslip_pager::{Child, Kinds, PageRef, Pointer, Transaction, View, mutant};
 
 pub(crate) use cursor::{Cursor, End};
 pub(crate) use insert::Cell;
@@ -204,11 +204,13 @@ impl Writer<'_> {
                 }
                 Child::Node(pointer) => {
                     let mut children = Vec::new();
-                    if self.txn.count(pointer.page)? == 1 {
+                    if self.txn.count(pointer.page)? == 1 || mutant!(ChildrenDroppedThoughShared) {
                         let page = self.txn.view().pin(&pointer)?;
                         kinds_children(&page, &mut children)?;
                     }
-                    if self.txn.release(&pointer)? {
+                    let last = self.txn.release(&pointer)?;
+                    if last && !mutant!(ChildrenNotDropped) || mutant!(ChildrenDroppedThoughShared)
+                    {
                         self.released.extend(children);
                     }
                 }

@@ -37,6 +37,7 @@ use crate::{
     arena::Arena,
     epoch::{self, Guard},
     error::{Error, Result},
+    mutant,
     page::Pointer,
     pins::Pins,
     translation::Translation,
@@ -297,7 +298,7 @@ impl Cache {
         edit: impl FnOnce(&mut [u8]) -> R,
     ) -> Result<R> {
         let mut frame = self.own_frame(page, stamp)?;
-        if self.meta(frame).pins.count() > 1 {
+        if self.meta(frame).pins.count() > 1 && !mutant!(PinnedPageEdited) {
             frame = self.rehome(page, stamp, frame)?;
         }
         let meta = self.meta(frame);

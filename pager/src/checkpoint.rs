@@ -29,7 +29,7 @@ use crate::{
     error::{Error, Result},
     log::{BLOCKS_MAX, BLOCKS_MIN, Record, Ring},
     log_writer::Sealed as SealedLog,
-    map,
+    map, mutant,
     page::{PageId, node_crc, put},
     pager::Inner,
     readers::Version,
@@ -84,7 +84,10 @@ struct Seal {
 
 /// Writes a checkpoint while the caller keeps the writer lock.
 pub(crate) fn exclusive(inner: &Inner, scope: Scope) -> Result<()> {
-    inner.poison.check()?;
+    if !mutant!(TransientIoErrorCorruptsLater) {
+        inner.poison.check()?;
+    }
+    let _poisoned = inner.poison.on_panic();
     let mut state = inner.checkpoint.lock();
     let sealed = inner.poison.on_failure(seal(inner, &state, scope))?;
     let Some(seal) = sealed else { return Ok(()) };
@@ -94,10 +97,12 @@ pub(crate) fn exclusive(inner: &Inner, scope: Scope) -> Result<()> {
 
 /// Seals under the writer lock, which the caller holds and this gives back, then writes.
 pub(crate) fn seal_release_write(inner: &Inner, scope: Scope) -> Result<()> {
+    let unlock = inner.writer.unlock_later();
+    let _poisoned = inner.poison.on_panic();
     let mut state = inner.checkpoint.lock();
     let sealed =
         inner.poison.check().and_then(|()| inner.poison.on_failure(seal(inner, &state, scope)));
-    inner.writer.unlock();
+    drop(unlock);
     let Some(sealed) = sealed? else { return Ok(()) };
     let result = write(inner, &mut state, sealed, inner.config.background);
     inner.poison.on_failure(result)
@@ -118,14 +123,13 @@ pub(crate) fn background(inner: &Inner) {
                 if small {
                     // Growing the ring needs the writer lock to the end; it happens a few times in
                     // the life of a store.
-                    let result = exclusive(inner, Scope { grow_log: true, ..Scope::default() });
-                    inner.writer.unlock();
-                    result
+                    let _unlock = inner.writer.unlock_later();
+                    exclusive(inner, Scope { grow_log: true, ..Scope::default() })
                 } else {
                     seal_release_write(inner, Scope::default())
                 }
             })
-        } else if inner.log.has_unsynced() {
+        } else if inner.log.has_unsynced() && !mutant!(EventualNeverSynced) {
             inner.log.sync(&inner.poison)
         } else {
             Ok(())
@@ -187,12 +191,10 @@ fn seal(inner: &Inner, state: &CheckpointState, scope: Scope) -> Result<Option<S
         for page in old.page.0..old.page.0 + log_pages(inner, old.blocks) {
             space.prepare(PageId(page))?;
         }
-        space.free(&[Freed {
-            start: old.page,
-            length: log_pages(inner, old.blocks),
-            birth: 0,
-            death: stamp,
-        }]);
+        let length = log_pages(inner, old.blocks);
+        if !mutant!(OldRingNotFreed) {
+            space.free(&[Freed { start: old.page, length, birth: 0, death: stamp }]);
+        }
     }
     let head = inner.head.lock();
     let map = space.map.seal();
@@ -285,6 +287,9 @@ pub(crate) fn zero_ring(inner: &Inner, ring: &Ring) -> Result<()> {
 fn write(inner: &Inner, state: &mut CheckpointState, seal: Seal, paced: bool) -> Result<()> {
     let begin = Instant::now();
     begin_session(inner, state)?;
+    if mutant!(LogStartMovedEarly) && seal.new_ring.is_none() {
+        inner.log.retire(&seal.log, state.durable.checkpoint);
+    }
     let mut writer = PageWriter::new(inner, paced)?;
     for &page in &seal.pages {
         if let Some(bytes) = inner.cache.dirty_page(page.0) {
@@ -305,8 +310,6 @@ fn write(inner: &Inner, state: &mut CheckpointState, seal: Seal, paced: bool) ->
         space.map.set_sealed_crcs(&mut map, &crcs);
         space.map.plan(&map, seal.file_pages)
     };
-    write_map(inner, &plan.writes, paced)?;
-    inner.storage.sync().map_err(|e| Error::io("syncing the checkpoint", None, e))?;
     let old_log = state.durable.log;
     let superblock = Superblock {
         checkpoint: state.durable.checkpoint + 1,
@@ -326,7 +329,28 @@ fn write(inner: &Inner, state: &mut CheckpointState, seal: Seal, paced: bool) ->
         },
         ..state.durable
     };
+    let length = superblock.pages * inner.geometry.page_size as u64;
+    let cut = || {
+        let cut = inner.storage.set_len(length);
+        cut.map_err(|e| Error::io("shortening the file", length, e))
+    };
+    if mutant!(MapWrittenAfterSync) {
+        barrier(inner)?;
+    }
+    write_map(inner, &plan.writes, paced)?;
+    if mutant!(MetaBeforeData) {
+        write_superblock(inner, &superblock)?;
+    }
+    if !mutant!(MapWrittenAfterSync) {
+        barrier(inner)?;
+    }
+    if mutant!(FileCutEarly) && seal.shrunk {
+        cut()?;
+    }
     write_superblock(inner, &superblock)?;
+    if mutant!(GrowthNotSyncedBeforeHeader) && inner.storage.len().is_ok_and(|now| now < length) {
+        cut()?;
+    }
     state.durable = superblock;
     inner.checkpoint_number.store(superblock.checkpoint, Ordering::Relaxed);
     inner.stamp_ceiling.store(superblock.stamp_ceiling, Ordering::Relaxed);
@@ -340,8 +364,7 @@ fn write(inner: &Inner, state: &mut CheckpointState, seal: Seal, paced: bool) ->
         space.checkpoint_is_durable(seal.version.stamp);
     }
     if seal.shrunk {
-        let length = superblock.pages * inner.geometry.page_size as u64;
-        inner.storage.set_len(length).map_err(|e| Error::io("shortening the file", length, e))?;
+        cut()?;
     }
     inner.log.mark(&inner.poison)?;
     tracing::debug!(
@@ -351,6 +374,21 @@ fn write(inner: &Inner, state: &mut CheckpointState, seal: Seal, paced: bool) ->
         "checkpoint"
     );
     Ok(())
+}
+
+/// Makes durable all that the superblock will name (I2).
+fn barrier(inner: &Inner) -> Result<()> {
+    if mutant!(SyncDropped) {
+        return Ok(());
+    }
+    let mut synced = inner.storage.sync();
+    if mutant!(FailedSyncRetried) && synced.is_err() {
+        synced = inner.storage.sync();
+    }
+    if mutant!(FailedSyncIgnored) {
+        return Ok(());
+    }
+    synced.map_err(|e| Error::io("syncing the checkpoint", None, e))
 }
 
 /// Before this opening writes its first page, a superblock with a raised stamp ceiling is durable:
@@ -370,7 +408,7 @@ pub(crate) fn raise_stamp_ceiling(inner: &Inner) -> Result<()> {
 }
 
 fn begin_session(inner: &Inner, state: &mut CheckpointState) -> Result<()> {
-    if state.session {
+    if state.session || mutant!(NoSessionSuperblock) {
         return Ok(());
     }
     // A power cut may have torn the second copy, or left the one before it. It is made good before
@@ -380,7 +418,8 @@ fn begin_session(inner: &Inner, state: &mut CheckpointState) -> Result<()> {
     for copy in 0..2u64 {
         let found = &copies[slot + 2 * copy as usize];
         // Never the whole one: it is the only one there is.
-        if !found.as_ref().is_ok_and(|found| *found == state.durable) {
+        if !mutant!(TornCopyNotMended) && !found.as_ref().is_ok_and(|found| *found == state.durable)
+        {
             write_copy(inner, &state.durable, copy)?;
         }
     }
@@ -390,7 +429,17 @@ fn begin_session(inner: &Inner, state: &mut CheckpointState) -> Result<()> {
         stamp_ceiling: stamp + STAMP_WINDOW,
         ..state.durable
     };
+    let torn = if mutant!(TornSlotReblessedByRecovery) {
+        superblock::torn(&*inner.storage)?
+    } else {
+        [None; 4]
+    };
     write_superblock(inner, &superblock)?;
+    for (index, torn) in torn.iter().enumerate() {
+        if let Some(torn) = torn {
+            write_copy(inner, torn, index as u64 / 2)?;
+        }
+    }
     inner.log.set_durable_checkpoint(superblock.checkpoint);
     inner.stamp_ceiling.store(superblock.stamp_ceiling, Ordering::Relaxed);
     inner.checkpoint_number.store(superblock.checkpoint, Ordering::Relaxed);
@@ -401,7 +450,12 @@ fn begin_session(inner: &Inner, state: &mut CheckpointState) -> Result<()> {
 
 /// Both copies, one after the other, each durable before the next begins.
 pub(crate) fn write_superblock(inner: &Inner, superblock: &Superblock) -> Result<()> {
-    (0..2).try_for_each(|copy| write_copy(inner, superblock, copy))
+    let copies = if mutant!(SuperblockWrittenOnce) { 1 } else { 2 };
+    (0..copies).try_for_each(|copy| write_copy(inner, superblock, copy))?;
+    if mutant!(SuperblockCopiesAtOnce) {
+        inner.storage.sync().map_err(|e| Error::io("syncing the superblock", None, e))?;
+    }
+    Ok(())
 }
 
 fn write_copy(inner: &Inner, superblock: &Superblock, copy: u64) -> Result<()> {
@@ -409,10 +463,12 @@ fn write_copy(inner: &Inner, superblock: &Superblock, copy: u64) -> Result<()> {
     bytes.reserve(4096).map_err(|e| Error::io("reserving a buffer", None, e))?;
     bytes.extend(&superblock.encode());
     let offset = Superblock::offset(superblock.checkpoint % 2, copy);
-    inner
-        .storage
-        .write_durable(&bytes, offset)
-        .map_err(|e| Error::io("writing the superblock", offset, e))
+    let written = if mutant!(SuperblockNotDurable | SuperblockCopiesAtOnce) {
+        inner.storage.write_at(&bytes, offset)
+    } else {
+        inner.storage.write_durable(&bytes, offset)
+    };
+    written.map_err(|e| Error::io("writing the superblock", offset, e))
 }
 
 fn write_map(inner: &Inner, writes: &[(PageId, Vec<u8>)], paced: bool) -> Result<()> {
@@ -489,6 +545,7 @@ impl<'i> Pieces<'i> {
         if self.buffer.is_empty() {
             return Ok(());
         }
+        let _poisoned = self.inner.poison.on_panic();
         let offset = self.inner.geometry.offset(self.start);
         // Direct writes wait for the disk each: worth it for long pieces only. Short ones go through
         // the system's cache, which the barrier before the superblock empties.

@@ -24,6 +24,8 @@ mod lock;
 pub mod log;
 mod log_writer;
 pub mod map;
+#[doc(hidden)]
+pub mod mutant;
 pub mod page;
 mod pager;
 mod pins;

@@ -66,6 +66,11 @@ impl WriterLock {
         self.state.lock().holder == Some(thread::current().id())
     }
 
+    /// Gives the lock, which the calling thread holds, back when it is dropped, also by a panic.
+    pub(crate) fn unlock_later(&self) -> UnlockLater<'_> {
+        UnlockLater(self)
+    }
+
     pub(crate) fn unlock(&self) {
         let mut state = self.state.lock();
         state.holder = None;
@@ -74,5 +79,14 @@ impl WriterLock {
         } else {
             self.released.notify_one();
         }
+    }
+}
+
+/// See [`WriterLock::unlock_later`].
+pub(crate) struct UnlockLater<'l>(&'l WriterLock);
+
+impl Drop for UnlockLater<'_> {
+    fn drop(&mut self) {
+        self.0.unlock();
     }
 }

@@ -5,8 +5,8 @@
 //! block is ever written again while it is live (R8).
 //!
 //! ```text
-//! record: 56 bytes, then the body; consecutive records follow each other at multiples of 8
-//!   0  u32  crc32 of bytes 4..56 and the body
+//! record: 64 bytes, then the body; consecutive records follow each other at multiples of 8
+//!   0  u32  crc32 of bytes 4..64 and the body
 //!   4  u32  length of the body
 //!   8  u32  crc of the record before it (the chain)
 //!  12  u8   kind (1 transaction, 2 mark), 3 zero
@@ -15,6 +15,7 @@
 //!  32  u64  logical block below which all was known durable when this was written
 //!  40  u64  number of the newest checkpoint known durable when this was written
 //!  48  u64  store id
+//!  56  u64  stamp of the transaction, 0 in a mark
 //! ```
 //!
 //! Where the length of the next record reads zero, the rest of the block is padding. What ends the
@@ -26,13 +27,14 @@
 use crate::{
     error::{Error, Result},
     geometry::Geometry,
+    mutant,
     page::{put, u32_at, u64_at},
     storage::{BLOCK, Storage},
-    superblock::LogStart,
+    superblock::{LogStart, STAMP_MAX},
 };
 
 /// Bytes before a record's body.
-pub const RECORD_HEADER: usize = 56;
+pub const RECORD_HEADER: usize = 64;
 /// A record of a committed transaction.
 pub const KIND_TRANSACTION: u8 = 1;
 /// A record without content, written to let later readers know what was durable.
@@ -89,6 +91,8 @@ pub struct Record {
     pub durable_checkpoint: u64,
     /// The store it belongs to.
     pub store: u64,
+    /// The stamp of the transaction, which no later one may be given; 0 in a mark.
+    pub stamp: u64,
 }
 
 impl Record {
@@ -104,6 +108,7 @@ impl Record {
         put(&mut header, 32, &self.durable_block.to_le_bytes());
         put(&mut header, 40, &self.durable_checkpoint.to_le_bytes());
         put(&mut header, 48, &self.store.to_le_bytes());
+        put(&mut header, 56, &self.stamp.to_le_bytes());
         out.extend_from_slice(&header);
         out.extend_from_slice(body);
         let crc = crc32fast::hash(&out[start + 4..]);
@@ -124,6 +129,7 @@ impl Record {
             durable_block: u64_at(header, 32),
             durable_checkpoint: u64_at(header, 40),
             store: u64_at(header, 48),
+            stamp: u64_at(header, 56),
         }
     }
 
@@ -289,13 +295,15 @@ impl<'s> Scan<'s> {
         let record = Record::decode(&header);
         let plausible = record.length > 0
             && at + RECORD_HEADER as u64 + u64::from(record.length) <= end
-            && record.store == self.store
+            && (record.store == self.store || mutant!(StoreUnchecked | OnlyRecordChecksumChecked))
             && matches!(record.kind, KIND_TRANSACTION | KIND_MARK)
-            && header[13..16] == [0; 3];
+            && header[13..16] == [0; 3]
+            && record.stamp <= STAMP_MAX;
         let continues = follows.is_none_or(|tail| {
-            record.sequence == tail.sequence
-                && record.chain == tail.chain
-                && record.generation >= self.generation
+            let any = mutant!(OnlyRecordChecksumChecked);
+            (record.sequence == tail.sequence || any || mutant!(SequenceUnchecked))
+                && (record.chain == tail.chain || any || mutant!(ChainUnchecked))
+                && (record.generation >= self.generation || any || mutant!(GenerationUnchecked))
         });
         if !plausible || !continues {
             return Ok(None);
@@ -306,10 +314,10 @@ impl<'s> Scan<'s> {
         let mut crc = crc32fast::Hasher::new();
         crc.update(&header[4..]);
         crc.update(body);
-        if crc.finalize() != record.crc {
+        if crc.finalize() != record.crc && !mutant!(RecordChecksumUnchecked) {
             return Ok(None);
         }
-        if record.durable_checkpoint > self.checkpoint {
+        if record.durable_checkpoint > self.checkpoint && !mutant!(NewerCheckpointOverlooked) {
             // A newer superblock was durable and cannot be read any more: what this one reaches may
             // have been used again.
             return Err(Error::corrupted(
@@ -325,11 +333,14 @@ impl<'s> Scan<'s> {
     /// Looks beyond the end of the prefix for a record that proves that what stands at the end was
     /// durable once: then this is damage and not a torn tail.
     fn prove_torn(&self, body: &mut Vec<u8>) -> Result<()> {
+        if mutant!(NoWatermark) {
+            return Ok(());
+        }
         // The record that is missing stands behind the last one, or behind padding in the next block.
         let mut length = [0; 4];
         let padded = !self.tail.at.is_multiple_of(B) && {
             self.ring.read(self.storage, self.tail.at + 4, &mut length)?;
-            length == [0; 4]
+            length == [0; 4] && !mutant!(PaddingOverlooked)
         };
         let end_block = self.tail.at / B + u64::from(padded);
         let last = self.first_block + self.ring.blocks;
@@ -344,7 +355,8 @@ impl<'s> Scan<'s> {
                 let place = number + i as u64;
                 // A record right behind the padding, of a later sequence, whose watermark is its own
                 // place: then what is missing stood before it and was durable.
-                let gap = padded
+                let gap = !mutant!(GapBehindPaddingOverlooked)
+                    && padded
                     && place == end_block
                     && record.durable_block == place
                     && record.sequence > self.tail.sequence;

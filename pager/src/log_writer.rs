@@ -27,6 +27,7 @@ use crate::{
     aligned::Aligned,
     error::{Error, Result},
     log::{KIND_MARK, KIND_TRANSACTION, Record, Ring, Tail},
+    mutant,
     poison::Poison,
     storage::{BLOCK, Storage},
 };
@@ -80,6 +81,20 @@ pub(crate) struct Sealed {
     pub(crate) generation: u64,
     /// Transactions that it covers.
     appended: u64,
+}
+
+/// Whoever makes a durable write for all. Dropped only by a panic: others must not wait for it.
+struct Leader<'l> {
+    log: &'l LogWriter,
+    poison: &'l Poison,
+}
+
+impl Drop for Leader<'_> {
+    fn drop(&mut self) {
+        self.poison.set("a panic has interrupted a durable write of the log".into());
+        self.log.state.lock().leading = false;
+        self.log.progress.notify_all();
+    }
 }
 
 impl LogWriter {
@@ -159,9 +174,9 @@ impl LogWriter {
     ///
     /// With `promise`, whoever commits later waits for this record to be durable before it is
     /// acknowledged (R9).
-    pub(crate) fn append(&self, body: &[u8], promise: bool) -> Result<u64> {
+    pub(crate) fn append(&self, stamp: u64, body: &[u8], promise: bool) -> Result<u64> {
         let mut state = self.state.lock();
-        let end = self.append_kind(&mut state, KIND_TRANSACTION, body)?;
+        let end = self.append_kind(&mut state, KIND_TRANSACTION, stamp, body)?;
         state.appended += 1;
         if promise {
             state.promised = end;
@@ -169,7 +184,7 @@ impl LogWriter {
         Ok(end)
     }
 
-    fn append_kind(&self, state: &mut State, kind: u8, body: &[u8]) -> Result<u64> {
+    fn append_kind(&self, state: &mut State, kind: u8, stamp: u64, body: &[u8]) -> Result<u64> {
         let length = u32::try_from(body.len())
             .map_err(|_| Error::InvalidArgument("log record over 4 GiB".into()))?;
         let record = Record {
@@ -182,6 +197,7 @@ impl LogWriter {
             durable_block: state.durable / B,
             durable_checkpoint: state.durable_checkpoint,
             store: self.store,
+            stamp,
         };
         let mut scratch = std::mem::take(&mut state.scratch);
         scratch.clear();
@@ -221,6 +237,7 @@ impl LogWriter {
 
     fn write_pending(&self, state: &mut State, poison: &Poison) -> Result<()> {
         poison.check()?;
+        let _poisoned = poison.on_panic();
         if state.written >= state.tail.at {
             return Ok(());
         }
@@ -262,7 +279,7 @@ impl LogWriter {
     pub(crate) fn wait_for_promises(&self, poison: &Poison) -> Result<()> {
         let promised = {
             let state = self.state.lock();
-            if state.durable >= state.promised {
+            if state.durable >= state.promised || mutant!(WeakCommitOvertakes) {
                 return Ok(());
             }
             state.promised
@@ -299,18 +316,32 @@ impl LogWriter {
         let bytes = std::mem::take(&mut state.spare);
         let mut bytes = std::mem::replace(&mut state.pending, bytes);
         state.pending.clear();
-        bytes.resize(bytes.len().next_multiple_of(BLOCK));
+        let length = bytes.len();
+        bytes.resize(length.next_multiple_of(BLOCK));
         let at = state.pending_at;
         state.leading_from = at;
-        state.tail = state.tail.padded();
-        state.pending_at = state.tail.at;
+        let known = if mutant!(OnlyNewestRecordsDurable) {
+            ((state.written / B * B).saturating_sub(at) as usize).min(bytes.len())
+        } else {
+            0
+        };
+        if mutant!(DurableWriteContinuesBlock) && state.pending.reserve(BLOCK).is_ok() {
+            let last = length / BLOCK * BLOCK;
+            state.pending.extend(&bytes[last..length]);
+            state.pending_at = at + last as u64;
+        } else {
+            state.tail = state.tail.padded();
+            state.pending_at = state.tail.at;
+        }
         state.written = state.tail.at;
         let end = state.tail.at;
         let ring = state.ring;
         drop(state);
+        let leader = Leader { log: self, poison };
         let begin = Instant::now();
-        let result = ring.write(&*self.storage, at, &bytes, true);
+        let result = ring.write(&*self.storage, at + known as u64, &bytes[known..], true);
         let took = begin.elapsed();
+        std::mem::forget(leader);
         let mut state = self.state.lock();
         if poison.on_failure(result).is_ok() {
             state.durable = state.durable.max(end);
@@ -360,7 +391,7 @@ impl LogWriter {
         let mut state = self.state.lock();
         let at = sealed.tail.at;
         // Blocks below are free from here on: nobody may still be writing one.
-        while state.leading && state.leading_from < at {
+        while state.leading && state.leading_from < at && !mutant!(StalledLogWriteNotAwaited) {
             self.progress.wait(&mut state);
         }
         state.retired = sealed.appended;
@@ -394,7 +425,7 @@ impl LogWriter {
     pub(crate) fn adopt(&self, ring: Ring) {
         let mut state = self.state.lock();
         // The old ring's pages are free from here on: nobody may still be writing to them.
-        while state.leading {
+        while state.leading && !mutant!(StalledLogWriteNotAwaited) {
             self.progress.wait(&mut state);
         }
         let at = state.tail.at;
@@ -408,8 +439,11 @@ impl LogWriter {
     /// proof that a lost superblock was the newest.
     pub(crate) fn mark(&self, poison: &Poison) -> Result<()> {
         let mut state = self.state.lock();
+        if mutant!(CheckpointUnmarked) {
+            return Ok(());
+        }
         if state.has_room(Record::size(8) as u64) && !state.replaying {
-            self.append_kind(&mut state, KIND_MARK, &[0; 8])?;
+            self.append_kind(&mut state, KIND_MARK, 0, &[0; 8])?;
             self.write_pending(&mut state, poison)?;
         }
         Ok(())
@@ -418,6 +452,11 @@ impl LogWriter {
     /// Recovery begins to read the ring.
     pub(crate) fn begin_replay(&self) {
         self.state.lock().replaying = true;
+    }
+
+    /// Recovery has not come to its end.
+    pub(crate) fn is_replaying(&self) -> bool {
+        self.state.lock().replaying
     }
 
     /// During recovery: the state includes everything up to `tail`.

@@ -14,6 +14,7 @@ use std::{collections::HashMap, sync::Arc};
 use crate::{
     error::{Error, Result},
     geometry::Geometry,
+    mutant,
     page::{PageId, put, u32_at},
     storage::Storage,
     superblock::MapRoot,
@@ -170,7 +171,9 @@ impl Map {
             return;
         }
         let running = self.transaction;
-        let unwritten = |group: &Group| group.dirty || group.sealed || group.held_by == running;
+        let unwritten = |group: &Group| {
+            group.dirty || group.sealed && !mutant!(SealedGroupEvicted) || group.held_by == running
+        };
         self.groups.retain(|_, group| unwritten(group) || std::mem::take(&mut group.recent));
         if self.groups.len() > self.budget {
             self.groups.retain(|_, group| unwritten(group));
@@ -226,7 +229,7 @@ impl Map {
         let mut entry = Entry::unpack(*word);
         change(&mut entry);
         *word = entry.pack();
-        group.dirty = true;
+        group.dirty = !(mutant!(ChangeOfSealedGroupForgotten) && group.sealed);
         group.recent = true;
     }
 
@@ -291,7 +294,9 @@ impl Map {
                     sealed.groups[at].1 = group.words.clone();
                 }
                 Some(group) => {
-                    put(&mut group.words);
+                    if !mutant!(ChecksumOnlyInSealedGroup) {
+                        put(&mut group.words);
+                    }
                     put(&mut sealed.groups[at].1);
                 }
                 None => put(&mut sealed.groups[at].1),
@@ -312,12 +317,19 @@ impl Map {
             if *number >= count as u64 {
                 continue;
             }
+            let words = match self.groups.get(number) {
+                Some(live) if mutant!(SealedGroupChanged) => &live.words,
+                _ => words,
+            };
             let old = entries[*number as usize];
             let mut bytes = vec![0; geometry.page_size];
             for (i, word) in words.iter().enumerate() {
                 put(&mut bytes, 8 * i, &word.to_le_bytes());
             }
-            let slot = if old.present { 1 - old.slot } else { 0 };
+            let mut slot = if old.present { 1 - old.slot } else { 0 };
+            if mutant!(GroupWrittenInPlace) {
+                slot = old.slot;
+            }
             entries[*number as usize] = DirectoryEntry {
                 crc: crc32fast::hash(&bytes),
                 free: count_free(words),
@@ -354,7 +366,10 @@ impl Map {
                     free += u64::from(entry.free);
                 }
                 let old = own[index as usize];
-                let slot = if old.present { 1 - old.slot } else { 0 };
+                let mut slot = if old.present { 1 - old.slot } else { 0 };
+                if mutant!(DirectoryWrittenInPlace) {
+                    slot = old.slot;
+                }
                 own[index as usize] = DirectoryEntry {
                     crc: crc32fast::hash(&bytes),
                     free: u32::try_from(free).unwrap_or(u32::MAX),
@@ -362,7 +377,7 @@ impl Map {
                     present: true,
                 };
                 // The top page is written twice, as the superblock that names it.
-                if level == depth {
+                if level == depth && !mutant!(DirectoryTopWrittenOnce) {
                     writes.push((geometry.directory_slot(level, index, slot, 1), bytes.clone()));
                 }
                 writes.push((geometry.directory_slot(level, index, slot, 0), bytes));
@@ -436,7 +451,7 @@ pub fn read_group(
         .read_at(&mut bytes, offset)
         .map_err(|e| Error::io("reading a page map group", offset, e))?;
     let crc = crc32fast::hash(&bytes);
-    if crc != entry.crc {
+    if crc != entry.crc && !mutant!(GroupChecksumUnchecked) {
         return Err(Error::corrupted(
             page.0,
             "page map group checksum",
@@ -498,7 +513,7 @@ fn read_directory_page(
             Err(e) => failure = Some(Error::io("reading the page map directory", offset, e)),
             Ok(()) => {
                 let crc = crc32fast::hash(&bytes);
-                if crc == entry.crc {
+                if crc == entry.crc || mutant!(DirectoryChecksumUnchecked) {
                     return Ok(bytes);
                 }
                 failure = Some(Error::corrupted(

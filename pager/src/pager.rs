@@ -19,6 +19,7 @@ use crate::{
     geometry::Geometry,
     lock::WriterLock,
     log_writer::LogWriter,
+    mutant,
     page::{PageId, Pointer, verify_node},
     poison::Poison,
     readers::{Readers, Ticket, Version},
@@ -282,10 +283,8 @@ impl Pager {
             return Err(Error::ReadOnly);
         }
         self.inner.writer.lock()?;
-        let result =
-            checkpoint::exclusive(&self.inner, Scope { shrink_from: Some(1), ..Scope::default() });
-        self.inner.writer.unlock();
-        result
+        let _unlock = self.inner.writer.unlock_later();
+        checkpoint::exclusive(&self.inner, Scope { shrink_from: Some(1), ..Scope::default() })
     }
 
     /// Moves the log to a small ring near the front of the file.
@@ -294,10 +293,9 @@ impl Pager {
             return Err(Error::ReadOnly);
         }
         self.inner.writer.lock()?;
+        let _unlock = self.inner.writer.unlock_later();
         let scope = Scope { log_to_front: true, ..Scope::default() };
-        let result = checkpoint::exclusive(&self.inner, scope);
-        self.inner.writer.unlock();
-        result
+        checkpoint::exclusive(&self.inner, scope)
     }
 
     /// Figures.
@@ -347,14 +345,22 @@ impl Pager {
         if self.inner.read_only {
             return Ok(());
         }
-        self.inner.poison.check()?;
+        if self.inner.log.is_replaying() && !mutant!(FailedRecoveryIsClosed) {
+            // Recovery has failed. What it has replayed so far is a part of the history, and stays in
+            // the log with the rest.
+            return Ok(());
+        }
+        if !mutant!(TransientIoErrorCorruptsLater) {
+            self.inner.poison.check()?;
+        }
         self.inner.writer.lock()?;
+        let unlock = self.inner.writer.unlock_later();
         // Cutting a file costs the file system time, and the next opening would let it grow again. A
         // small log makes the next opening fast.
         let worth = self.inner.space.lock().pages() / 8;
         let scope = Scope { shrink_from: Some(worth), log_to_front: true, ..Scope::default() };
         let result = checkpoint::exclusive(&self.inner, scope);
-        self.inner.writer.unlock();
+        drop(unlock);
         // From here on a transaction would be lost without a word.
         self.inner.poison.refuse("the store was closed".into());
         result
@@ -458,6 +464,7 @@ impl<'p> View<'p> {
     ) -> Result<PageRef<'p>> {
         let inner = self.inner;
         let mut at = *start;
+        let _epoch = mutant!(PageReadInsideEpoch).then(epoch::enter);
         loop {
             {
                 let guard = epoch::enter();
@@ -577,7 +584,7 @@ impl Inner {
             self.read_page(start, target)?;
             for (i, page) in target.chunks_exact(size).enumerate() {
                 let crc = crc32fast::hash(page);
-                if crc != crcs[i] {
+                if crc != crcs[i] && !mutant!(RawPageChecksumUnchecked) {
                     return Err(Error::corrupted(
                         start.0 + i as u64,
                         "checksum of a large value's page",

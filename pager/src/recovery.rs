@@ -29,6 +29,7 @@ use crate::{
     log::{BLOCKS_MIN, KIND_TRANSACTION, Ring, Scan, Tail},
     log_writer::LogWriter,
     map::Map,
+    mutant,
     page::{PageId, Pointer},
     pager::{BackgroundState, Config, Head, Inner, Kinds},
     poison::Poison,
@@ -109,7 +110,9 @@ pub(crate) fn create(
     let mut mark = Aligned::default();
     write("creating the file", mark.reserve(SUPERBLOCK_SIZE))?;
     mark.extend(&creation_mark());
-    write("creating the file", storage.write_durable(&mark, 0))?;
+    if !mutant!(CrashDuringFirstInitialisation) {
+        write("creating the file", storage.write_durable(&mark, 0))?;
+    }
     write("creating the file", storage.sync())?;
 
     let page_size = geometry.page_size as u64;
@@ -209,17 +212,26 @@ pub(crate) fn open(
         end: first.tail(),
         generation: found.log.generation,
     };
+    let mut newest_stamp = 0;
     while let Some(record) = first.next(&mut body)? {
+        newest_stamp = newest_stamp.max(record.stamp);
         replay.records += 1;
         replay.transactions += u64::from(record.kind == KIND_TRANSACTION);
         replay.end = first.tail();
         replay.generation = record.generation;
     }
-    if replay.records > 0 {
+    if replay.records > 0 && !mutant!(RecoveryDoesNotSync) {
         storage.sync().map_err(|e| Error::io("syncing the log before replay", None, e))?;
     }
-    // Above every stamp that the past may have given (R12); the root's own stamp stays readable.
-    let version = Version { stamp: found.stamp_ceiling, root: found.root };
+    // Above every stamp that the past may have given to a page (R12) or to a transaction of the log;
+    // the root's own stamp stays readable.
+    let stamp = found.stamp_ceiling.max(newest_stamp);
+    let mut version = Version { stamp, root: found.root };
+    if mutant!(StampsStartAtSuperblock)
+        || mutant!(TransactionIdReusedAfterRepair) && replay.transactions > 0
+    {
+        version.stamp = found.stamp;
+    }
     let inner = Inner {
         cache: Cache::new(config.cache_size, geometry.page_size)?,
         log: LogWriter::new(
@@ -248,6 +260,7 @@ pub(crate) fn open(
         config,
         kinds,
     };
+    inner.log.begin_replay();
     Ok((inner, replay))
 }
 
@@ -259,7 +272,6 @@ pub(crate) fn replay<E: From<Error>>(
     let mut scan =
         Scan::new(&*inner.storage, &inner.geometry, &replay.start, inner.store, replay.checkpoint);
     let mut body = Vec::new();
-    inner.log.begin_replay();
     for number in 0..replay.records {
         let Some(record) = scan.next(&mut body)? else {
             return Err(Error::corrupted(0, "log records at replay", replay.records, number).into());
@@ -275,7 +287,11 @@ pub(crate) fn replay<E: From<Error>>(
     }
     // A generation that no lost life of this store has used: a record of one must not continue the
     // chain, even behind a record that repeats its words.
-    let generation = replay.generation + 1 + u64::from(fastrand::u32(..));
+    let generation = if mutant!(GenerationReused) {
+        replay.generation
+    } else {
+        replay.generation + 1 + u64::from(fastrand::u32(..))
+    };
     inner.log.end_replay(replay.end, generation);
     let page_size = inner.geometry.page_size as u64;
     inner.space.lock().set_max_pages(inner.config.max_size / page_size);

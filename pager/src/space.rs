@@ -29,6 +29,7 @@ use crate::{
     error::{Error, Result},
     geometry::Geometry,
     map::Map,
+    mutant,
     page::PageId,
     storage::Storage,
 };
@@ -433,7 +434,7 @@ impl Space {
             if target < self.pages + want {
                 continue;
             }
-            match self.storage.set_len(target * page_size) {
+            match self.set_len(target) {
                 Ok(()) => {
                     self.extend(target)?;
                     return Ok(());
@@ -448,6 +449,14 @@ impl Space {
         }
         self.denied = true;
         Err(denied)
+    }
+
+    /// Makes the file longer.
+    fn set_len(&self, pages: u64) -> std::io::Result<()> {
+        if mutant!(GrowthNotSyncedBeforeHeader) {
+            return Ok(());
+        }
+        self.storage.set_len(pages * self.geometry.page_size as u64)
     }
 
     /// Is the file at its limit, and would a checkpoint let pages go?
@@ -500,7 +509,11 @@ impl Space {
                 self.map.set_count(PageId(page), 0);
             }
             self.waiting_pages += run.length;
-            self.fresh.push(*run);
+            self.fresh.push(if mutant!(FreedPageReusedAtOnce) {
+                Freed { birth: run.death, death: 0, ..*run }
+            } else {
+                *run
+            });
         }
     }
 
@@ -527,7 +540,7 @@ impl Space {
             candidates.extend(self.parked_readers.remove(&version).unwrap_or_default());
         }
         for freed in candidates {
-            if freed.death > visible {
+            if freed.death > visible && !mutant!(UnseenVersionsIgnored) {
                 self.parked_unseen.push(freed);
                 continue;
             }
@@ -535,6 +548,7 @@ impl Space {
             // one has ended.
             let next = active.partition_point(|&version| version < freed.death);
             let reader = next.checked_sub(1).map(|i| active[i]).filter(|&v| v >= freed.birth);
+            let reader = reader.filter(|_| !mutant!(ReadersIgnored));
             if let Some(version) = reader {
                 self.parked_readers.entry(version).or_default().push(freed);
             } else if self.needed_by_checkpoint(&freed) {
@@ -555,10 +569,12 @@ impl Space {
 
     fn needed_by_checkpoint(&self, freed: &Freed) -> bool {
         let within = |stamp: u64| freed.birth <= stamp && stamp < freed.death;
-        within(self.durable_stamp)
+        within(self.durable_stamp) && !mutant!(DurableCheckpointIgnored)
             || self.in_progress.as_ref().is_some_and(|checkpoint| {
-                within(checkpoint.stamp)
-                    || (freed.length == 1 && checkpoint.pages.contains(&freed.start))
+                within(checkpoint.stamp) && !mutant!(CheckpointInProgressIgnored)
+                    || freed.length == 1
+                        && checkpoint.pages.contains(&freed.start)
+                        && !mutant!(UnwrittenPagesIgnored)
             })
     }
 
@@ -590,12 +606,10 @@ impl Space {
         if target <= start {
             return Err(Error::DiskFull { pages: want });
         }
-        self.storage.set_len(target * self.geometry.page_size as u64).map_err(
-            |e| match Error::io("growing the file", target, e) {
-                Error::DiskFull { .. } => Error::DiskFull { pages: want },
-                other => other,
-            },
-        )?;
+        self.set_len(target).map_err(|e| match Error::io("growing the file", target, e) {
+            Error::DiskFull { .. } => Error::DiskFull { pages: want },
+            other => other,
+        })?;
         self.extend(target)?;
         let run = Run { start: PageId(start), length: target - start };
         self.mark(run, false);
@@ -615,12 +629,10 @@ impl Space {
         if count > region_pages / 2 || target > self.max_pages {
             return Err(denied);
         }
-        self.storage.set_len(target * self.geometry.page_size as u64).map_err(
-            |e| match Error::io("growing the file", target, e) {
-                Error::DiskFull { .. } => denied,
-                other => other,
-            },
-        )?;
+        self.set_len(target).map_err(|e| match Error::io("growing the file", target, e) {
+            Error::DiskFull { .. } => denied,
+            other => other,
+        })?;
         self.extend(target)?;
         let run = Run { start: PageId(start), length: count };
         self.mark(run, false);

@@ -28,6 +28,7 @@
 use crate::{
     error::{Error, Result},
     geometry::Geometry,
+    mutant,
     page::{PageId, Pointer, put, u32_at, u64_at},
     space::Run,
     storage::Storage,
@@ -39,6 +40,8 @@ pub const MAGIC: [u8; 8] = *b"COWSLIP\n";
 pub const FORMAT_VERSION: u32 = 1;
 /// Bytes of a superblock copy.
 pub const SUPERBLOCK_SIZE: usize = 4096;
+/// No stamp in a file is larger, so that there is always room above.
+pub const STAMP_MAX: u64 = u64::MAX / 2;
 /// How far the stamp ceiling is raised above the newest stamp.
 pub(crate) const STAMP_WINDOW: u64 = 1 << 32;
 
@@ -169,7 +172,7 @@ impl Superblock {
         }
         let crc = crc32fast::hash(&b[..SUPERBLOCK_SIZE - 4]);
         let stored = u32_at(b, SUPERBLOCK_SIZE - 4);
-        if crc != stored {
+        if crc != stored && !mutant!(SuperblockChecksumUnchecked) {
             return fault("superblock checksum", crc.into(), stored.into());
         }
         let version = u32_at(b, 8);
@@ -229,7 +232,7 @@ impl Superblock {
         if block.log.at > u64::MAX / 4 || !block.log.at.is_multiple_of(8) {
             return fault("log start in the superblock", 0, block.log.at);
         }
-        if block.stamp > block.stamp_ceiling || block.stamp_ceiling > u64::MAX / 2 {
+        if block.stamp > block.stamp_ceiling || block.stamp_ceiling > STAMP_MAX {
             return fault("stamp in the superblock", block.stamp_ceiling, block.stamp);
         }
         if block.root.page.0 >= block.pages {
@@ -299,13 +302,36 @@ pub fn newest(storage: &dyn Storage) -> Result<Superblock> {
         // The copies of a slot are written one after the other, each durable before the next, so a
         // power cut leaves at least one of each slot whole. If both are gone, it is damage, and the
         // newest state may have stood there. Only the first checkpoint has no older one beside it.
-        (Some(block), _) if lost_slot.is_some() && block.checkpoint > 1 => {
+        (Some(block), _)
+            if lost_slot.is_some() && block.checkpoint > 1 && !mutant!(LostSlotOverlooked) =>
+        {
             Err(Error::corrupted(0, "superblock slot, both copies", 1, lost_slot.unwrap_or(0)))
         }
         (Some(block), _) => Ok(block),
         (None, Some(error)) => Err(error),
         (None, None) => Err(Error::NotADatabase),
     }
+}
+
+/// The contents of those copies that only their checksum tells to be torn, in the order of
+/// [`read_all`]: for a mutant that believes them.
+pub(crate) fn torn(storage: &dyn Storage) -> Result<[Option<Superblock>; 4]> {
+    let mut torn = [None; 4];
+    for (index, copy) in read_all(storage)?.into_iter().enumerate() {
+        let Err(Error::Corrupted(fault)) = copy else { continue };
+        if fault.what != "superblock checksum" {
+            continue;
+        }
+        let offset = Superblock::offset(index as u64 % 2, index as u64 / 2);
+        let mut bytes = [0; SUPERBLOCK_SIZE];
+        storage
+            .read_at(&mut bytes, offset)
+            .map_err(|e| Error::io("reading the superblock", offset, e))?;
+        put(&mut bytes, SUPERBLOCK_SIZE - 4, &(fault.expected as u32).to_le_bytes());
+        let block = Superblock::decode(&bytes).ok();
+        torn[index] = block.filter(|block| block.checkpoint % 2 == index as u64 % 2);
+    }
+    Ok(torn)
 }
 
 #[cfg(test)]

@@ -25,6 +25,7 @@ use crate::{
     error::{Error, Result},
     extent::Extent,
     log::Tail,
+    mutant,
     page::{Header, PageId, Pointer},
     pager::{Child, Inner, View},
     readers::Version,
@@ -100,13 +101,7 @@ impl Transaction {
             Ok(())
         };
         // Gives the lock back whatever happens, a panic included, until the transaction has it.
-        struct Unlock<'i>(&'i Inner);
-        impl Drop for Unlock<'_> {
-            fn drop(&mut self) {
-                self.0.writer.unlock();
-            }
-        }
-        let unlock = Unlock(inner);
+        let unlock = inner.writer.unlock_later();
         prepare()?;
         inner.space.lock().set_front_first(false);
         let mut head = inner.head.lock();
@@ -220,7 +215,8 @@ impl Transaction {
         }
         // R3 decides; the count of a younger page only tells a damaged tree that leads here twice.
         let known = self.count(pointer.page)?;
-        let count = if pointer.stamp > shared_at { known.min(1) } else { known };
+        let unshared = pointer.stamp > shared_at || mutant!(SharingIgnoredByWriter);
+        let count = if unshared { known.min(1) } else { known };
         if count == 0 {
             return Err(Error::corrupted(pointer.page.0, "refcount of a page in use", 1, 0));
         }
@@ -229,7 +225,7 @@ impl Transaction {
         self.inner.space.lock().prepare(pointer.page)?;
         let inner = self.inner.clone();
         let old = inner.pin(pointer, self.stamp)?;
-        if count > 1 {
+        if count > 1 && !mutant!(ChildrenOfCopyNotCounted) {
             self.own_children(&old)?;
         }
         let page = self.take_page()?;
@@ -246,8 +242,9 @@ impl Transaction {
         inner.cache.copies.fetch_add(1, Ordering::Relaxed);
         self.dirty.insert(page);
         if count > 1 {
-            self.counts.insert(pointer.page, count - 1);
-        } else {
+            let lost = if mutant!(OldOwnerStaysCounted) { 0 } else { 1 };
+            self.counts.insert(pointer.page, count - lost);
+        } else if !mutant!(OldPageNotFreed) {
             self.free_run(Run { start: pointer.page, length: 1 }, pointer.stamp);
         }
         Ok(copy)
@@ -342,6 +339,11 @@ impl Transaction {
             return Err(Error::corrupted(page.0, "refcount of a page in use", 1, count.into()));
         }
         self.counts.insert(page, count + 1);
+        if mutant!(CountsAppliedAtOnce) {
+            let mut space = self.inner.space.lock();
+            space.prepare(page)?;
+            space.map.set_count(page, count + 1);
+        }
         Ok(())
     }
 
@@ -362,7 +364,10 @@ impl Transaction {
         let Some(head) = runs.first().map(|run| run.start) else {
             return Err(Error::corrupted(0, "pages of an extent", 1, 0));
         };
-        let count = self.count(head)?;
+        let mut count = self.count(head)?;
+        if mutant!(SharedPageFreed) {
+            count = count.min(1);
+        }
         match count {
             0 => Err(Error::corrupted(head.0, "refcount of a page in use", 1, 0)),
             1 => {
@@ -407,7 +412,9 @@ impl Transaction {
         if cache.dirty() < cache.frames() / 4 * quarters || self.dirty.is_empty() {
             return Ok(());
         }
-        checkpoint::ensure_session(&self.inner)?;
+        if !mutant!(SpillBeforeSession) {
+            checkpoint::ensure_session(&self.inner)?;
+        }
         let mut batch: Vec<PageId> = self.dirty.iter().copied().take(SPILL).collect();
         batch.sort_unstable();
         let inner = self.inner.clone();
@@ -420,7 +427,9 @@ impl Transaction {
         let crcs = writer.finish()?;
         let mut space = inner.space.lock();
         for (page, crc) in crcs {
-            space.map.set_crc(page, crc);
+            if !mutant!(SpilledChecksumForgotten) {
+                space.map.set_crc(page, crc);
+            }
         }
         drop(space);
         for page in batch {
@@ -461,7 +470,7 @@ impl Transaction {
             // The log is full: a checkpoint of the state without this transaction makes room.
             let scope = Scope {
                 log_for: Some(body.len()),
-                stamp: Some(self.spare_stamp),
+                stamp: (!mutant!(RingMovesWithYoungerStamp)).then_some(self.spare_stamp),
                 ..Scope::default()
             };
             if let Err(error) = checkpoint::exclusive(&inner, scope) {
@@ -472,32 +481,52 @@ impl Transaction {
                 record = None;
             }
         }
+        let _poisoned = inner.poison.on_panic();
         self.apply();
         let version = Version { stamp: self.stamp, root: self.root };
         inner.head.lock().version = version;
         self.done = true;
+        let unlock = inner.writer.unlock_later();
         let Some(body) = record else {
+            if mutant!(UnloggedCommitNotDurable) {
+                inner.readers.publish(&version);
+                return Ok(());
+            }
+            if mutant!(UnloggedCommitLetsOthersWrite) {
+                std::mem::forget(unlock);
+                checkpoint::seal_release_write(&inner, Scope::default())?;
+                inner.readers.publish(&version);
+                return Ok(());
+            }
             let result = checkpoint::exclusive(&inner, Scope::default());
             if result.is_ok() {
                 inner.readers.publish(&version);
             }
-            inner.writer.unlock();
             return result;
         };
         let promise = durability == Durability::Immediate;
         // Without a body there is nothing to bring back, and the version is as durable as the commits
         // before it (R9).
-        let appended =
-            if body.is_empty() { Ok(inner.log.end()) } else { inner.log.append(body, promise) };
+        let appended = if body.is_empty() {
+            Ok(inner.log.end())
+        } else {
+            inner.log.append(self.stamp, body, promise)
+        };
         if let Err(error) = &appended {
             inner.poison.set(error.to_string());
         }
-        inner.writer.unlock();
+        drop(unlock);
         let end = appended?;
+        if mutant!(VisibleBeforeDurable) {
+            inner.readers.publish(&version);
+        }
         match durability {
+            Durability::Immediate if mutant!(AcknowledgedBeforeDurable) => {}
             Durability::Immediate => inner.log.make_durable(end, &inner.poison)?,
             Durability::Eventual => {
-                inner.log.write_plain(&inner.poison)?;
+                if !mutant!(EventualNotWritten) {
+                    inner.log.write_plain(&inner.poison)?;
+                }
                 inner.log.wait_for_promises(&inner.poison)?;
             }
             Durability::None => {
@@ -554,8 +583,8 @@ impl Transaction {
             inner.want_checkpoint();
             Ok(())
         } else if inner.writer.try_lock()? {
+            let _unlock = inner.writer.unlock_later();
             let result = checkpoint::exclusive(inner, Scope { grow_log: true, ..Scope::default() });
-            inner.writer.unlock();
             // The commit itself is durable as promised; a failed checkpoint has poisoned the store
             // and is reported by the next write.
             if let Err(error) = result {
@@ -573,6 +602,7 @@ impl Transaction {
         self.undo();
         let inner = &self.inner;
         match durability {
+            Durability::Immediate if mutant!(EmptyDurableCommitDoesNothing) => Ok(()),
             Durability::Immediate if inner.log.has_unsynced() => inner.log.sync(&inner.poison),
             Durability::Immediate => inner.log.wait_for_promises(&inner.poison),
             Durability::Eventual => inner.log.write_plain(&inner.poison),
@@ -594,6 +624,20 @@ impl Transaction {
             self.inner.cache.discard(page.0);
         }
         let mut space = self.inner.space.lock();
+        if mutant!(CountsAppliedByAbort) {
+            self.counts.iter().for_each(|(&page, &count)| space.map.set_count(page, count));
+        }
+        if mutant!(AbortFreesPages) {
+            space.free(&self.freed);
+        }
+        if mutant!(FreeListNotRolledBack) {
+            for &Freed { start, length, .. } in &self.freed {
+                space.give_back(Run { start, length });
+            }
+        }
+        if mutant!(AbortLeaksPages) {
+            (self.dirty.clear(), self.spilled.clear());
+        }
         let pages = self.dirty.drain().chain(self.spilled.drain()).chain(self.recycled.drain(..));
         for page in pages {
             space.give_back(Run { start: page, length: 1 });
@@ -613,6 +657,14 @@ impl Transaction {
 
 impl Drop for Transaction {
     fn drop(&mut self) {
+        if mutant!(PanicTakenForCleanShutdown) && std::thread::panicking() && !self.done {
+            self.apply();
+            let version = Version { stamp: self.stamp, root: self.root };
+            self.inner.head.lock().version = version;
+            self.inner.readers.publish(&version);
+            self.done = true;
+            self.inner.writer.unlock();
+        }
         self.undo();
     }
 }

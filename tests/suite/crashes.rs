@@ -4,8 +4,9 @@
 use cowslip::{Database, Durability, storage::simulated::SectorSize};
 use cowslip_harness::{
     Op, Seed, Session,
-    crash::{Options, Report, explore},
+    cowslip::Cowslip,
     effort,
+    explore::{Options, Report, must_survive},
 };
 
 use Durability::{Eventual, Immediate, None as Lazy};
@@ -20,7 +21,7 @@ fn put(key: u16, length: u32) -> Op {
 
 fn options(seed: &Seed) -> Options {
     let mut options = Options::exhaustive(seed.value());
-    options.images_per_cut = (options.images_per_cut as f64 * effort()) as usize;
+    options.classes_per_cut = (200.0 * effort()) as usize;
     options
 }
 
@@ -32,7 +33,7 @@ fn every_cut_is_survived(ops: &[Op]) -> Report {
         session.apply(op).unwrap_or_else(|error| panic!("{op:?}: {error}"));
     }
     let recording = session.finish().expect("closing");
-    let report = explore(&recording, &options(&seed));
+    let report = must_survive(&Cowslip::default(), &recording, &options(&seed));
     println!("{report:?}");
     assert!(report.cuts > 5 && report.recoveries > 20, "{report:?}");
     report
@@ -42,7 +43,7 @@ fn every_cut_is_survived(ops: &[Op]) -> Report {
 fn creation_survives_every_cut() {
     let seed = Seed::get();
     let recording = session().kill();
-    println!("{:?}", explore(&recording, &options(&seed)));
+    println!("{:?}", must_survive(&Cowslip::default(), &recording, &options(&seed)));
 }
 
 #[test]
@@ -166,13 +167,8 @@ fn the_log_going_round_and_growing_survives_cuts() {
     let stats = session.db().stats();
     assert!(stats.checkpoint > 2 && stats.log_capacity > 256 << 10, "the log moved: {stats:?}");
     let recording = session.finish().unwrap();
-    let options = Options {
-        images_per_cut: (6.0 * effort()) as usize,
-        stride: 3,
-        nested_one_in: 200,
-        ..options(&seed)
-    };
-    println!("{:?}", explore(&recording, &options));
+    let options = Options { nested_one_in: 200, stride: 3, ..Options::sampled(seed.value()) };
+    println!("{:?}", must_survive(&Cowslip::default(), &recording, &options));
 }
 
 #[test]
@@ -209,12 +205,13 @@ fn recovery_survives_its_own_cuts() {
     let recording = session.kill();
     let options = Options {
         depth: 2,
-        nested_one_in: 3,
-        images_per_cut: (12.0 * effort()) as usize,
+        nested_one_in: 12,
+        classes_per_cut: (12.0 * effort()) as usize,
+        tears: false,
         sector: SectorSize::B512,
         ..options(&seed)
     };
-    let report = explore(&recording, &options);
+    let report = must_survive(&Cowslip::default(), &recording, &options);
     println!("{report:?}");
     assert!(report.nested > 5);
 }
@@ -232,7 +229,7 @@ fn random_lives_survive_random_cuts() {
             session.apply(&op).unwrap_or_else(|error| panic!("round {round}: {op:?}: {error}"));
         }
         let recording = session.kill();
-        let options = Options { images_per_cut: 4, stride: 2, ..options(&seed) };
-        println!("{:?}", explore(&recording, &options));
+        let options = Options::sampled(seed.value());
+        println!("{:?}", must_survive(&Cowslip::default(), &recording, &options));
     }
 }

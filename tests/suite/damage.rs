@@ -37,7 +37,7 @@ fn image(page_size: usize, closed: bool) -> (Vec<u8>, Vec<Model>) {
         (disk.image(), vec![last])
     } else {
         let image = disk.image();
-        (image, session.kill().versions)
+        (image, session.kill().versions.into_iter().map(|version| version.state).collect())
     }
 }
 

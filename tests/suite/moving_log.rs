@@ -11,8 +11,9 @@ use cowslip::{
 };
 use cowslip_harness::{
     Gate, Model, Op, Scratch, Seed, Session,
-    crash::{Options, explore},
+    cowslip::Cowslip,
     effort,
+    explore::{Options, must_survive},
     session::disk_of,
 };
 
@@ -77,11 +78,11 @@ fn a_commit_that_finds_the_log_full_survives_every_cut() {
     }
     assert!(session.db().stats().log_capacity > 256 << 10);
     let options = Options {
-        images_per_cut: (6.0 * effort()) as usize,
+        classes_per_cut: (6.0 * effort()) as usize,
         nested_one_in: 200,
         ..Options::exhaustive(seed.value())
     };
-    println!("{:?}", explore(&session.kill(), &options));
+    println!("{:?}", must_survive(&Cowslip::default(), &session.kill(), &options));
 }
 
 /// A durable write of the log is stalled while the log moves away from under it: the pages of the old

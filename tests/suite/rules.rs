@@ -15,7 +15,8 @@ use cowslip::{
 };
 use cowslip_harness::{
     Gate, Model, Op, Scratch, Seed, Session, check,
-    crash::{Options, explore},
+    cowslip::Cowslip,
+    explore::{Options, must_survive},
     seed::times,
     session::{disk_of, image_of},
 };
@@ -194,7 +195,11 @@ fn r5_a_checkpoint_never_writes_the_slot_that_the_durable_directory_names() {
         session.apply(&put(round, 2500)).unwrap();
         session.apply(&Op::Checkpoint).unwrap();
     }
-    explore(&session.finish().unwrap(), &Options::exhaustive(seed.value()));
+    must_survive(
+        &Cowslip::default(),
+        &session.finish().unwrap(),
+        &Options::exhaustive(seed.value()),
+    );
 }
 
 /// Commits go on while a checkpoint is written: what it writes is the state it was sealed at.
@@ -431,8 +436,8 @@ fn r7b_pages_of_the_durable_checkpoint_are_not_used_again() {
             session.apply(&Op::Checkpoint).unwrap();
         }
     }
-    let options = Options { images_per_cut: 8, ..Options::exhaustive(seed.value()) };
-    explore(&session.finish().unwrap(), &options);
+    let options = Options { classes_per_cut: 8, ..Options::exhaustive(seed.value()) };
+    must_survive(&Cowslip::default(), &session.finish().unwrap(), &options);
 }
 
 /// (b) The same for the checkpoint that is being written: what it contains, and was freed meanwhile, is
@@ -632,7 +637,7 @@ fn r9_what_is_lost_is_a_suffix() {
         session.apply(&put(number as u16, 1200)).unwrap();
         session.apply(&Op::Commit(levels[level])).unwrap();
     }
-    explore(&session.kill(), &Options::exhaustive(seed.value()));
+    must_survive(&Cowslip::default(), &session.kill(), &Options::exhaustive(seed.value()));
 }
 
 /// Acknowledgements go in the order of the log: a weak commit does not overtake a durable one that
@@ -673,8 +678,8 @@ fn r10_a_commit_after_a_bulk_load_is_never_there_without_it() {
     ] {
         session.apply(&op).unwrap();
     }
-    let options = Options { images_per_cut: 60, ..Options::exhaustive(seed.value()) };
-    explore(&session.kill(), &options);
+    let options = Options { classes_per_cut: 60, ..Options::exhaustive(seed.value()) };
+    must_survive(&Cowslip::default(), &session.kill(), &options);
 }
 
 /// Nothing can be appended behind a transaction that is not in the log before it is durable.

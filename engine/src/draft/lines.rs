@@ -1,6 +1,6 @@
 //! The draft's names: snapshots and branches, each one more owner of a catalog.
 
-use cowslip_pager::{Child, Pointer};
+use cowslip_pager::{Child, Pointer, mutant};
 
 use super::Draft;
 use crate::{
@@ -33,9 +33,13 @@ impl Draft {
                 label: label.map(Into::into),
                 parent: line.last_snapshot.take(),
             };
-            draft.share(line.catalog)?;
+            if !mutant!(SnapshotNotCounted) {
+                draft.share(line.catalog)?;
+            }
             draft.put_name(&meta::key(SNAPSHOT, name), &record.encode())?;
-            line.shared_at = stamp;
+            if !mutant!(SharedAtNotRaisedBySnapshot) {
+                line.shared_at = stamp;
+            }
             line.last_snapshot = Some(name.into());
             draft.put_name(&meta::key(BRANCH, branch), &line.encode())
         })
@@ -51,7 +55,7 @@ impl Draft {
 
     /// One owner less; what nobody else owns goes in slices.
     pub(super) fn unshare(&mut self, catalog: Pointer) -> Result<()> {
-        if !catalog.is_none() {
+        if !catalog.is_none() && !mutant!(DroppedNameStaysCounted) {
             let mut writer =
                 Writer { txn: &mut self.txn, shared_at: 0, released: &mut self.released };
             writer.drop_child(Child::Node(catalog))?;
@@ -82,9 +86,14 @@ impl Draft {
         self.txn.set_privileged(true);
         self.run(|draft| {
             draft.share(target.catalog)?;
+            let shared_at = if mutant!(SharedAtNotRaisedByRollback) {
+                line.shared_at
+            } else {
+                draft.txn.stamp()
+            };
             let record = BranchRecord {
                 catalog: target.catalog,
-                shared_at: draft.txn.stamp(),
+                shared_at,
                 last_snapshot: Some(snapshot.into()),
                 ..line
             };
@@ -110,7 +119,9 @@ impl Draft {
                 (None, Some(source)) => {
                     let (catalog, last) = (source.catalog, source.last_snapshot.clone());
                     let source = BranchRecord { shared_at: stamp, ..source };
-                    draft.put_name(&meta::key(BRANCH, from), &source.encode())?;
+                    if !mutant!(SharedAtNotRaisedAtOrigin) {
+                        draft.put_name(&meta::key(BRANCH, from), &source.encode())?;
+                    }
                     (catalog, last)
                 }
                 (None, None) => return Err(Error::SnapshotNotFound(from.into())),
@@ -118,7 +129,7 @@ impl Draft {
             draft.share(catalog)?;
             let record = BranchRecord {
                 catalog,
-                shared_at: stamp,
+                shared_at: if mutant!(SharedAtNotRaisedByBranch) { 0 } else { stamp },
                 created,
                 origin: Some(from.into()),
                 last_snapshot,
@@ -148,8 +159,10 @@ impl Draft {
         }
         self.run(|draft| {
             let stamp = draft.txn.stamp();
-            let new = BranchRecord { shared_at: stamp, ..new };
-            let old = BranchRecord { shared_at: stamp, ..old };
+            let (mut new, mut old) = (new, old);
+            if !mutant!(SharedAtNotRaisedByPromotion) {
+                (new.shared_at, old.shared_at) = (stamp, stamp);
+            }
             draft.put_name(&meta::key(BRANCH, MAIN), &new.encode())?;
             draft.put_name(&meta::key(BRANCH, name), &old.encode())
         })

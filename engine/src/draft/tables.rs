@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use cowslip_pager::{Child, ExtentWriter, Pointer};
+use cowslip_pager::{Child, ExtentWriter, Pointer, mutant};
 
 use super::{Draft, OpenBranch, OpenTable, TABLE_NAME_MAX, find_table, table_names};
 use crate::{
@@ -151,6 +151,10 @@ impl Draft {
         if let Err(error) = self.extend_value(&mut extent, value) {
             self.txn.abandon_extent(extent);
             return Err(error);
+        }
+        if mutant!(LargeValuesLoggedInPart) {
+            let part = &value[..value.len().min(LOGGED_VALUE_MAX as usize)];
+            return self.finish_value(table, key, extent, Some(part));
         }
         let logged = value.len() as u64 <= LOGGED_VALUE_MAX;
         self.finish_value(table, key, extent, logged.then_some(value))

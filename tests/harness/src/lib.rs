@@ -1,25 +1,31 @@
 //! The crash-recovery harness of Cowslip, for its own tests and for `cowslip torture`.
 //!
-//! A [`Session`] runs operations ([`Op`]) on a database and, beside it, on a plain [`Model`] that
-//! remembers every version it ever had. On the simulated disk it leaves a mark for each commit that
-//! was attempted and acknowledged, so that for every image which a power cut could have left the
-//! question is: *which versions may be found here?* [`crash::explore`] asks it at every point of a
-//! recorded session; the database must come back in exactly one of them, pass the checker, take one
-//! more commit, and come back again.
+//! The engine-neutral part: an [`Engine`](engine::Engine) is anything that keeps its bytes behind the
+//! pager's `Storage`. It lives a [`Life`](engine::Life) on the simulated disk while a
+//! [`Witness`](witness::Witness) notes what was attempted and what was acknowledged; then
+//! [`explore`](explore::explore) cuts the power at every point, makes all that can be left, and wants
+//! one of the legal versions back from each.
+//!
+//! For Cowslip itself: a [`Session`] runs operations ([`Op`]) on a database and, beside it, on a plain
+//! [`Model`]; [`cowslip`] makes an engine of it.
 //!
 //! [`Scratch`] is the fixture of all other tests: closing it proves the store whole, failing keeps
 //! the file and says where, with the [`Seed`] that repeats the run.
 
 #![forbid(unsafe_code)]
 
+pub mod campaign;
 pub mod check;
-pub mod crash;
+pub mod cowslip;
+pub mod engine;
+pub mod explore;
 pub mod gate;
 pub mod model;
 pub mod op;
 pub mod scratch;
 pub mod seed;
 pub mod session;
+pub mod witness;
 
 pub use gate::Gate;
 pub use model::Model;

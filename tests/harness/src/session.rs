@@ -1,7 +1,7 @@
 //! A database and its model, driven by the same operations.
 //!
-//! Every version that was ever committed is kept, and on the simulated disk each commit leaves two
-//! marks, so that what may be found after a power cut is known at every moment ([`Window`]).
+//! Every version that was ever committed is kept by a [`Witness`], so that what may be found after a
+//! power cut is known at every moment.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use cowslip::{
     Builder, Database, Durability, Error, ReadTransaction, Result, WriteTransaction,
     storage::{
         SimulatedStorage, Storage,
-        simulated::{History, Plan, SectorSize},
+        simulated::{Plan, SectorSize},
     },
 };
 use fastrand::Rng;
@@ -18,6 +18,7 @@ use crate::{
     check,
     model::{Model, Snapshot, Table, Tables, read_tables, tables_difference},
     op::{self, Op},
+    witness::{Recording, Survives, Window, Witness},
 };
 
 /// A database on a simulated disk, and what it should contain.
@@ -31,57 +32,9 @@ pub struct Session {
     draft: Tables,
     branch: String,
     readers: Vec<(ReadTransaction, Tables)>,
-    versions: Vec<Model>,
+    witness: Witness<Model>,
     /// Events of the disk before the last operation.
     events_before: usize,
-}
-
-/// Which versions may be found after a power cut, by number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub struct Window {
-    /// The newest that was acknowledged as durable: the least that must be there.
-    pub durable: usize,
-    /// The newest that was acknowledged as surviving a crash of the process.
-    pub eventual: usize,
-    /// The newest that was attempted: the most that can be there.
-    pub attempted: usize,
-    /// The database had been created.
-    pub created: bool,
-}
-
-const ATTEMPTED: u64 = 0;
-const DURABLE: u64 = 1;
-const EVENTUAL: u64 = 2;
-
-impl Window {
-    /// Reads the marks.
-    pub fn from_notes(notes: &[u64]) -> Window {
-        let mut window = Window::default();
-        for note in notes {
-            let version = (note >> 2) as usize;
-            match note & 3 {
-                ATTEMPTED => window.attempted = window.attempted.max(version),
-                DURABLE => {
-                    window.durable = window.durable.max(version);
-                    window.eventual = window.eventual.max(version);
-                    window.created = true;
-                }
-                _ => window.eventual = window.eventual.max(version),
-            }
-        }
-        window
-    }
-}
-
-/// What a session leaves behind for [`crash::explore`](crate::crash::explore).
-#[derive(Debug)]
-pub struct Recording {
-    /// How the database is opened.
-    pub builder: Builder,
-    /// Everything that happened to the disk.
-    pub history: History,
-    /// All versions, by number.
-    pub versions: Vec<Model>,
 }
 
 impl Session {
@@ -92,11 +45,16 @@ impl Session {
 
     /// A new database on this (empty) disk.
     pub fn on(disk: SimulatedStorage, builder: Builder, page_size: usize) -> Result<Session> {
+        Session::with(Witness::new(Arc::new(disk)), builder, page_size)
+    }
+
+    /// The same with a witness, on a disk that may hold a database already.
+    pub fn with(witness: Witness<Model>, builder: Builder, page_size: usize) -> Result<Session> {
         let builder = builder.background(false).page_size(page_size);
-        let disk = Arc::new(disk);
+        let disk = witness.disk().clone();
         let db = builder.open_or_create_on(disk.clone())?;
-        disk.note(DURABLE);
-        let events_before = disk.history().events().len();
+        witness.begin(Model::read(&db)?);
+        let events_before = disk.events();
         Ok(Session {
             builder,
             page_size,
@@ -106,7 +64,7 @@ impl Session {
             draft: Tables::new(),
             branch: "main".into(),
             readers: Vec::new(),
-            versions: vec![Model::default()],
+            witness,
             events_before,
         })
     }
@@ -122,13 +80,13 @@ impl Session {
     }
 
     /// What the database should contain.
-    pub fn model(&self) -> &Model {
-        self.versions.last().expect("there is always one")
+    pub fn model(&self) -> Model {
+        self.witness.newest()
     }
 
-    /// Every version so far.
-    pub fn versions(&self) -> &[Model] {
-        &self.versions
+    /// What was attempted and acknowledged so far.
+    pub fn witness(&self) -> &Witness<Model> {
+        &self.witness
     }
 
     fn key(&self, number: u16) -> Vec<u8> {
@@ -141,7 +99,7 @@ impl Session {
     pub fn apply(&mut self, op: &Op) -> Result<()> {
         self.events_before = match op {
             Op::PowerCut { .. } => self.events_before,
-            _ => self.disk.history().events().len(),
+            _ => self.disk.events(),
         };
         match *op {
             Op::Put { table, key, length, fill } => {
@@ -224,14 +182,13 @@ impl Session {
             Op::Checkpoint => {
                 self.settle()?;
                 self.db().checkpoint()?;
-                self.acknowledge(Durability::Immediate);
-                Ok(())
+                self.acknowledge(Durability::Immediate)
             }
             Op::Reopen => {
                 self.settle()?;
                 self.readers.clear();
                 self.db.take().expect("open").close()?;
-                self.acknowledge(Durability::Immediate);
+                self.witness.acknowledge(Survives::PowerCut);
                 check::storage(&*self.disk).expect("the checker is content after closing");
                 self.db = Some(self.builder.open_or_create_on(self.disk.clone())?);
                 self.model().assert_is(self.db());
@@ -276,13 +233,12 @@ impl Session {
 
     fn commit(&mut self, durability: Durability) -> Result<()> {
         let Some(mut tx) = self.tx.take() else { return Ok(()) };
-        let mut next = self.model().clone();
+        let mut next = self.model();
         next.branches.insert(self.branch.clone(), std::mem::take(&mut self.draft));
         tx.set_durability(durability);
-        self.attempt(next);
+        self.witness.attempt(next);
         tx.commit().inspect_err(|error| self.failed(error))?;
-        self.acknowledge(durability);
-        Ok(())
+        self.acknowledge(durability)
     }
 
     /// Commits what is open.
@@ -290,26 +246,22 @@ impl Session {
         self.commit(Durability::Immediate)
     }
 
-    fn attempt(&mut self, next: Model) {
-        self.versions.push(next);
-        self.disk.note((self.versions.len() as u64 - 1) << 2 | ATTEMPTED);
-    }
-
-    fn acknowledge(&mut self, durability: Durability) {
-        let version = (self.versions.len() as u64 - 1) << 2;
-        match durability {
-            Durability::Immediate => self.disk.note(version | DURABLE),
-            Durability::Eventual => self.disk.note(version | EVENTUAL),
-            Durability::None => {}
-        }
+    fn acknowledge(&self, durability: Durability) -> Result<()> {
+        self.witness.identify(self.db().begin_read()?.number());
+        self.witness.acknowledge(match durability {
+            Durability::Immediate => Survives::PowerCut,
+            Durability::Eventual => Survives::ProcessCrash,
+            Durability::None => Survives::Nothing,
+        });
+        Ok(())
     }
 
     /// A commit failed. On a full disk nothing was committed, and life goes on without it; after a
     /// failed write either may be found.
     fn failed(&mut self, error: &Error) {
         if matches!(error, Error::DiskFull { .. }) {
-            let before = self.versions[self.versions.len() - 2].clone();
-            self.attempt(before);
+            let before = self.witness.back(1).expect("a version before the one attempted");
+            self.witness.attempt(before);
         }
     }
 
@@ -319,12 +271,12 @@ impl Session {
             expect(nested, "NestedTransaction", |e| matches!(e, Error::NestedTransaction))?;
         }
         self.settle()?;
-        let mut next = self.model().clone();
+        let mut next = self.model();
         let db = self.db().clone();
         let branch = self.branch.clone();
         let expected = alter(&mut next, op, &branch);
         if expected.is_none() {
-            self.attempt(next);
+            self.witness.attempt(next);
         }
         let result = match *op {
             Op::Snapshot { name } => db.create_snapshot_of(&branch, &snapshot_name(name)),
@@ -345,8 +297,7 @@ impl Session {
         match expected {
             None => {
                 result.inspect_err(|error| self.failed(error))?;
-                self.acknowledge(Durability::Immediate);
-                Ok(())
+                self.acknowledge(Durability::Immediate)
             }
             Some(refusal) => expect(result, refusal, |e| format!("{e:?}").starts_with(refusal)),
         }
@@ -356,8 +307,8 @@ impl Session {
         let name = |n: u8| if n < 4 { snapshot_name(n) } else { branch_name(n - 4) };
         let (from, to) = (name(from), name(to));
         let found = self.db().diff(&from, &to);
-        let (Some(old), Some(new)) = (self.model().version(&from), self.model().version(&to))
-        else {
+        let model = self.model();
+        let (Some(old), Some(new)) = (model.version(&from), model.version(&to)) else {
             return expect(found, "SnapshotNotFound", |e| matches!(e, Error::SnapshotNotFound(_)));
         };
         let found: Vec<_> = found?.collect::<Result<_>>()?;
@@ -425,45 +376,38 @@ impl Session {
             panic!("recovery after {plan:?} at event {event} failed: {error}")
         });
         let found = Model::read(&db).expect("everything is readable after recovery");
-        let legal = &self.versions[window.durable..=window.attempted];
-        let Some(version) = legal.iter().rev().find(|version| **version == found) else {
-            let what = legal.last().and_then(|version| version.difference(&found));
+        let versions = self.witness.record().versions;
+        let legal = &versions[window.durable..=window.attempted];
+        if !legal.iter().any(|version| version.state == found) {
+            let what = legal.last().and_then(|version| version.state.difference(&found));
             panic!("after {plan:?} at event {event}: none of {window:?}; {what:?}");
-        };
-        self.versions = vec![version.clone()];
+        }
+        self.witness = Witness::new(self.disk.clone());
+        self.witness.begin(found);
         self.db = Some(db);
         self.branch = "main".into();
-        self.disk.note(DURABLE);
-        self.events_before = self.disk.history().events().len();
+        self.events_before = self.disk.events();
     }
 
     /// Ends without closing: what a killed process leaves.
-    pub fn kill(mut self) -> Recording {
+    pub fn kill(mut self) -> Recording<Model> {
         self.readers.clear();
         // Taken before the database's last checkpoint.
-        let history = self.disk.history();
+        let recording = self.witness.record();
         self.tx = None;
         self.db = None;
-        Recording {
-            builder: self.builder.clone(),
-            history,
-            versions: std::mem::take(&mut self.versions),
-        }
+        recording
     }
 
     /// Commits, closes, has the store checked, and hands out everything for crash exploration.
-    pub fn finish(mut self) -> Result<Recording> {
+    pub fn finish(mut self) -> Result<Recording<Model>> {
         self.settle()?;
         self.model().assert_is_by_every_question(self.db());
         self.readers.clear();
         self.db.take().expect("open").close()?;
-        self.acknowledge(Durability::Immediate);
+        self.witness.acknowledge(Survives::PowerCut);
         check::storage(&*self.disk).expect("the checker is content after closing");
-        Ok(Recording {
-            builder: self.builder.clone(),
-            history: self.disk.history(),
-            versions: std::mem::take(&mut self.versions),
-        })
+        Ok(self.witness.record())
     }
 }
 

@@ -1,0 +1,323 @@
+//! Many lives: all short ones, and long random ones, on several threads.
+//!
+//! A short life is explored only from its last operation on: what can happen before it is the end of
+//! a shorter life, which has its own turn. So all histories of up to *n* operations are covered, and
+//! none of them twice. They begin either on an empty disk that holds a new store, or on one that has
+//! been in use for a while (the *furnished* start), so that the few operations have something to
+//! change, to share and to free.
+
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use cowslip_pager::storage::{
+    SimulatedStorage,
+    simulated::{History, Image},
+};
+use fastrand::Rng;
+
+use crate::{
+    engine::{Engine, Failure, guarded},
+    explore::{Options, Report, Seen, Violation, alive, explore},
+    witness::{Recording, Witness},
+};
+
+/// What to run.
+#[derive(Clone, Debug)]
+pub struct Campaign {
+    /// All histories of up to so many operations; 0: none.
+    pub short: usize,
+    /// Then, random histories of so many operations; 0: none.
+    pub long: usize,
+    /// So many of them; none: until the time is over.
+    pub lives: Option<u64>,
+    /// The end, wherever it is then.
+    pub time: Option<Duration>,
+    /// The end, once so many distinct images have been recovered from.
+    pub distinct: Option<u64>,
+    /// The first seed; each long life has the next one.
+    pub seed: u64,
+    /// Threads.
+    pub threads: usize,
+    /// How each short life is explored.
+    pub options: Options,
+    /// How each long life is explored.
+    pub long_options: Options,
+}
+
+impl Campaign {
+    /// All short histories of so many operations.
+    pub fn short(operations: usize, seed: u64) -> Campaign {
+        Campaign {
+            short: operations,
+            long: 0,
+            lives: Some(0),
+            time: None,
+            distinct: None,
+            seed,
+            threads: std::thread::available_parallelism().map_or(1, usize::from),
+            options: Options {
+                nested_one_in: 400,
+                faults_one_in: 400,
+                ..Options::exhaustive(seed)
+            },
+            long_options: Options::sampled(seed),
+        }
+    }
+
+    /// Random lives for so long.
+    pub fn long(time: Duration, seed: u64) -> Campaign {
+        Campaign { short: 0, long: 60, lives: None, time: Some(time), ..Campaign::short(0, seed) }
+    }
+}
+
+/// How far a campaign has come.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Progress {
+    /// Histories that are done.
+    pub histories: u64,
+    /// Of so many, if that is known.
+    pub of: Option<u64>,
+    /// What was looked at.
+    pub report: Report,
+    /// Since the beginning.
+    pub time: Duration,
+}
+
+/// A life that broke a promise.
+#[derive(Clone, Debug)]
+pub struct Failing<E: Engine> {
+    /// The operations, in order.
+    pub ops: Vec<E::Op>,
+    /// It began on a disk that was in use.
+    pub furnished: bool,
+    /// The seed of its exploration.
+    pub seed: u64,
+    /// It was a short one: explored from its last operation on.
+    pub short: bool,
+    /// What was broken.
+    pub violation: Box<Violation>,
+    /// What had happened to the disk.
+    pub history: History,
+}
+
+/// Where lives begin.
+#[derive(Clone, Debug)]
+pub struct Starts {
+    empty: Image,
+    furnished: Image,
+}
+
+impl Starts {
+    /// Makes both disks.
+    pub fn new<E: Engine>(engine: &E) -> Result<Starts, Failure> {
+        let make = |ops: &[E::Op]| {
+            let disk = Arc::new(SimulatedStorage::new().without_history());
+            guarded(|| {
+                let mut life = engine.live(Witness::new(disk.clone()))?;
+                ops.iter().try_for_each(|op| life.apply(op))?;
+                life.close()
+            })?;
+            Ok(disk.freeze())
+        };
+        Ok(Starts { empty: make(&[])?, furnished: make(&engine.furnishing())? })
+    }
+}
+
+/// Lives a life; also says at which event its last operation began.
+pub fn live<E: Engine>(
+    engine: &E,
+    starts: &Starts,
+    furnished: bool,
+    ops: &[E::Op],
+) -> (Recording<E::State>, usize, Result<(), Failure>) {
+    let start = if furnished { &starts.furnished } else { &starts.empty };
+    let disk = Arc::new(SimulatedStorage::from_image(start.clone()));
+    let witness = Witness::new(disk.clone());
+    let mut last = 0;
+    let mut recording = None;
+    let result = guarded(|| {
+        let mut life = engine.live(witness.clone())?;
+        for (i, op) in ops.iter().enumerate() {
+            if i + 1 == ops.len() {
+                last = disk.events();
+            }
+            life.apply(op)?;
+        }
+        // Before the store notices that its life is over.
+        recording = Some(witness.record());
+        drop(life);
+        Ok(())
+    });
+    (recording.unwrap_or_else(|| witness.record()), last, result)
+}
+
+/// Lives a life and explores it; see [`Campaign`] for `short`.
+pub fn try_life<E: Engine>(
+    engine: &E,
+    starts: &Starts,
+    (furnished, short, ops): (bool, bool, &[E::Op]),
+    options: &Options,
+    seen: &Seen,
+) -> Result<Report, Box<Failing<E>>> {
+    let (recording, last, result) = live(engine, starts, furnished, ops);
+    let failing = |violation| {
+        Box::new(Failing {
+            ops: ops.to_vec(),
+            furnished,
+            seed: options.seed,
+            short,
+            violation,
+            history: recording.history.clone(),
+        })
+    };
+    if let Err(failure) = result {
+        let disk = recording.history.explore(options.sector);
+        return Err(failing(alive(&failure, disk.cut().durable(0))));
+    }
+    let from = if short { last } else { 0 };
+    explore(engine, &recording, &Options { from, ..options.clone() }, seen).map_err(failing)
+}
+
+/// Runs a campaign; ends early at the first life that breaks a promise.
+pub fn run<E: Engine>(
+    engine: &E,
+    campaign: &Campaign,
+    watch: impl Fn(&Progress) + Sync,
+) -> Result<Progress, Box<Failing<E>>> {
+    let begin = Instant::now();
+    let seen = Seen::default();
+    let starts = Starts::new(engine).map_err(|failure| {
+        Box::new(Failing {
+            ops: Vec::new(),
+            furnished: true,
+            seed: campaign.seed,
+            short: false,
+            violation: alive(&failure, Image::new()),
+            history: SimulatedStorage::new().history(),
+        })
+    })?;
+    let alphabet = engine.alphabet();
+    let short = Short::new(alphabet.len(), campaign.short);
+    let next = AtomicUsize::new(0);
+    let lives = AtomicU64::new(0);
+    let progress = Mutex::new(Progress {
+        of: campaign.lives.map(|lives| short.count as u64 + lives),
+        ..Progress::default()
+    });
+    let failing = Mutex::new(None);
+    let done = |result: Result<Report, Box<Failing<E>>>| -> bool {
+        let mut progress = progress.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        progress.histories += 1;
+        progress.time = begin.elapsed();
+        match result {
+            Ok(report) => progress.report += report,
+            Err(found) => {
+                let mut failing = failing.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+                failing.get_or_insert(found);
+                seen.stop.store(true, Ordering::Relaxed);
+            }
+        }
+        watch(&progress);
+        let over = campaign.time.is_some_and(|time| begin.elapsed() >= time)
+            || campaign.distinct.is_some_and(|wanted| progress.report.distinct >= wanted);
+        if over {
+            seen.stop.store(true, Ordering::Relaxed);
+        }
+        !seen.stop.load(Ordering::Relaxed)
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..campaign.threads.max(1) {
+            scope.spawn(|| {
+                loop {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    if number >= short.count {
+                        break;
+                    }
+                    let (furnished, ops) = short.history(number, &alphabet);
+                    let seed = campaign.seed.wrapping_add(number as u64);
+                    let options = Options { seed, ..campaign.options.clone() };
+                    let life = (furnished, true, &ops[..]);
+                    if !done(try_life(engine, &starts, life, &options, &seen)) {
+                        return;
+                    }
+                }
+                while campaign.long > 0 {
+                    let number = lives.fetch_add(1, Ordering::Relaxed);
+                    if campaign.lives.is_some_and(|lives| number >= lives) {
+                        return;
+                    }
+                    let seed = campaign.seed.wrapping_add(number);
+                    let (furnished, ops) = random_life(engine, campaign.long, seed);
+                    let options = Options { seed, ..campaign.long_options.clone() };
+                    let life = (furnished, false, &ops[..]);
+                    if !done(try_life(engine, &starts, life, &options, &seen)) {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    match failing.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner()) {
+        Some(failing) => Err(failing),
+        None => Ok(progress.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner())),
+    }
+}
+
+/// The long life that belongs to a seed.
+pub fn random_life<E: Engine>(engine: &E, operations: usize, seed: u64) -> (bool, Vec<E::Op>) {
+    let mut rng = Rng::with_seed(seed);
+    let furnished = rng.bool();
+    (furnished, (0..operations).map(|_| engine.random(&mut rng)).collect())
+}
+
+/// All histories of up to so many operations, numbered.
+struct Short {
+    letters: usize,
+    longest: usize,
+    /// Both starts together.
+    count: usize,
+}
+
+impl Short {
+    fn new(letters: usize, longest: usize) -> Short {
+        let count = (1..=longest as u32).map(|length| letters.pow(length)).sum::<usize>();
+        Short { letters, longest, count: count * 2 }
+    }
+
+    fn history<Op: Clone>(&self, number: usize, alphabet: &[Op]) -> (bool, Vec<Op>) {
+        let (furnished, mut rest) = (number % 2 == 1, number / 2);
+        for length in 1..=self.longest {
+            let of_this_length = self.letters.pow(length as u32);
+            if rest < of_this_length {
+                let mut ops = Vec::with_capacity(length);
+                for _ in 0..length {
+                    ops.push(alphabet[rest % self.letters].clone());
+                    rest /= self.letters;
+                }
+                return (furnished, ops);
+            }
+            rest -= of_this_length;
+        }
+        unreachable!("numbers end at the count")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_short_history_has_its_number() {
+        let short = Short::new(3, 2);
+        let mut all: Vec<_> =
+            (0..short.count).map(|n| short.history(n, &['a', 'b', 'c'])).collect();
+        all.sort();
+        all.dedup();
+        assert_eq!((short.count, all.len()), (24, 24));
+    }
+}

@@ -1,0 +1,186 @@
+//! Cowslip as an [`Engine`] under test.
+
+use std::sync::Arc;
+
+use cowslip::{
+    Builder, Database, Durability,
+    storage::{SimulatedStorage, Storage},
+};
+use fastrand::Rng;
+
+use crate::{
+    check,
+    engine::{Engine, Failure, Life, Survivor},
+    model::{Model, Table},
+    op::Op,
+    session::Session,
+    witness::Witness,
+};
+
+/// Cowslip, with pages of some size.
+#[derive(Clone, Debug)]
+pub struct Cowslip {
+    /// Of new databases.
+    pub page_size: usize,
+    /// Bytes.
+    pub cache_size: usize,
+    /// Every operation that changes entries is a transaction of its own, so that short histories
+    /// reach the disk with each step.
+    pub autocommit: bool,
+}
+
+impl Default for Cowslip {
+    fn default() -> Cowslip {
+        Cowslip { page_size: 4096, cache_size: 1 << 20, autocommit: false }
+    }
+}
+
+impl Cowslip {
+    fn builder(&self) -> Builder {
+        Database::builder().cache_size(self.cache_size).page_size(self.page_size).background(false)
+    }
+}
+
+const TABLE: &str = "after the crash";
+const ENTRY: (&[u8], &[u8]) = (b"is it", b"alive?");
+
+impl Engine for Cowslip {
+    type State = Model;
+    type Op = Op;
+
+    fn name(&self) -> &'static str {
+        "cowslip"
+    }
+
+    fn alphabet(&self) -> Vec<Op> {
+        let put = |key, length, fill| Op::Put { table: 0, key, length, fill };
+        vec![
+            put(1, 20, 1),
+            put(2, 20, 1),
+            put(3, 20, 1),
+            put(1, 900, 2),
+            put(2, 30, 2),
+            // Larger than what stands in a leaf.
+            put(3, 9000, 2),
+            Op::Remove { table: 0, key: 1 },
+            Op::Remove { table: 0, key: 2 },
+            Op::Remove { table: 0, key: 3 },
+            Op::RemoveRange { table: 0, from: None, to: Some(3) },
+            Op::Snapshot { name: 0 },
+            Op::DeleteSnapshot { name: 0 },
+            Op::Rollback { name: 0 },
+            Op::BranchFromBranch { name: 1, from: 0 },
+            Op::Commit(Durability::Immediate),
+            Op::Commit(Durability::Eventual),
+            Op::Commit(Durability::None),
+            Op::Checkpoint,
+            Op::Reopen,
+        ]
+    }
+
+    fn furnishing(&self) -> Vec<Op> {
+        let put = |key, length| Op::Put { table: 0, key, length, fill: 7 };
+        let mut ops = vec![put(1, 20), put(2, 700), put(3, 9000)];
+        // Enough for a tree of two levels.
+        ops.extend((10..40).map(|key| put(key, 300)));
+        ops.extend([
+            Op::Commit(Durability::Immediate),
+            Op::Snapshot { name: 0 },
+            Op::Checkpoint,
+            put(1, 25),
+            Op::Remove { table: 0, key: 12 },
+            Op::Commit(Durability::Immediate),
+        ]);
+        ops
+    }
+
+    fn random(&self, rng: &mut Rng) -> Op {
+        Op::random(rng, false)
+    }
+
+    fn live(&self, witness: Witness<Model>) -> Result<Box<dyn Life<Op>>, Failure> {
+        let session = Session::with(witness, self.builder(), self.page_size)
+            .map_err(|error| Failure::error("opening", error))?;
+        Ok(Box::new(Lively { session, autocommit: self.autocommit }))
+    }
+
+    fn open(&self, disk: &Arc<SimulatedStorage>) -> Result<Box<dyn Survivor<Model>>, Failure> {
+        let db = self.builder().open_or_create_on(disk.clone());
+        Ok(Box::new(Survived(db.map_err(|error| Failure::error("opening", error))?)))
+    }
+
+    fn written_on(&self, state: &Model) -> Model {
+        let mut model = state.clone();
+        let main = model.branches.entry("main".into()).or_default();
+        let (key, value) = ENTRY;
+        main.insert(TABLE.into(), Arc::new(Table::from([(key.to_vec(), Arc::from(value))])));
+        model
+    }
+
+    fn difference(&self, expected: &Model, found: &Model) -> String {
+        expected.difference(found).unwrap_or_else(|| "nothing".into())
+    }
+
+    fn examine_crashed(&self, disk: &dyn Storage) -> Result<(), String> {
+        check::after_crash(disk)
+    }
+
+    fn examine_closed(&self, disk: &dyn Storage) -> Result<(), String> {
+        check::storage(disk)
+    }
+}
+
+struct Lively {
+    session: Session,
+    autocommit: bool,
+}
+
+impl Life<Op> for Lively {
+    fn apply(&mut self, op: &Op) -> Result<(), Failure> {
+        let mut apply = |op: &Op| {
+            self.session.apply(op).map_err(|error| Failure::error(&format!("{op:?}"), error))
+        };
+        match op {
+            Op::Put { .. } | Op::Remove { .. } | Op::RemoveRange { .. } if self.autocommit => {
+                apply(op)?;
+                apply(&Op::Commit(Durability::Immediate))
+            }
+            // There is never anything else to commit.
+            Op::Commit(durability) if self.autocommit => {
+                let fill = *durability as u16;
+                apply(&Op::Put { table: 1, key: 1, length: 40, fill })?;
+                apply(op)
+            }
+            _ => apply(op),
+        }
+    }
+
+    fn close(self: Box<Self>) -> Result<(), Failure> {
+        self.session.finish().map(|_| ()).map_err(|error| Failure::error("closing", error))
+    }
+}
+
+struct Survived(Database);
+
+impl Survivor<Model> for Survived {
+    fn read(&mut self) -> Result<Model, Failure> {
+        Model::read(&self.0).map_err(|error| Failure::error("reading", error))
+    }
+
+    fn write_on(&mut self) -> Result<(), Failure> {
+        let write = || {
+            let tx = self.0.begin_write()?;
+            tx.open_table(TABLE)?.insert(ENTRY.0, ENTRY.1)?;
+            tx.commit()
+        };
+        write().map_err(|error: cowslip::Error| Failure::error("writing", error))
+    }
+
+    fn newest_id(&self) -> Option<u64> {
+        self.0.begin_read().ok().map(|version| version.number())
+    }
+
+    fn close(self: Box<Self>) -> Result<(), Failure> {
+        self.0.close().map_err(|error| Failure::error("closing", error))
+    }
+}

@@ -5,15 +5,16 @@ use std::{
     ops::{Deref, DerefMut},
 };
 
-#[cfg(not(miri))]
-type Memory = memmap2::MmapMut;
-#[cfg(miri)]
-type Memory = Vec<u8>;
+/// What the start of the bytes is a multiple of.
+const ALIGNMENT: usize = 4096;
 
 /// Bytes at a page-aligned address.
 #[derive(Debug, Default)]
 pub(crate) struct Aligned {
-    memory: Option<Memory>,
+    /// Longer than the capacity by what the alignment may take.
+    memory: Vec<u8>,
+    /// Where the bytes begin in it.
+    start: usize,
     length: usize,
 }
 
@@ -23,7 +24,7 @@ impl Aligned {
     }
 
     pub(crate) fn capacity(&self) -> usize {
-        self.memory.as_ref().map_or(0, |memory| memory.len())
+        self.memory.len().saturating_sub(ALIGNMENT)
     }
 
     /// Makes room for `capacity` bytes in all.
@@ -32,12 +33,12 @@ impl Aligned {
             return Ok(());
         }
         let capacity = capacity.next_power_of_two().max(64 << 10);
-        #[cfg(not(miri))]
-        let mut memory = memmap2::MmapMut::map_anon(capacity)?;
-        #[cfg(miri)]
-        let mut memory = vec![0; capacity];
-        memory[..self.length].copy_from_slice(self);
-        self.memory = Some(memory);
+        let mut memory = Vec::new();
+        memory.try_reserve_exact(capacity + ALIGNMENT).map_err(io::Error::other)?;
+        memory.resize(capacity + ALIGNMENT, 0);
+        let start = memory.as_ptr().align_offset(ALIGNMENT).min(ALIGNMENT);
+        memory[start..start + self.length].copy_from_slice(self);
+        (self.memory, self.start) = (memory, start);
         Ok(())
     }
 
@@ -69,13 +70,12 @@ impl Deref for Aligned {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        self.memory.as_ref().map_or(&[], |memory| &memory[..self.length])
+        &self.memory[self.start..self.start + self.length]
     }
 }
 
 impl DerefMut for Aligned {
     fn deref_mut(&mut self) -> &mut [u8] {
-        let length = self.length;
-        self.memory.as_mut().map_or(&mut [], |memory| &mut memory[..length])
+        &mut self.memory[self.start..self.start + self.length]
     }
 }

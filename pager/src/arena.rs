@@ -1,4 +1,4 @@
-//! The memory of the page cache: one mapping, cut into frames of a page each.
+//! The memory of the page cache: one piece, cut into frames of a page each.
 //!
 //! **The only unsafe code of the pager.** The arena hands out slices by frame number and cannot
 //! know who else holds one; the cache (see `cache.rs`) guarantees the rule that makes this sound:
@@ -9,11 +9,12 @@
 //! > gets a new owner only after every reader that may hold a slice of it has left (pins and
 //! > epochs).
 //!
-//! Under Miri the mapping is a heap allocation, since Miri has no `mmap` advice.
+//! A small arena, which no huge page could serve, is a heap allocation: cheaper to make and to give
+//! back. Under Miri every arena is, since Miri has no `mmap` advice.
 
 #![expect(unsafe_code, reason = "frames are shared by readers without a lock; see the module doc")]
 
-use std::{io, ptr::NonNull};
+use std::{alloc::Layout, io, ptr::NonNull};
 
 /// A fixed number of page-sized frames in one piece of memory.
 #[derive(Debug)]
@@ -21,12 +22,18 @@ pub(crate) struct Arena {
     base: NonNull<u8>,
     frame_size: usize,
     frames: usize,
-    // Owns the memory that `base` points to.
-    #[cfg(not(miri))]
-    _memory: memmap2::MmapMut,
-    #[cfg(miri)]
-    layout: std::alloc::Layout,
+    memory: Memory,
 }
+
+/// Owns the memory that `base` points to.
+#[derive(Debug)]
+enum Memory {
+    Mapped { _mapping: memmap2::MmapMut },
+    Heap { layout: Layout },
+}
+
+/// An arena of at least so many bytes is mapped.
+const MAPPED_MIN: usize = if cfg!(miri) { usize::MAX } else { 2 << 20 };
 
 // SAFETY: the arena is plain memory; who may touch which byte when is the cache's rule, stated in
 // the module doc, and holds across threads.
@@ -35,28 +42,23 @@ unsafe impl Send for Arena {}
 unsafe impl Sync for Arena {}
 
 impl Arena {
-    #[cfg(not(miri))]
     pub(crate) fn new(frames: usize, frame_size: usize) -> io::Result<Arena> {
-        let length = frames
-            .checked_mul(frame_size)
-            .ok_or_else(|| io::Error::from(io::ErrorKind::OutOfMemory))?;
-        let mut memory = memmap2::MmapMut::map_anon(length)?;
-        // Huge pages save most TLB misses of a random read; a refusal costs only speed.
-        #[cfg(target_os = "linux")]
-        let _ = memory.advise(memmap2::Advice::HugePage);
-        let base = NonNull::new(memory.as_mut_ptr())
-            .ok_or_else(|| io::Error::from(io::ErrorKind::OutOfMemory))?;
-        Ok(Arena { base, frame_size, frames, _memory: memory })
-    }
-
-    #[cfg(miri)]
-    pub(crate) fn new(frames: usize, frame_size: usize) -> io::Result<Arena> {
-        let layout = std::alloc::Layout::from_size_align(frames * frame_size, 4096)
-            .map_err(|_| io::Error::from(io::ErrorKind::OutOfMemory))?;
-        // SAFETY: the layout has a size above zero (the cache asks for at least 16 frames).
-        let base = NonNull::new(unsafe { std::alloc::alloc_zeroed(layout) })
-            .ok_or_else(|| io::Error::from(io::ErrorKind::OutOfMemory))?;
-        Ok(Arena { base, frame_size, frames, layout })
+        let out_of_memory = || io::Error::from(io::ErrorKind::OutOfMemory);
+        let length = frames.checked_mul(frame_size).ok_or_else(out_of_memory)?;
+        let (base, memory) = if length >= MAPPED_MIN {
+            let mut mapping = memmap2::MmapMut::map_anon(length)?;
+            // Huge pages save most TLB misses of a random read; a refusal costs only speed.
+            #[cfg(target_os = "linux")]
+            let _ = mapping.advise(memmap2::Advice::HugePage);
+            (mapping.as_mut_ptr(), Memory::Mapped { _mapping: mapping })
+        } else {
+            let layout = Layout::from_size_align(length.max(frame_size), 4096)
+                .map_err(|_| out_of_memory())?;
+            // SAFETY: the layout has a size above zero: that of a frame at least.
+            (unsafe { std::alloc::alloc_zeroed(layout) }, Memory::Heap { layout })
+        };
+        let base = NonNull::new(base).ok_or_else(out_of_memory)?;
+        Ok(Arena { base, frame_size, frames, memory })
     }
 
     /// Frames in the arena.
@@ -70,8 +72,8 @@ impl Arena {
     /// As long as the slice lives, nobody writes the frame (the rule in the module doc).
     pub(crate) unsafe fn bytes(&self, frame: u32) -> &[u8] {
         assert!((frame as usize) < self.frames);
-        // SAFETY: the frame lies inside the mapping (just asserted), which lives as long as `self`;
-        // mapped memory is initialised (zero); the caller vouches that nobody writes meanwhile.
+        // SAFETY: the frame lies inside the memory (just asserted), which lives as long as `self`;
+        // it was zero at first, and so is initialised; the caller vouches that nobody writes meanwhile.
         unsafe {
             let start = self.base.add(frame as usize * self.frame_size);
             std::slice::from_raw_parts(start.as_ptr(), self.frame_size)
@@ -85,7 +87,7 @@ impl Arena {
     #[expect(clippy::mut_from_ref, reason = "exclusive by the caller's promise, not by a borrow")]
     pub(crate) unsafe fn bytes_mut(&self, frame: u32) -> &mut [u8] {
         assert!((frame as usize) < self.frames);
-        // SAFETY: inside the mapping as above; the caller vouches for exclusive access.
+        // SAFETY: inside the memory as above; the caller vouches for exclusive access.
         unsafe {
             let start = self.base.add(frame as usize * self.frame_size);
             std::slice::from_raw_parts_mut(start.as_ptr(), self.frame_size)
@@ -93,10 +95,11 @@ impl Arena {
     }
 }
 
-#[cfg(miri)]
 impl Drop for Arena {
     fn drop(&mut self) {
-        // SAFETY: `base` came from `alloc_zeroed` with this layout and is freed once, here.
-        unsafe { std::alloc::dealloc(self.base.as_ptr(), self.layout) }
+        if let Memory::Heap { layout } = self.memory {
+            // SAFETY: `base` came from `alloc_zeroed` with this layout and is freed once, here.
+            unsafe { std::alloc::dealloc(self.base.as_ptr(), layout) }
+        }
     }
 }

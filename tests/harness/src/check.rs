@@ -15,10 +15,19 @@ pub fn storage(storage: &dyn Storage) -> Result<(), String> {
 /// The same after a crash, which may have left a store that was still being created, or a superblock
 /// with only one of its two copies whole.
 pub fn after_crash(disk: &dyn Storage) -> Result<(), String> {
+    unclean(disk, &Options::default())
+}
+
+/// The same, but the log is only read: for where a recovery follows, after which all is checked again.
+pub fn before_recovery(disk: &dyn Storage) -> Result<(), String> {
+    unclean(disk, &Options { replay: false, ..Options::default() })
+}
+
+fn unclean(disk: &dyn Storage, options: &Options<'_>) -> Result<(), String> {
     if matches!(cowslip_pager::Pager::is_unfinished(disk), Ok(true)) {
         return Ok(());
     }
-    match check_storage(disk, &Options::default()) {
+    match check_storage(disk, options) {
         Ok(report) if report.severity().is_none_or(|worst| worst == Severity::Redundancy) => Ok(()),
         Ok(report) => Err(report.to_string()),
         Err(error) => Err(format!("the check could not be made: {error}")),

@@ -31,7 +31,7 @@ pub struct Cowslip {
 
 impl Default for Cowslip {
     fn default() -> Cowslip {
-        Cowslip { page_size: 4096, cache_size: 1 << 20, autocommit: false }
+        Cowslip { page_size: 4096, cache_size: 1 << 18, autocommit: false }
     }
 }
 
@@ -122,7 +122,7 @@ impl Engine for Cowslip {
     }
 
     fn examine_crashed(&self, disk: &dyn Storage) -> Result<(), String> {
-        check::after_crash(disk)
+        check::before_recovery(disk)
     }
 
     fn examine_closed(&self, disk: &dyn Storage) -> Result<(), String> {

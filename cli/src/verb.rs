@@ -12,4 +12,5 @@ pub(crate) mod shell;
 pub(crate) mod snapshot;
 pub(crate) mod stats;
 pub(crate) mod tables;
+pub(crate) mod torture;
 pub(crate) mod upkeep;

@@ -1,5 +1,6 @@
 //! What the disk and the machine may do, and what survives it.
 
+mod campaigns;
 mod crashes;
 mod damage;
 mod faults;

@@ -19,6 +19,7 @@ use cowslip_pager::storage::{
     simulated::{History, Image},
 };
 use fastrand::Rng;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     engine::{Engine, Failure, guarded},
@@ -88,17 +89,26 @@ pub struct Progress {
     pub time: Duration,
 }
 
+/// A life, and how it is explored: all that is needed to do it again.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Case<Op> {
+    /// The operations, in order.
+    pub ops: Vec<Op>,
+    /// It begins on a disk that is in use.
+    pub furnished: bool,
+    /// It is explored from its last operation on only.
+    pub from_last: bool,
+    /// How.
+    pub options: Options,
+}
+
 /// A life that broke a promise.
 #[derive(Clone, Debug)]
 pub struct Failing<E: Engine> {
-    /// The operations, in order.
-    pub ops: Vec<E::Op>,
-    /// It began on a disk that was in use.
-    pub furnished: bool,
-    /// The seed of its exploration.
-    pub seed: u64,
-    /// It was a short one: explored from its last operation on.
-    pub short: bool,
+    /// The life.
+    pub case: Case<E::Op>,
+    /// At which event of the disk's history each operation began.
+    pub begins: Vec<usize>,
     /// What was broken.
     pub violation: Box<Violation>,
     /// What had happened to the disk.
@@ -128,24 +138,21 @@ impl Starts {
     }
 }
 
-/// Lives a life; also says at which event its last operation began.
+/// Lives a life; also says at which event each of its operations began.
 pub fn live<E: Engine>(
     engine: &E,
     starts: &Starts,
-    furnished: bool,
-    ops: &[E::Op],
-) -> (Recording<E::State>, usize, Result<(), Failure>) {
-    let start = if furnished { &starts.furnished } else { &starts.empty };
+    case: &Case<E::Op>,
+) -> (Recording<E::State>, Vec<usize>, Result<(), Failure>) {
+    let start = if case.furnished { &starts.furnished } else { &starts.empty };
     let disk = Arc::new(SimulatedStorage::from_image(start.clone()));
     let witness = Witness::new(disk.clone());
-    let mut last = 0;
+    let mut begins = Vec::new();
     let mut recording = None;
     let result = guarded(|| {
         let mut life = engine.live(witness.clone())?;
-        for (i, op) in ops.iter().enumerate() {
-            if i + 1 == ops.len() {
-                last = disk.events();
-            }
+        for op in &case.ops {
+            begins.push(disk.events());
             life.apply(op)?;
         }
         // Before the store notices that its life is over.
@@ -153,34 +160,25 @@ pub fn live<E: Engine>(
         drop(life);
         Ok(())
     });
-    (recording.unwrap_or_else(|| witness.record()), last, result)
+    (recording.unwrap_or_else(|| witness.record()), begins, result)
 }
 
-/// Lives a life and explores it; see [`Campaign`] for `short`.
+/// Lives a life and explores it.
 pub fn try_life<E: Engine>(
     engine: &E,
     starts: &Starts,
-    (furnished, short, ops): (bool, bool, &[E::Op]),
-    options: &Options,
+    case: Case<E::Op>,
     seen: &Seen,
 ) -> Result<Report, Box<Failing<E>>> {
-    let (recording, last, result) = live(engine, starts, furnished, ops);
-    let failing = |violation| {
-        Box::new(Failing {
-            ops: ops.to_vec(),
-            furnished,
-            seed: options.seed,
-            short,
-            violation,
-            history: recording.history.clone(),
-        })
+    let (recording, begins, result) = live(engine, starts, &case);
+    let from = begins.last().filter(|_| case.from_last).copied().unwrap_or(0);
+    let report = match result {
+        Ok(()) => explore(engine, &recording, &Options { from, ..case.options.clone() }, seen),
+        Err(failure) => Err(alive(&failure, recording.history.end())),
     };
-    if let Err(failure) = result {
-        let disk = recording.history.explore(options.sector);
-        return Err(failing(alive(&failure, disk.cut().durable(0))));
-    }
-    let from = if short { last } else { 0 };
-    explore(engine, &recording, &Options { from, ..options.clone() }, seen).map_err(failing)
+    report.map_err(|violation| {
+        Box::new(Failing { case, begins, violation, history: recording.history })
+    })
 }
 
 /// Runs a campaign; ends early at the first life that breaks a promise.
@@ -193,10 +191,13 @@ pub fn run<E: Engine>(
     let seen = Seen::default();
     let starts = Starts::new(engine).map_err(|failure| {
         Box::new(Failing {
-            ops: Vec::new(),
-            furnished: true,
-            seed: campaign.seed,
-            short: false,
+            case: Case {
+                ops: Vec::new(),
+                furnished: true,
+                from_last: false,
+                options: campaign.options.clone(),
+            },
+            begins: Vec::new(),
             violation: alive(&failure, Image::new()),
             history: SimulatedStorage::new().history(),
         })
@@ -241,8 +242,8 @@ pub fn run<E: Engine>(
                     let (furnished, ops) = short.history(number, &alphabet);
                     let seed = campaign.seed.wrapping_add(number as u64);
                     let options = Options { seed, ..campaign.options.clone() };
-                    let life = (furnished, true, &ops[..]);
-                    if !done(try_life(engine, &starts, life, &options, &seen)) {
+                    let case = Case { ops, furnished, from_last: true, options };
+                    if !done(try_life(engine, &starts, case, &seen)) {
                         return;
                     }
                 }
@@ -254,8 +255,8 @@ pub fn run<E: Engine>(
                     let seed = campaign.seed.wrapping_add(number);
                     let (furnished, ops) = random_life(engine, campaign.long, seed);
                     let options = Options { seed, ..campaign.long_options.clone() };
-                    let life = (furnished, false, &ops[..]);
-                    if !done(try_life(engine, &starts, life, &options, &seen)) {
+                    let case = Case { ops, furnished, from_last: false, options };
+                    if !done(try_life(engine, &starts, case, &seen)) {
                         return;
                     }
                 }

@@ -6,7 +6,15 @@ use cowslip::{
     Builder, Database, Durability,
     storage::{SimulatedStorage, Storage},
 };
+use cowslip_pager::{
+    PageId, Pager,
+    geometry::{Geometry, SUPERBLOCK_AREA},
+    page::{HEADER, Header},
+    storage::simulated::Image,
+    superblock::Superblock,
+};
 use fastrand::Rng;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     check,
@@ -18,7 +26,7 @@ use crate::{
 };
 
 /// Cowslip, with pages of some size.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Cowslip {
     /// Of new databases.
     pub page_size: usize,
@@ -119,6 +127,33 @@ impl Engine for Cowslip {
 
     fn difference(&self, expected: &Model, found: &Model) -> String {
         expected.difference(found).unwrap_or_else(|| "nothing".into())
+    }
+
+    fn place(&self, disk: &Image, offset: u64) -> String {
+        if offset < SUPERBLOCK_AREA {
+            let number = offset / Superblock::offset(1, 0);
+            return format!("superblock, slot {}, copy {}", number % 2, number / 2);
+        }
+        let Some(geometry) = Geometry::new(self.page_size) else { return String::new() };
+        let page = PageId(offset / self.page_size as u64);
+        let storage = SimulatedStorage::from_image(disk.clone());
+        if let Ok(newest) = Pager::superblock(&storage) {
+            let start = geometry.offset(newest.log.page);
+            if (start..start + newest.log.blocks * 4096).contains(&offset) {
+                return format!("log, block {} of the ring", (offset - start) / 4096);
+            }
+        }
+        if geometry.is_reserved(page) {
+            return format!("page {page}, of the page map");
+        }
+        let mut header = [0; HEADER];
+        match storage.read_at(&mut header, geometry.offset(page)) {
+            Ok(()) if Header::read(&header).pointer.page == page => {
+                let pointer = Header::read(&header).pointer;
+                format!("page {page}, a node of level {}", pointer.level)
+            }
+            _ => format!("page {page}"),
+        }
     }
 
     fn examine_crashed(&self, disk: &dyn Storage) -> Result<(), String> {

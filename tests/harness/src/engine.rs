@@ -16,7 +16,7 @@ use std::{
     sync::Arc,
 };
 
-use cowslip_pager::storage::{SimulatedStorage, Storage};
+use cowslip_pager::storage::{SimulatedStorage, Storage, simulated::Image};
 use fastrand::Rng;
 
 use crate::witness::Witness;
@@ -54,6 +54,11 @@ pub trait Engine: Sync {
     /// The first difference between two states, in words.
     fn difference(&self, expected: &Self::State, found: &Self::State) -> String {
         format!("expected {expected:?}, found {found:?}")
+    }
+
+    /// What stands at a place of the disk, in a few words, for people.
+    fn place(&self, _disk: &Image, _offset: u64) -> String {
+        String::new()
     }
 
     /// The engine's own checker on a disk as a power cut left it.

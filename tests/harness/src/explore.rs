@@ -28,8 +28,9 @@ use std::{
     },
 };
 
-use cowslip_pager::storage::simulated::{Event, Image, PowerCut, SectorSize};
+use cowslip_pager::storage::simulated::{Event, History, Image, PowerCut, SectorSize};
 use fastrand::Rng;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     engine::{Engine, Failure},
@@ -46,9 +47,10 @@ mod trie;
 use trie::{Leaf, Slot, Trie};
 
 /// How thoroughly to look.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Options {
     /// What the disk writes atomically.
+    #[serde(with = "Sector")]
     pub sector: SectorSize,
     /// Up to so many pending writes, every subset is decided exactly.
     pub exhaustive: usize,
@@ -73,6 +75,14 @@ pub struct Options {
     pub from: usize,
     /// Points to stop at: every so many events.
     pub stride: usize,
+}
+
+/// How a [`SectorSize`] is written in a saved case.
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "SectorSize")]
+enum Sector {
+    B512,
+    B4096,
 }
 
 impl Options {
@@ -169,8 +179,10 @@ pub struct Violation {
     pub length: u64,
     /// The versions that were legal.
     pub window: Window,
-    /// What was done to the recovery, if it was not the plain one: nested cuts, faults.
-    pub then: Vec<String>,
+    /// What the disk did to the recovery, if it was not well.
+    pub fault: Option<String>,
+    /// The recovery's own history, and the power cut in it, if it was cut short as well.
+    pub nested: Option<Box<(History, Violation)>>,
     /// The disk that the engine was given.
     pub image: Image,
 }
@@ -188,12 +200,21 @@ pub enum Fate {
 
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}; the power failed at event {}", self.what, self.event)?;
+        if self.nested.is_none() {
+            writeln!(f, "{}", self.what.trim_end())?;
+        }
+        write!(f, "the power failed at event {}", self.event)?;
         for (event, fate) in &self.fates {
             write!(f, ", write {event} {fate:?}")?;
         }
         write!(f, ", length {}; legal: {:?}", self.length, self.window)?;
-        self.then.iter().try_for_each(|then| write!(f, "; {then}"))
+        if let Some(fault) = &self.fault {
+            write!(f, "; and then, during the recovery: {fault}")?;
+        }
+        if let Some(nested) = &self.nested {
+            write!(f, "; and then, during the recovery: {}", nested.1)?;
+        }
+        Ok(())
     }
 }
 
@@ -409,13 +430,13 @@ impl<E: Engine> Explorer<'_, E> {
         point: &Point<'_>,
         images: &Images<'_>,
         found: &E::State,
-        history: cowslip_pager::storage::simulated::History,
+        history: History,
     ) -> Verdict {
         self.report.nested += 1;
         let recorded = &self.recording.versions[..=point.window.attempted];
         let earlier = self.recording.earlier.iter().chain(recorded.iter().map(|v| &v.state));
         let earlier = earlier.cloned().collect();
-        let recording = judge::as_recording(self.engine, earlier, found, history);
+        let recording = judge::as_recording(self.engine, earlier, found, history.clone());
         let options = Options {
             depth: self.options.depth - 1,
             nested_one_in: self.options.nested_one_in,
@@ -434,8 +455,7 @@ impl<E: Engine> Explorer<'_, E> {
             }
             Err(inner) => {
                 let mut outer = self.violation(point, images, inner.what.clone());
-                outer.then.push(format!("and then, during the recovery: {inner}"));
-                outer.then.extend(inner.then.clone());
+                outer.nested = Some(Box::new((history, *inner)));
                 Err(outer)
             }
         }
@@ -448,7 +468,8 @@ impl<E: Engine> Explorer<'_, E> {
             fates: (images.fates)(),
             length: images.length,
             window: point.window,
-            then: Vec::new(),
+            fault: None,
+            nested: None,
             image: (images.make)(),
         })
     }
@@ -477,7 +498,8 @@ pub fn alive(failure: &Failure, image: Image) -> Box<Violation> {
         fates: Vec::new(),
         length: image.len(),
         window: Window::default(),
-        then: Vec::new(),
+        fault: None,
+        nested: None,
         image,
     })
 }

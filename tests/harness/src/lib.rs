@@ -25,6 +25,8 @@ pub mod op;
 pub mod scratch;
 pub mod seed;
 pub mod session;
+pub mod shrink;
+pub mod timeline;
 pub mod witness;
 
 pub use gate::Gate;

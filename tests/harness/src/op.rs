@@ -2,10 +2,13 @@
 
 use cowslip::Durability;
 use fastrand::Rng;
+#[cfg(feature = "proptest")]
 use proptest::{prelude::*, strategy::Union};
+use serde::{Deserialize, Serialize};
 
 /// What can be done to a database. Tables are `t0..`, snapshots `s0..`, branches `main` and `b1..`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 #[allow(missing_docs, reason = "each operation's line says what its numbers name")]
 pub enum Op {
     /// Puts a value (of so many bytes, with this filling) under a key.
@@ -19,7 +22,7 @@ pub enum Op {
     /// Deletes a table.
     DeleteTable { table: u8 },
     /// Commits the transaction.
-    Commit(Durability),
+    Commit(#[serde(with = "Level")] Durability),
     /// Drops the transaction.
     Abort,
     /// Later transactions write another branch.
@@ -52,6 +55,15 @@ pub enum Op {
     Reopen,
     /// Cuts the power during the last operation or after it, and recovers.
     PowerCut { seed: u64 },
+}
+
+/// How a [`Durability`] is written in a saved case.
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Durability", rename_all = "kebab-case")]
+enum Level {
+    Immediate,
+    Eventual,
+    None,
 }
 
 /// Keys that operations use.
@@ -172,6 +184,7 @@ impl Op {
     }
 
     /// Sequences of operations, for property tests; they shrink.
+    #[cfg(feature = "proptest")]
     pub fn sequences(length: usize, power_cuts: bool) -> impl Strategy<Value = Vec<Op>> {
         let one = Union::new_weighted(
             rules(power_cuts)

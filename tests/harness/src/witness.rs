@@ -77,6 +77,30 @@ const DURABLE: u64 = 1;
 const EVENTUAL: u64 = 2;
 const NOTHING: u64 = 3;
 
+/// What a mark on the time line says of its version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
+    /// Its commit has begun.
+    Attempted,
+    /// Acknowledged: survives a power cut.
+    Durable,
+    /// Acknowledged: survives the process.
+    Eventual,
+    /// Acknowledged: in memory.
+    Nothing,
+}
+
+/// The version that a mark is about, and what it says.
+pub fn read_mark(note: u64) -> (usize, Mark) {
+    let mark = match note & 3 {
+        ATTEMPTED => Mark::Attempted,
+        DURABLE => Mark::Durable,
+        EVENTUAL => Mark::Eventual,
+        _ => Mark::Nothing,
+    };
+    ((note >> 2) as usize, mark)
+}
+
 impl<State> Clone for Witness<State> {
     fn clone(&self) -> Self {
         Witness { disk: self.disk.clone(), versions: self.versions.clone() }
@@ -147,16 +171,16 @@ impl Window {
     pub fn from_notes(notes: &[u64]) -> Window {
         let mut window = Window::default();
         for note in notes {
-            let version = (note >> 2) as usize;
-            match note & 3 {
-                ATTEMPTED => window.attempted = window.attempted.max(version),
-                DURABLE => {
+            let (version, mark) = read_mark(*note);
+            match mark {
+                Mark::Attempted => window.attempted = window.attempted.max(version),
+                Mark::Durable => {
                     window.durable = window.durable.max(version);
                     window.eventual = window.eventual.max(version);
                     window.created = true;
                 }
-                EVENTUAL => window.eventual = window.eventual.max(version),
-                _ => {}
+                Mark::Eventual => window.eventual = window.eventual.max(version),
+                Mark::Nothing => {}
             }
         }
         window

@@ -61,6 +61,21 @@ impl History {
         &self.events
     }
 
+    /// What a reader sees at its end.
+    pub fn end(&self) -> Image {
+        let mut image = self.start.clone();
+        for event in self.events.iter() {
+            match event {
+                Event::Write { offset, data } | Event::WriteDurable { offset, data } => {
+                    image.write(data, *offset);
+                }
+                Event::SetLen(length) => image.set_len(*length),
+                Event::Sync | Event::FailedSync(_) | Event::Note(_) => {}
+            }
+        }
+        image
+    }
+
     /// Walks through the history, from its start.
     pub fn explore(&self, sector: SectorSize) -> CrashExplorer {
         CrashExplorer {

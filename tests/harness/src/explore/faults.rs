@@ -76,7 +76,7 @@ impl<E: Engine> Explorer<'_, E> {
         let disk = Arc::new(disk);
         let complain = |explorer: &Self, what: String| {
             let mut violation = explorer.violation(point, images, what);
-            violation.then.push(format!("and then, during the recovery: {fault:?}"));
+            violation.fault = Some(format!("{fault:?}"));
             Err(violation)
         };
         let recording = self.recording;

@@ -296,7 +296,10 @@ impl Storage for FileStorage {
         self.check_writable()?;
         let _guard = self.resizing.lock();
         let old = self.len()?;
-        let result = if len > old { self.grow(old, len) } else { self.file.set_len(len) };
+        let result = match len > old {
+            true => self.grow(old, len).map_err(full_if_too_large),
+            false => self.file.set_len(len),
+        };
         // After the change, so that a sync which does not see the count need not see the change;
         // and even after a failure, which may have moved the end and back.
         self.extent.store(self.len()?, SeqCst);
@@ -425,6 +428,14 @@ impl Lane {
             }
             result => result.map(|()| done),
         }
+    }
+}
+
+/// A file that may not grow, by a limit of its process or of its file system, has met a full disk.
+fn full_if_too_large(error: io::Error) -> io::Error {
+    match error.kind() {
+        io::ErrorKind::FileTooLarge => io::Error::new(io::ErrorKind::StorageFull, error),
+        _ => error,
     }
 }
 

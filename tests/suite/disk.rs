@@ -3,7 +3,6 @@
 mod crashes;
 mod damage;
 mod faults;
-mod kill;
 mod moving_log;
 mod rules;
 mod upkeep;

@@ -54,7 +54,7 @@ fn interrupted_and_short_calls_change_nothing() {
         }
         let said = child.rest();
         assert_eq!(said.last().unwrap(), "done");
-        assert_eq!(said.iter().filter_map(|line| number_in(line)).last(), Some(found + 60));
+        assert_eq!(said.iter().filter_map(|line| number_in(line)).next_back(), Some(found + 60));
         found = must_be_recovered(&path, found + 60);
     }
     println!("{interrupted} calls were interrupted, {shortened} moved a part only");
@@ -106,7 +106,7 @@ fn a_call_that_fails_is_an_error_and_loses_nothing() {
         }
         *kinds.entry(failed.expect("a call failed")).or_insert(0) += 1;
         let said = child.rest();
-        let acknowledged = said.iter().filter_map(|line| number_in(line)).last();
+        let acknowledged = said.iter().filter_map(|line| number_in(line)).next_back();
         let acknowledged = acknowledged.unwrap_or(0).max(found);
         found = match rng.bool() {
             true => must_be_recovered(&path, acknowledged),

@@ -220,7 +220,7 @@ fn a_file_that_is_cut_short_gives_errors_and_never_a_signal() {
     for part in 0..4 {
         rounds(|path, mode, seed| {
             let length = path.metadata().unwrap().len();
-            let left = [0, length / 2, length / 3 | 1, length - 1][part];
+            let left = [0, length / 2, (length / 3) | 1, length - 1][part];
             let errors = spoiled(&path, mode, seed, || {
                 fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(left).unwrap();
             });

@@ -212,7 +212,7 @@ fn space_that_others_take_and_give_back_loses_nothing() {
             next = fill(&db, next);
             full += 1;
             holds(&db, begin, next);
-            while begin < next && next - begin > 20 || rng.u8(0..4) > 0 && begin < next {
+            while begin < next && (next - begin > 20 || rng.u8(0..4) > 0) {
                 remove(&db, begin).unwrap_or_else(|error| {
                     panic!("round {round}: {begin} of {before}..{next}: {error}")
                 });

@@ -25,7 +25,8 @@ fn a_stopped_process_keeps_the_file_and_goes_on_when_continued() {
         std::thread::sleep(Duration::from_micros(rng.u64(0..20_000)));
         kill(id, Signal::SIGSTOP).unwrap();
         std::thread::sleep(Duration::from_millis(20));
-        newest = child.heard().iter().filter_map(|line| number_in(line)).last().unwrap_or(newest);
+        newest =
+            child.heard().iter().filter_map(|line| number_in(line)).next_back().unwrap_or(newest);
         assert!(matches!(Database::open(&path), Err(Error::Locked)));
         assert!(matches!(Database::open_read_only(&path), Err(Error::Locked)));
         assert!(child.heard().is_empty(), "it is not stopped");

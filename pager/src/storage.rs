@@ -34,6 +34,7 @@ pub mod file;
 pub mod memory;
 pub mod overlay;
 pub mod simulated;
+mod transfer;
 
 pub use file::{FileStorage, OpenError};
 pub use memory::MemoryStorage;

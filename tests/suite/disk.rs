@@ -4,7 +4,6 @@ mod campaigns;
 mod crashes;
 mod damage;
 mod faults;
-mod kill;
 mod moving_log;
 mod rules;
 mod upkeep;

@@ -26,7 +26,7 @@
 //!   call that changes the file fails.
 //! * The first `sync` also makes the file's name durable, by syncing its directory.
 
-use super::{BLOCK, Storage, check_durable, end_of};
+use super::{BLOCK, Storage, check_durable, end_of, transfer};
 use parking_lot::Mutex;
 use std::{
     fmt,
@@ -296,7 +296,10 @@ impl Storage for FileStorage {
         self.check_writable()?;
         let _guard = self.resizing.lock();
         let old = self.len()?;
-        let result = if len > old { self.grow(old, len) } else { self.file.set_len(len) };
+        let result = match len > old {
+            true => self.grow(old, len).map_err(full_if_too_large),
+            false => self.file.set_len(len),
+        };
         // After the change, so that a sync which does not see the count need not see the change;
         // and even after a failure, which may have moved the end and back.
         self.extent.store(self.len()?, SeqCst);
@@ -305,7 +308,7 @@ impl Storage for FileStorage {
     }
 
     fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()> {
-        read_all(&self.file, buf, offset)
+        transfer::read_all(|part, at| read_some(&self.file, part, at), buf, offset)
     }
 
     fn write_at(&self, buf: &[u8], offset: u64) -> io::Result<()> {
@@ -406,8 +409,18 @@ impl Lane {
     /// before a refusal. Real failures are errors.
     fn write(&self, buf: &[u8], offset: u64) -> io::Result<usize> {
         let Some(file) = self.file.as_ref().filter(|_| self.is_usable()) else { return Ok(0) };
+        self.write_by(|part, at| write_some(file, part, at), buf, offset)
+    }
+
+    /// The same with what makes one transfer.
+    fn write_by(
+        &self,
+        write: impl FnMut(&[u8], u64) -> io::Result<usize>,
+        buf: &[u8],
+        offset: u64,
+    ) -> io::Result<usize> {
         let mut done = 0;
-        match write_counting(file, buf, offset, &mut done) {
+        match transfer::write_all(write, buf, offset, &mut done) {
             // A refusal half-way is only about the odd rest that a short write left behind.
             Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
                 self.refused.fetch_or(done == 0, SeqCst);
@@ -418,41 +431,22 @@ impl Lane {
     }
 }
 
+/// A file that may not grow, by a limit of its process or of its file system, has met a full disk.
+fn full_if_too_large(error: io::Error) -> io::Error {
+    match error.kind() {
+        io::ErrorKind::FileTooLarge => io::Error::new(io::ErrorKind::StorageFull, error),
+        _ => error,
+    }
+}
+
 /// Whether O_DIRECT can take this memory and length.
 fn is_aligned(buf: &[u8]) -> bool {
     buf.as_ptr().addr().is_multiple_of(BLOCK) && buf.len().is_multiple_of(BLOCK)
 }
 
+/// Writes all of `buf` through the operating system's cache.
 fn write_all(file: &File, buf: &[u8], offset: u64) -> io::Result<()> {
-    write_counting(file, buf, offset, &mut 0)
-}
-
-/// Writes all of `buf`, keeping count in `done` so that it is known how far an error let it come.
-fn write_counting(file: &File, buf: &[u8], offset: u64, done: &mut usize) -> io::Result<()> {
-    while *done < buf.len() {
-        match write_some(file, &buf[*done..], offset + *done as u64) {
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(count) => *done += count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
-}
-
-fn read_all(file: &File, mut buf: &mut [u8], mut offset: u64) -> io::Result<()> {
-    while !buf.is_empty() {
-        match read_some(file, buf, offset) {
-            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-            Ok(count) => {
-                buf = &mut buf[count..];
-                offset += count as u64;
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
+    transfer::write_all(|part, at| write_some(file, part, at), buf, offset, &mut 0)
 }
 
 #[cfg(unix)]
@@ -592,6 +586,29 @@ mod tests {
         assert_eq!(taken == 0, !storage.direct.is_usable());
         with_aligned(2, 1, 0, |b| storage.write_direct(b, 0)).unwrap();
         assert_eq!(read(&storage, 0, BLOCK), [2; BLOCK]);
+    }
+
+    /// A direct write that stops inside a block leaves a rest that no direct write can take.
+    #[test]
+    fn an_odd_rest_of_a_short_write_is_left_to_the_next_lane() {
+        let lane = Lane::absent();
+        let only_blocks = |most: usize| {
+            move |part: &[u8], at: u64| match at.is_multiple_of(BLOCK as u64) {
+                true => Ok(part.len().min(most)),
+                false => Err(io::ErrorKind::InvalidInput.into()),
+            }
+        };
+        let block = BLOCK as u64;
+        for (most, taken) in [(100, 100), (BLOCK, 3 * BLOCK), (BLOCK + 1, BLOCK + 1)] {
+            assert_eq!(lane.write_by(only_blocks(most), &[1; 3 * BLOCK], block).unwrap(), taken);
+            assert!(!lane.refused.load(SeqCst));
+        }
+        // Nor is an error a refusal.
+        let broken = |_: &[u8], _: u64| Err(io::Error::other("EIO"));
+        lane.write_by(broken, &[1; BLOCK], block).unwrap_err();
+        assert!(!lane.refused.load(SeqCst));
+        assert_eq!(lane.write_by(only_blocks(BLOCK), &[1; BLOCK], 1).unwrap(), 0);
+        assert!(lane.refused.load(SeqCst));
     }
 
     #[test]

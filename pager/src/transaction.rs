@@ -636,7 +636,8 @@ impl Transaction {
             }
         }
         if mutant!(AbortLeaksPages) {
-            (self.dirty.clear(), self.spilled.clear());
+            self.dirty.clear();
+            self.spilled.clear();
         }
         let pages = self.dirty.drain().chain(self.spilled.drain()).chain(self.recycled.drain(..));
         for page in pages {

@@ -247,7 +247,10 @@ pub fn run<E: Engine>(
                         return;
                     }
                 }
-                while campaign.long > 0 {
+                if campaign.long == 0 {
+                    return;
+                }
+                loop {
                     let number = lives.fetch_add(1, Ordering::Relaxed);
                     if campaign.lives.is_some_and(|lives| number >= lives) {
                         return;

@@ -10,7 +10,7 @@ use cowslip::{
     Database, Durability, Error,
     storage::{
         MemoryStorage, SimulatedStorage, Storage,
-        simulated::{Event, Plan, SectorSize},
+        simulated::{Event, Image, Plan, SectorSize},
     },
 };
 use cowslip_harness::{
@@ -755,10 +755,10 @@ fn r12_stamps_start_above_every_one_that_a_lost_past_may_have_given() {
 fn a_thousand_crashes_do_not_make_the_file_grow() {
     let seed = Seed::get();
     let mut rng = seed.rng(0);
-    let mut image = Vec::new();
+    let mut image = Image::new();
     let mut sizes = Vec::new();
     for life in 0..1000u32 {
-        let disk = disk_of(&image);
+        let disk = Arc::new(SimulatedStorage::from_image(image));
         let builder = Database::builder().background(false).cache_size(1 << 20);
         let db = builder.open_or_create_on(disk.clone()).unwrap();
         for round in 0..2u8 {
@@ -772,9 +772,13 @@ fn a_thousand_crashes_do_not_make_the_file_grow() {
                 db.checkpoint().unwrap();
             }
         }
-        image = disk.history().crash_at(usize::MAX, SectorSize::B512, &Plan::Seeded(rng.u64(..)));
+        let mut explorer = disk.history().explore(SectorSize::B512);
+        while explorer.advance() {}
+        let plan = Plan::Seeded(rng.u64(..));
+        image = explorer.cut().disk(&plan, explorer.cut().implied_length(&plan));
         // Without the log, which grows with use, and the smaller ones that it was before.
-        let log = Pager::superblock(&*disk_of(&image)).unwrap().log.blocks as usize * 4096;
+        let found = SimulatedStorage::from_image(image.clone());
+        let log = Pager::superblock(&found).unwrap().log.blocks * 4096;
         sizes.push(image.len().saturating_sub(2 * log));
     }
     let early = sizes[..40].iter().max().unwrap();

@@ -33,6 +33,8 @@ mod ledger;
 mod log;
 mod reach;
 mod rules;
+#[cfg(test)]
+mod tests;
 
 use std::{io, sync::Arc};
 

@@ -9,7 +9,11 @@
 //!       +-----------------------------------> lost: only another write helps
 //! ```
 
-use std::{collections::HashMap, ops::Range};
+use std::{
+    collections::HashMap,
+    hash::{BuildHasherDefault, Hasher},
+    ops::Range,
+};
 
 use cowslip_pager::storage::BLOCK;
 
@@ -18,7 +22,7 @@ const B: u64 = BLOCK as u64;
 /// Blocks of 4 KiB that are not known durable, and the length that is.
 #[derive(Debug)]
 pub(super) struct Ledger {
-    blocks: HashMap<u64, Pending>,
+    blocks: HashMap<u64, Pending, BuildHasherDefault<ByNumber>>,
     /// Counts the ends of writes.
     clock: u64,
     length: u64,
@@ -35,6 +39,24 @@ enum Pending {
     Lost,
 }
 
+/// Hashes a number: each block of each write is looked up.
+#[derive(Debug, Default)]
+pub(super) struct ByNumber(u64);
+
+impl Hasher for ByNumber {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_u64(self.0 ^ u64::from(*byte)));
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = number.wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(26);
+    }
+}
+
 /// A moment when a sync began.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sync(u64);
@@ -42,7 +64,7 @@ pub(super) struct Sync(u64);
 impl Ledger {
     /// Everything is durable, and of the file's length so much.
     pub(super) fn new(length: u64, assured: u64) -> Ledger {
-        Ledger { blocks: HashMap::new(), clock: 0, length, shortest: length, assured }
+        Ledger { blocks: HashMap::default(), clock: 0, length, shortest: length, assured }
     }
 
     /// A block that was found, and that only a sync makes durable.

@@ -21,6 +21,8 @@ pub(super) type Look<'l> = &'l dyn Fn(u64) -> Option<Vec<u8>>;
 pub(super) struct Reach {
     pub(super) superblock: Superblock,
     pub(super) geometry: Geometry,
+    /// Reserved pages of the first region.
+    reserved: u64,
     map: Arc<Map>,
 }
 
@@ -67,7 +69,7 @@ impl Reach {
             && before.superblock.map == superblock.map
             && before.superblock.pages == superblock.pages
         {
-            return (Reach { superblock, geometry, map: before.map.clone() }, None);
+            return (Reach { superblock, ..before.clone() }, None);
         }
         let mut map = Map::default();
         let mut fault = None;
@@ -122,7 +124,8 @@ impl Reach {
             };
             map.groups.insert(number, group);
         }
-        (Reach { superblock, geometry, map: Arc::new(map) }, fault)
+        let reserved = geometry.reserved(0);
+        (Reach { superblock, geometry, reserved, map: Arc::new(map) }, fault)
     }
 
     /// The slots in use that hold pages of the directory.
@@ -138,9 +141,17 @@ impl Reach {
         self.superblock.pages * self.geometry.page_size as u64
     }
 
+    /// Does a page belong to superblocks or map?
+    pub(super) fn is_reserved(&self, page: u64) -> bool {
+        match page < self.geometry.region_pages {
+            true => page < self.reserved,
+            false => self.geometry.is_reserved(PageId(page)),
+        }
+    }
+
     /// What is a page to this superblock?
     pub(super) fn part(&self, page: u64) -> Part {
-        if self.geometry.is_reserved(PageId(page)) {
+        if self.is_reserved(page) {
             return if self.map.slots.contains(&page) { Part::Slot } else { Part::Nothing };
         }
         let log = &self.superblock.log;

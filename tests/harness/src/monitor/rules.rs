@@ -4,6 +4,7 @@ use std::{collections::HashMap, ops::Range};
 
 use cowslip_pager::{
     geometry::{Geometry, SUPERBLOCK_AREA},
+    page::PageId,
     storage::BLOCK,
     superblock::{MAGIC, SUPERBLOCK_SIZE, Superblock},
 };
@@ -159,9 +160,11 @@ impl State {
 
     /// Keeps what is written to pages of the map.
     fn remember(&mut self, buf: &[u8], offset: u64) {
-        let geometry = self.begun.as_ref().or(self.durable.as_ref()).map(|reach| reach.geometry);
-        match geometry {
-            Some(geometry) => remember(&mut self.reserved, &geometry, buf, offset),
+        match self.begun.as_ref().or(self.durable.as_ref()) {
+            Some(reach) => {
+                let is_reserved = |page| reach.is_reserved(page);
+                remember(&mut self.reserved, reach.geometry.page_size, is_reserved, buf, offset);
+            }
             None => self.early.push((offset, buf.to_vec())),
         }
     }
@@ -238,7 +241,8 @@ impl State {
         let number = superblock.checkpoint;
         let geometry = Geometry::new(superblock.page_size as usize).expect("it was decoded");
         for (offset, bytes) in std::mem::take(&mut self.early) {
-            remember(&mut self.reserved, &geometry, &bytes, offset);
+            let is_reserved = |page| geometry.is_reserved(PageId(page));
+            remember(&mut self.reserved, geometry.page_size, is_reserved, &bytes, offset);
         }
         let look = |page: u64| self.reserved.get(&page).cloned();
         let (reach, fault) = Reach::of(superblock, &look, self.durable.as_ref());
@@ -333,11 +337,18 @@ fn blocks(offset: u64, length: u64) -> Range<u64> {
     offset / B..(offset + length).div_ceil(B)
 }
 
-fn remember(reserved: &mut HashMap<u64, Vec<u8>>, geometry: &Geometry, buf: &[u8], offset: u64) {
-    let size = geometry.page_size as u64;
+/// Puts what a write says of reserved pages where it is kept.
+fn remember(
+    reserved: &mut HashMap<u64, Vec<u8>>,
+    page_size: usize,
+    is_reserved: impl Fn(u64) -> bool,
+    buf: &[u8],
+    offset: u64,
+) {
+    let size = page_size as u64;
     let end = offset + buf.len() as u64;
     for page in offset / size..end.div_ceil(size) {
-        if !geometry.is_reserved(cowslip_pager::PageId(page)) {
+        if !is_reserved(page) {
             continue;
         }
         let start = page * size;

@@ -402,7 +402,29 @@ fn the_file_is_cut_after_the_superblock_that_says_so() {
     store.content(result);
 }
 
-/// Everything that writes, in peace: nothing is noticed, and the disk sees the same as without.
+/// The disk under a monitor sees the very same calls as without one.
+#[test]
+fn the_disk_sees_the_same_calls() {
+    let lives = |disk: &Arc<SimulatedStorage>, storage: Arc<dyn Storage>| {
+        let db = builder().open_or_create_on(storage).unwrap();
+        for round in 0..20u32 {
+            let tx = db.begin_write().unwrap();
+            tx.open_table("t").unwrap().insert(&round.to_be_bytes(), &[1; 9000]).unwrap();
+            tx.commit().unwrap();
+        }
+        db.checkpoint().unwrap();
+        db.close().unwrap();
+        (disk.calls(), disk.reads(), disk.bytes_read(), disk.events(), disk.freeze().len())
+    };
+    let (bare, watched) = (Arc::new(SimulatedStorage::new()), Arc::new(SimulatedStorage::new()));
+    for _ in 0..2 {
+        let (storage, watch) = Monitor::over_disk(&watched);
+        assert_eq!(lives(&bare, bare.clone()), lives(&watched, storage));
+        watch.assert_content();
+    }
+}
+
+/// Everything that writes, in peace: nothing is noticed.
 #[test]
 fn a_normal_life_raises_nothing() {
     for page_size in [4096, 16384, 65536] {

@@ -413,14 +413,17 @@ fn begin_session(inner: &Inner, state: &mut CheckpointState) -> Result<()> {
     }
     // A power cut may have torn the second copy, or left the one before it. It is made good before
     // the other slot is written, or a second cut could leave this slot without any copy of its own.
-    let slot = (state.durable.checkpoint % 2) as usize;
-    let copies = superblock::read_all(&*inner.storage)?;
-    for copy in 0..2u64 {
-        let found = &copies[slot + 2 * copy as usize];
-        // Never the whole one: it is the only one there is.
-        if !mutant!(TornCopyNotMended) && !found.as_ref().is_ok_and(|found| *found == state.durable)
-        {
-            write_copy(inner, &state.durable, copy)?;
+    let slot = state.durable.checkpoint % 2;
+    for (index, found) in (0u64..).zip(superblock::read_all(&*inner.storage)?) {
+        if index % 2 != slot || mutant!(TornCopyNotMended) {
+            continue;
+        }
+        match found {
+            // Never the whole one: it is the only one there is.
+            Ok(found) if found == state.durable => {}
+            // It may be that.
+            Err(error @ Error::Io { .. }) => return Err(error),
+            _ => write_copy(inner, &state.durable, index / 2)?,
         }
     }
     let stamp = inner.head.lock().next_stamp;

@@ -9,7 +9,7 @@ use cowslip::{
     Database, Durability,
     storage::simulated::{Plan, SectorSize},
 };
-use cowslip_harness::{Scratch, Seed, seed::times, session::disk_of};
+use cowslip_harness::{Monitor, Scratch, Seed, seed::times, session::disk_of};
 
 const KEYS: u64 = 400;
 
@@ -128,7 +128,8 @@ fn commits_of_many_threads_are_each_durable_when_acknowledged() {
     let seed = Seed::get();
     let disk = Arc::new(cowslip::storage::SimulatedStorage::new());
     let builder = Database::builder().cache_size(4 << 20);
-    let db = builder.open_or_create_on(disk.clone()).unwrap();
+    let (storage, watch) = Monitor::over_disk(&disk);
+    let db = builder.open_or_create_on(storage).unwrap();
     let each = 60u64;
     std::thread::scope(|scope| {
         for thread in 0..8u64 {
@@ -148,6 +149,7 @@ fn commits_of_many_threads_are_each_durable_when_acknowledged() {
     });
     let history = disk.history();
     drop(db);
+    watch.assert_content();
     let mut rng = seed.rng(0);
     let events = history.events().len();
     for _ in 0..times(60) {

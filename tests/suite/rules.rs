@@ -14,7 +14,7 @@ use cowslip::{
     },
 };
 use cowslip_harness::{
-    Gate, Model, Op, Scratch, Seed, Session, check,
+    Gate, Model, Monitor, Op, Scratch, Seed, Session, check,
     cowslip::Cowslip,
     explore::{Options, must_survive},
     seed::times,
@@ -208,7 +208,8 @@ fn r6_a_checkpoint_is_of_one_moment_whatever_is_written_meanwhile() {
     let seed = Seed::get();
     let disk = Arc::new(SimulatedStorage::new());
     let builder = Database::builder().cache_size(4 << 20);
-    let db = builder.open_or_create_on(disk.clone()).unwrap();
+    let (storage, watch) = Monitor::over_disk(&disk);
+    let db = builder.open_or_create_on(storage).unwrap();
     let rounds = 150u64;
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
@@ -236,6 +237,7 @@ fn r6_a_checkpoint_is_of_one_moment_whatever_is_written_meanwhile() {
     });
     let history = disk.history();
     drop(db);
+    watch.assert_content();
     let mut rng = seed.rng(0);
     for _ in 0..times(150) {
         let event = rng.usize(..=history.events().len());
@@ -760,7 +762,8 @@ fn a_thousand_crashes_do_not_make_the_file_grow() {
     for life in 0..1000u32 {
         let disk = Arc::new(SimulatedStorage::from_image(image));
         let builder = Database::builder().background(false).cache_size(1 << 20);
-        let db = builder.open_or_create_on(disk.clone()).unwrap();
+        let (storage, watch) = Monitor::over_disk(&disk);
+        let db = builder.open_or_create_on(storage).unwrap();
         for round in 0..2u8 {
             let tx = db.begin_write().unwrap();
             for n in 0..40u32 {
@@ -772,6 +775,7 @@ fn a_thousand_crashes_do_not_make_the_file_grow() {
                 db.checkpoint().unwrap();
             }
         }
+        watch.assert_content();
         let mut explorer = disk.history().explore(SectorSize::B512);
         while explorer.advance() {}
         let plan = Plan::Seeded(rng.u64(..));

@@ -197,6 +197,12 @@ impl SimulatedStorage {
         state.reads.clear();
     }
 
+    /// Whether every fault that is to be injected will be reported.
+    pub fn is_honest(&self) -> bool {
+        let state = self.state.lock();
+        state.changes.are_honest() && state.reads.are_honest()
+    }
+
     /// Makes the disk full at `bytes`: growing beyond fails with [`io::ErrorKind::StorageFull`].
     pub fn set_limit(&self, bytes: u64) {
         self.state.lock().limit = bytes;

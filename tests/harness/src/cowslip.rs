@@ -20,6 +20,7 @@ use crate::{
     check,
     engine::{Engine, Failure, Life, Survivor},
     model::{Model, Table},
+    monitor::{Monitor, Watch},
     op::Op,
     session::Session,
     witness::Witness,
@@ -113,8 +114,15 @@ impl Engine for Cowslip {
     }
 
     fn open(&self, disk: &Arc<SimulatedStorage>) -> Result<Box<dyn Survivor<Model>>, Failure> {
-        let db = self.builder().open_or_create_on(disk.clone());
-        Ok(Box::new(Survived(db.map_err(|error| Failure::error("opening", error))?)))
+        let builder = self.builder();
+        // A disk that lies makes the engine do what is wrong only to somebody who knows better.
+        let watched = disk.is_honest().then(|| Monitor::over_disk(disk));
+        let (storage, watch): (Arc<dyn Storage>, _) = match watched {
+            Some((storage, watch)) => (storage, Some(watch)),
+            None => (disk.clone(), None),
+        };
+        let db = judged(watch.as_ref(), "opening", builder.open_or_create_on(storage))?;
+        Ok(Box::new(Survived { db, watch }))
     }
 
     fn written_on(&self, state: &Model) -> Model {
@@ -195,27 +203,48 @@ impl Life<Op> for Lively {
     }
 }
 
-struct Survived(Database);
+struct Survived {
+    db: Database,
+    watch: Option<Watch>,
+}
 
 impl Survivor<Model> for Survived {
     fn read(&mut self) -> Result<Model, Failure> {
-        Model::read(&self.0).map_err(|error| Failure::error("reading", error))
+        judged(self.watch.as_ref(), "reading", Model::read(&self.db))
     }
 
     fn write_on(&mut self) -> Result<(), Failure> {
         let write = || {
-            let tx = self.0.begin_write()?;
+            let tx = self.db.begin_write()?;
             tx.open_table(TABLE)?.insert(ENTRY.0, ENTRY.1)?;
             tx.commit()
         };
-        write().map_err(|error: cowslip::Error| Failure::error("writing", error))
+        let begun = self.watch.as_ref().map(Watch::moment);
+        judged(self.watch.as_ref(), "writing", write())?;
+        if let (Some(watch), Some(begun)) = (&self.watch, begun) {
+            // It may have been there already.
+            watch.acknowledged(begun, false);
+        }
+        Ok(())
     }
 
     fn newest_id(&self) -> Option<u64> {
-        self.0.begin_read().ok().map(|version| version.number())
+        self.db.begin_read().ok().map(|version| version.number())
     }
 
     fn close(self: Box<Self>) -> Result<(), Failure> {
-        self.0.close().map_err(|error| Failure::error("closing", error))
+        judged(self.watch.as_ref(), "closing", self.db.close())
     }
+}
+
+/// What a call came to, if the monitor is content.
+fn judged<T>(
+    watch: Option<&Watch>,
+    during: &str,
+    result: cowslip::Result<T>,
+) -> Result<T, Failure> {
+    if let Some(what) = watch.and_then(Watch::verdict) {
+        return Err(Failure::wrong(format!("{during}: the ordering monitor: {what}")));
+    }
+    result.map_err(|error| Failure::error(during, error))
 }

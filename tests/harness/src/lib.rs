@@ -9,6 +9,8 @@
 //! For Cowslip itself: a [`Session`] runs operations ([`Op`]) on a database and, beside it, on a plain
 //! [`Model`]; [`cowslip`] makes an engine of it.
 //!
+//! Under every test's store lies a [`Monitor`], which judges each write and sync as it happens.
+//!
 //! [`Scratch`] is the fixture of all other tests: closing it proves the store whole, failing keeps
 //! the file and says where, with the [`Seed`] that repeats the run.
 
@@ -21,6 +23,7 @@ pub mod engine;
 pub mod explore;
 pub mod gate;
 pub mod model;
+pub mod monitor;
 pub mod op;
 pub mod scratch;
 pub mod seed;
@@ -31,6 +34,7 @@ pub mod witness;
 
 pub use gate::Gate;
 pub use model::Model;
+pub use monitor::{Monitor, Watch};
 pub use op::Op;
 pub use scratch::Scratch;
 pub use seed::{Seed, effort};

@@ -1,27 +1,34 @@
-//! The fixture: a database whose closing proves it whole.
+//! The fixture: a database whose closing proves it whole, on a storage that a [`Monitor`] watches.
 
 use std::{path::PathBuf, sync::Arc};
 
 use cowslip::{
     Builder, Database, Error, Result,
-    storage::{FileStorage, MemoryStorage, SimulatedStorage, Storage},
+    storage::{FileStorage, MemoryStorage, OpenError, SimulatedStorage, Storage},
 };
 use tempfile::TempDir;
 
-use crate::{check, session::image_of};
+use crate::{
+    check,
+    monitor::{Monitor, Watch},
+    session::image_of,
+};
 
-/// A database for one test. Dropping it closes it and runs the checker; if that, or the test, fails,
-/// its bytes are kept and the place is printed.
+/// A database for one test. Dropping it closes it, asks the monitor and runs the checker; if one of them,
+/// or the test, fails, its bytes are kept and the place is printed.
 #[derive(Debug)]
 pub struct Scratch {
     builder: Builder,
     db: Option<Database>,
+    /// What its monitor saw since it was opened.
+    watch: Watch,
     medium: Medium,
 }
 
 #[derive(Debug)]
 enum Medium {
     File(TempDir),
+    Simulated(Arc<SimulatedStorage>),
     Other(Arc<dyn Storage>),
 }
 
@@ -29,8 +36,9 @@ impl Scratch {
     /// In a file of a temporary folder.
     pub fn file(builder: Builder) -> Scratch {
         let dir = tempfile::Builder::new().prefix("cowslip-test").tempdir().expect("a folder");
-        let db = builder.create(dir.path().join("test.cow")).expect("a new database");
-        Scratch { builder, db: Some(db), medium: Medium::File(dir) }
+        let file = FileStorage::create(dir.path().join("test.cow")).expect("a new file");
+        let watched = Monitor::over(Arc::new(file));
+        Scratch::watched(builder, watched, Medium::File(dir)).expect("a new database")
     }
 
     /// In memory, as on a file: it can be reopened.
@@ -41,14 +49,24 @@ impl Scratch {
     /// On a simulated disk, without background threads, so that every write is reproducible.
     pub fn simulated(builder: Builder) -> (Scratch, Arc<SimulatedStorage>) {
         let disk = Arc::new(SimulatedStorage::new());
-        let scratch = Scratch::on(builder.background(false), disk.clone());
+        let (watched, medium) = (Monitor::over_disk(&disk), Medium::Simulated(disk.clone()));
+        let scratch = Scratch::watched(builder.background(false), watched, medium);
         (scratch.expect("a new database"), disk)
     }
 
     /// On any storage; created if that is empty.
     pub fn on(builder: Builder, storage: Arc<dyn Storage>) -> Result<Scratch> {
-        let db = builder.open_or_create_on(storage.clone())?;
-        Ok(Scratch { builder, db: Some(db), medium: Medium::Other(storage) })
+        Scratch::watched(builder, Monitor::over(storage.clone()), Medium::Other(storage))
+    }
+
+    fn watched(
+        builder: Builder,
+        (storage, watch): (Arc<Monitor>, Watch),
+        medium: Medium,
+    ) -> Result<Scratch> {
+        let db = builder.open_or_create_on(storage);
+        watch.assert_content();
+        Ok(Scratch { builder, db: Some(db?), watch, medium })
     }
 
     /// The file.
@@ -59,7 +77,7 @@ impl Scratch {
     pub fn path(&self) -> PathBuf {
         match &self.medium {
             Medium::File(dir) => dir.path().join("test.cow"),
-            Medium::Other(_) => panic!("this database is not in a file"),
+            _ => panic!("this database is not in a file"),
         }
     }
 
@@ -80,10 +98,19 @@ impl Scratch {
 
     /// Opens again after [`Scratch::close`].
     pub fn open(&mut self) -> Result<()> {
-        self.db = Some(match &self.medium {
-            Medium::File(_) => self.builder.open(self.path())?,
-            Medium::Other(storage) => self.builder.open_or_create_on(storage.clone())?,
-        });
+        let (storage, watch) = match &self.medium {
+            Medium::File(_) => match FileStorage::open(self.path()) {
+                Ok(file) => Monitor::over(Arc::new(file)),
+                Err(OpenError::Locked) => return Err(Error::Locked),
+                Err(error) => panic!("opening the file again: {error}"),
+            },
+            Medium::Simulated(disk) => Monitor::over_disk(disk),
+            Medium::Other(storage) => Monitor::over(storage.clone()),
+        };
+        let db = self.builder.open_or_create_on(storage);
+        self.watch = watch;
+        self.watch.assert_content();
+        self.db = Some(db?);
         Ok(())
     }
 
@@ -91,17 +118,20 @@ impl Scratch {
     pub fn image(&self) -> Vec<u8> {
         match &self.medium {
             Medium::File(_) => std::fs::read(self.path()).expect("the file"),
+            Medium::Simulated(disk) => disk.image(),
             Medium::Other(storage) => image_of(&**storage).expect("the storage"),
         }
     }
 
     #[track_caller]
     fn check(&self) {
+        self.watch.assert_content();
         let result = match &self.medium {
             Medium::File(_) => match FileStorage::open_read_only(self.path()) {
                 Ok(storage) => check::storage(&storage),
                 Err(error) => Err(format!("opening for the checker: {error:?}")),
             },
+            Medium::Simulated(disk) => check::storage(&**disk),
             Medium::Other(storage) => check::storage(&**storage),
         };
         if let Err(what) = result {
@@ -123,6 +153,9 @@ impl Drop for Scratch {
     fn drop(&mut self) {
         if std::thread::panicking() {
             self.db = None;
+            if let Some(what) = self.watch.verdict() {
+                eprintln!("the ordering monitor: {what}");
+            }
             eprintln!("the database was kept in {}", keep_image("failed", &self.image()));
             return;
         }
@@ -130,7 +163,10 @@ impl Drop for Scratch {
             match db.close() {
                 // Poisoned on purpose by the test: the log holds what was acknowledged.
                 Ok(()) | Err(Error::Poisoned { .. }) => {}
-                Err(error) => panic!("closing failed: {error}"),
+                Err(error) => {
+                    self.watch.assert_content();
+                    panic!("closing failed: {error}");
+                }
             }
         }
         self.check();

@@ -1,7 +1,7 @@
 //! A database and its model, driven by the same operations.
 //!
 //! Every version that was ever committed is kept by a [`Witness`], so that what may be found after a
-//! power cut is known at every moment.
+//! power cut is known at every moment. Between database and disk a [`Monitor`] judges what is written.
 
 use std::sync::Arc;
 
@@ -17,6 +17,7 @@ use fastrand::Rng;
 use crate::{
     check,
     model::{Model, Snapshot, Table, Tables, read_tables, tables_difference},
+    monitor::{Moment, Monitor, Watch},
     op::{self, Op},
     witness::{Recording, Survives, Window, Witness},
 };
@@ -27,6 +28,8 @@ pub struct Session {
     builder: Builder,
     page_size: usize,
     disk: Arc<SimulatedStorage>,
+    /// What the monitor saw since it was opened.
+    watch: Watch,
     db: Option<Database>,
     tx: Option<WriteTransaction>,
     draft: Tables,
@@ -52,13 +55,17 @@ impl Session {
     pub fn with(witness: Witness<Model>, builder: Builder, page_size: usize) -> Result<Session> {
         let builder = builder.background(false).page_size(page_size);
         let disk = witness.disk().clone();
-        let db = builder.open_or_create_on(disk.clone())?;
+        let (storage, watch) = Monitor::over_disk(&disk);
+        let db = builder.open_or_create_on(storage);
+        watch.assert_content();
+        let db = db?;
         witness.begin(Model::read(&db)?);
         let events_before = disk.events();
         Ok(Session {
             builder,
             page_size,
             disk,
+            watch,
             db: Some(db),
             tx: None,
             draft: Tables::new(),
@@ -89,6 +96,15 @@ impl Session {
         &self.witness
     }
 
+    /// Opens what is on the disk.
+    fn open(&mut self) -> Result<Database> {
+        let (storage, watch) = Monitor::over_disk(&self.disk);
+        self.watch = watch;
+        let db = self.builder.open_or_create_on(storage);
+        self.watch.assert_content();
+        db
+    }
+
     fn key(&self, number: u16) -> Vec<u8> {
         op::key(number, self.page_size)
     }
@@ -97,6 +113,12 @@ impl Session {
     /// checked here; what comes out are the errors of the disk.
     #[track_caller]
     pub fn apply(&mut self, op: &Op) -> Result<()> {
+        let result = self.do_one(op);
+        self.watch.assert_content();
+        result
+    }
+
+    fn do_one(&mut self, op: &Op) -> Result<()> {
         self.events_before = match op {
             Op::PowerCut { .. } => self.events_before,
             _ => self.disk.events(),
@@ -181,16 +203,18 @@ impl Session {
             Op::Diff { from, to } => self.diff(from, to),
             Op::Checkpoint => {
                 self.settle()?;
+                let begun = self.watch.moment();
                 self.db().checkpoint()?;
-                self.acknowledge(Durability::Immediate)
+                self.acknowledge(Durability::Immediate, begun, false)
             }
             Op::Reopen => {
                 self.settle()?;
                 self.readers.clear();
                 self.db.take().expect("open").close()?;
                 self.witness.acknowledge(Survives::PowerCut);
+                self.watch.assert_content();
                 check::storage(&*self.disk).expect("the checker is content after closing");
-                self.db = Some(self.builder.open_or_create_on(self.disk.clone())?);
+                self.db = Some(self.open()?);
                 self.model().assert_is(self.db());
                 Ok(())
             }
@@ -236,9 +260,11 @@ impl Session {
         let mut next = self.model();
         next.branches.insert(self.branch.clone(), std::mem::take(&mut self.draft));
         tx.set_durability(durability);
+        let wrote = next != self.model();
         self.witness.attempt(next);
+        let begun = self.watch.moment();
         tx.commit().inspect_err(|error| self.failed(error))?;
-        self.acknowledge(durability)
+        self.acknowledge(durability, begun, wrote)
     }
 
     /// Commits what is open.
@@ -246,7 +272,11 @@ impl Session {
         self.commit(Durability::Immediate)
     }
 
-    fn acknowledge(&self, durability: Durability) -> Result<()> {
+    /// The newest version was acknowledged; its commit began at `begun`, and `wrote` something.
+    fn acknowledge(&self, durability: Durability, begun: Moment, wrote: bool) -> Result<()> {
+        if durability == Durability::Immediate {
+            self.watch.acknowledged(begun, wrote);
+        }
         self.witness.identify(self.db().begin_read()?.number());
         self.witness.acknowledge(match durability {
             Durability::Immediate => Survives::PowerCut,
@@ -275,9 +305,11 @@ impl Session {
         let db = self.db().clone();
         let branch = self.branch.clone();
         let expected = alter(&mut next, op, &branch);
+        let wrote = next != self.model();
         if expected.is_none() {
             self.witness.attempt(next);
         }
+        let begun = self.watch.moment();
         let result = match *op {
             Op::Snapshot { name } => db.create_snapshot_of(&branch, &snapshot_name(name)),
             Op::DeleteSnapshot { name } => db.delete_snapshot(&snapshot_name(name)),
@@ -297,7 +329,7 @@ impl Session {
         match expected {
             None => {
                 result.inspect_err(|error| self.failed(error))?;
-                self.acknowledge(Durability::Immediate)
+                self.acknowledge(Durability::Immediate, begun, wrote)
             }
             Some(refusal) => expect(result, refusal, |e| format!("{e:?}").starts_with(refusal)),
         }
@@ -368,11 +400,12 @@ impl Session {
         self.tx = None;
         self.readers.clear();
         self.db = None;
+        self.watch.assert_content();
         self.disk = Arc::new(SimulatedStorage::from_image(image));
         if let Err(what) = check::after_crash(&*self.disk) {
             panic!("the checker, after {plan:?} at event {event}: {what}");
         }
-        let db = self.builder.open_or_create_on(self.disk.clone()).unwrap_or_else(|error| {
+        let db = self.open().unwrap_or_else(|error| {
             panic!("recovery after {plan:?} at event {event} failed: {error}")
         });
         let found = Model::read(&db).expect("everything is readable after recovery");
@@ -396,6 +429,7 @@ impl Session {
         let recording = self.witness.record();
         self.tx = None;
         self.db = None;
+        self.watch.assert_content();
         recording
     }
 
@@ -406,6 +440,7 @@ impl Session {
         self.readers.clear();
         self.db.take().expect("open").close()?;
         self.witness.acknowledge(Survives::PowerCut);
+        self.watch.assert_content();
         check::storage(&*self.disk).expect("the checker is content after closing");
         Ok(self.witness.record())
     }

@@ -79,6 +79,11 @@ impl Calls {
         self.faults.clear();
     }
 
+    /// None of them is to fail silently.
+    pub(super) fn are_honest(&self) -> bool {
+        self.faults.iter().all(|fault| !FaultKind::SILENT.contains(&fault.kind))
+    }
+
     /// Counts a call and says how it is to fail.
     pub(super) fn next(&mut self) -> Option<FaultKind> {
         let call = self.count;

@@ -28,7 +28,7 @@ use std::{
     },
 };
 
-use cowslip_pager::storage::simulated::{Event, Image, PowerCut, SectorSize};
+use cowslip_pager::storage::simulated::{Event, FaultKind, Image, PowerCut, SectorSize};
 use fastrand::Rng;
 
 use crate::{
@@ -67,12 +67,16 @@ pub struct Options {
     pub nested_one_in: u64,
     /// One class in so many is recovered on a faulty disk as well; 0: none.
     pub faults_one_in: u64,
+    /// What such a disk does, of the kinds that [`faults`] lists.
+    pub fault_kinds: &'static [FaultKind],
     /// For the choices.
     pub seed: u64,
     /// The first event at which the power fails.
     pub from: usize,
     /// Points to stop at: every so many events.
     pub stride: usize,
+    /// The life is itself a recovery: a power cut has come before.
+    pub nested: bool,
 }
 
 impl Options {
@@ -88,9 +92,11 @@ impl Options {
             depth: 1,
             nested_one_in: 60,
             faults_one_in: 40,
+            fault_kinds: &FaultKind::ALL,
             seed,
             from: 0,
             stride: 1,
+            nested: false,
         }
     }
 
@@ -126,6 +132,8 @@ pub struct Report {
     pub faulted: u64,
     /// Those of them that ended with an older version than they would have on a disk that is well.
     pub older: u64,
+    /// Broken promises that the engine [tolerates](Engine::tolerates).
+    pub tolerated: u64,
 }
 
 impl std::ops::AddAssign for Report {
@@ -138,6 +146,7 @@ impl std::ops::AddAssign for Report {
         self.nested += other.nested;
         self.faulted += other.faulted;
         self.older += other.older;
+        self.tolerated += other.tolerated;
     }
 }
 
@@ -171,6 +180,8 @@ pub struct Violation {
     pub window: Window,
     /// What was done to the recovery, if it was not the plain one: nested cuts, faults.
     pub then: Vec<String>,
+    /// The power failed during a recovery, and not for the first time.
+    pub nested: bool,
     /// The disk that the engine was given.
     pub image: Image,
 }
@@ -360,14 +371,18 @@ impl<E: Engine> Explorer<'_, E> {
         }
         let survived = match outcome.found {
             Ok(survived) => survived,
-            Err(failure) => return Err(self.violation(point, images, failure.text)),
+            Err(failure) => {
+                self.broken(self.violation(point, images, failure.text))?;
+                return Ok(self.attach(slot, &outcome.read, asked, content, Leaf::TOLERATED));
+            }
         };
         let versions = &self.recording.versions;
         let Some(class) = versions.iter().position(|v| v.state == survived.state) else {
             let attempted = &versions[point.window.attempted.min(versions.len() - 1)].state;
             let what = self.engine.difference(attempted, &survived.state);
             let what = format!("a state that never was; beside the last one attempted: {what}");
-            return Err(self.violation(point, images, what));
+            self.broken(self.violation(point, images, what))?;
+            return Ok(self.attach(slot, &outcome.read, asked, content, Leaf::TOLERATED));
         };
         if let Some(history) = outcome.history {
             self.nested(point, images, &survived.state, history)?;
@@ -376,14 +391,38 @@ impl<E: Engine> Explorer<'_, E> {
             self.on_faulty_disks(point, images, class)?;
         }
         let leaf = Leaf { class, next_id: survived.next_id };
-        let way = outcome.read.iter().filter(|block| !asked.contains(block));
+        Ok(self.attach(slot, &outcome.read, asked, content, leaf))
+    }
+
+    /// Files what is known of an image now.
+    fn attach(
+        &mut self,
+        slot: Slot,
+        read: &[usize],
+        asked: &[usize],
+        content: impl Fn(usize) -> u64,
+        leaf: Leaf,
+    ) -> Leaf {
+        let way = read.iter().filter(|block| !asked.contains(block));
         self.trie.attach(slot, way.map(|&block| (block, content(block))), leaf);
-        Ok(leaf)
+        leaf
+    }
+
+    /// The end of the exploration, unless the engine tolerates it.
+    fn broken(&mut self, violation: Box<Violation>) -> Verdict {
+        if !self.engine.tolerates(&violation) {
+            return Err(violation);
+        }
+        self.report.tolerated += 1;
+        Ok(())
     }
 
     /// Is this a class that may be found here?
     fn legal(&mut self, point: &Point<'_>, images: &Images<'_>, leaf: Leaf) -> Verdict {
         self.report.images = self.report.images.saturating_add(images.count);
+        if leaf == Leaf::TOLERATED {
+            return Ok(());
+        }
         let window = &point.window;
         let least = if images.whole { window.eventual } else { window.durable };
         if !self.classes[least..=window.attempted].contains(&leaf.class) {
@@ -391,7 +430,7 @@ impl<E: Engine> Explorer<'_, E> {
                 "version {} was found, and not one of {least} to {}",
                 leaf.class, window.attempted
             );
-            return Err(self.violation(point, images, what));
+            return self.broken(self.violation(point, images, what));
         }
         // What is lost may be numbered anew, what others were built on never.
         let before = &self.recording.versions[..leaf.class];
@@ -399,7 +438,7 @@ impl<E: Engine> Explorer<'_, E> {
             && next <= used
         {
             let what = format!("transaction number {next} was given again; {used} was reached");
-            return Err(self.violation(point, images, what));
+            return self.broken(self.violation(point, images, what));
         }
         Ok(())
     }
@@ -425,6 +464,7 @@ impl<E: Engine> Explorer<'_, E> {
             tears: false,
             classes_per_cut: 50,
             exhaustive: 6,
+            nested: true,
             ..self.options.clone()
         };
         match explore(self.engine, &recording, &options, self.seen) {
@@ -449,6 +489,7 @@ impl<E: Engine> Explorer<'_, E> {
             length: images.length,
             window: point.window,
             then: Vec::new(),
+            nested: self.options.nested,
             image: (images.make)(),
         })
     }
@@ -478,6 +519,7 @@ pub fn alive(failure: &Failure, image: Image) -> Box<Violation> {
         length: image.len(),
         window: Window::default(),
         then: Vec::new(),
+        nested: false,
         image,
     })
 }

@@ -19,8 +19,8 @@ use cowslip_harness::{
 use cowslip_pager::storage::SimulatedStorage;
 use fastrand::Rng;
 use redb::{
-    Builder, Database, Durability, ReadableDatabase, ReadableTable, TableDefinition, TableHandle,
-    WriteTransaction,
+    Builder, CompactionError, Database, Durability, ReadableDatabase, ReadableTable,
+    TableDefinition, TableHandle, WriteTransaction,
 };
 
 use crate::{
@@ -31,25 +31,33 @@ use crate::{
 };
 
 /// redb, and the kinds of violations to pass over.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Redb {
     /// Known kinds, counted and passed over.
     pub known: Kinds,
     /// If there is one, only violations of this kind count.
     pub only: Option<String>,
+    /// After each recovery the database checks itself.
+    pub check: bool,
     /// The kind that ended the exploration.
     refused: Mutex<Option<String>>,
 }
 
+impl Default for Redb {
+    fn default() -> Redb {
+        Redb::with(Kinds::default(), true)
+    }
+}
+
 impl Redb {
     /// With these kinds known.
-    pub fn with(known: Kinds) -> Redb {
-        Redb { known, ..Redb::default() }
+    pub fn with(known: Kinds, check: bool) -> Redb {
+        Redb { known, only: None, check, refused: Mutex::default() }
     }
 
     /// Looking for nothing but violations of this kind.
-    pub fn looking_for(kind: &str) -> Redb {
-        Redb { only: Some(kind.to_owned()), ..Redb::default() }
+    pub fn looking_for(kind: &str, check: bool) -> Redb {
+        Redb { only: Some(kind.to_owned()), check, ..Redb::default() }
     }
 
     /// The kind of the violation that ended the exploration, if one did.
@@ -107,11 +115,11 @@ impl Engine for Redb {
     fn live(&self, witness: Witness<State>) -> Result<Box<dyn Life<Op>>, Failure> {
         let db = open(witness.disk())?;
         witness.begin(read(&db)?);
-        Ok(Box::new(Alive { db: Some(db), witness }))
+        Ok(Box::new(Alive { db: Some(db), check: self.check, witness }))
     }
 
     fn open(&self, disk: &Arc<SimulatedStorage>) -> Result<Box<dyn Survivor<State>>, Failure> {
-        Ok(Box::new(Survived { db: open(disk)?, wrote: false }))
+        Ok(Box::new(Survived { db: open(disk)?, check: self.check }))
     }
 
     fn written_on(&self, state: &State) -> State {
@@ -144,6 +152,8 @@ impl Engine for Redb {
 struct Alive {
     /// Always there, but while it is reopened.
     db: Option<Database>,
+    /// It may be asked to check itself.
+    check: bool,
     witness: Witness<State>,
 }
 
@@ -210,9 +220,14 @@ impl Life<Op> for Alive {
                 if !self.witness.newest().savepoints.is_empty() {
                     return Ok(());
                 }
-                self.db()?.compact().map_err(failed("compacting"))?;
+                match self.db()?.compact() {
+                    // Some releases refuse it after a commit that is not durable.
+                    Ok(_) | Err(CompactionError::TransactionInProgress) => {}
+                    Err(error) => return Err(failed("compacting")(error)),
+                }
                 self.compare("compacting")
             }
+            Op::Check if !self.check => Ok(()),
             Op::Check => {
                 check(self.db()?)?;
                 self.compare("a check")
@@ -347,7 +362,8 @@ fn read(db: &Database) -> Result<State, Failure> {
 
 struct Survived {
     db: Database,
-    wrote: bool,
+    /// It checks itself before it is closed.
+    check: bool,
 }
 
 impl Survivor<State> for Survived {
@@ -356,7 +372,8 @@ impl Survivor<State> for Survived {
     }
 
     fn write_on(&mut self) -> Result<(), Failure> {
-        self.wrote = true;
+        // The next time, when nothing is written.
+        self.check = false;
         try_to("writing", || {
             let tx = self.db.begin_write()?;
             tx.open_table(Definition::new(TABLE))?.insert(ENTRY.0, ENTRY.1)?;
@@ -364,8 +381,7 @@ impl Survivor<State> for Survived {
         })
     }
 
-    /// The second time, when nothing was written, the database checks itself before.
     fn close(mut self: Box<Self>) -> Result<(), Failure> {
-        if self.wrote { Ok(()) } else { check(&mut self.db) }
+        if self.check { check(&mut self.db) } else { Ok(()) }
     }
 }

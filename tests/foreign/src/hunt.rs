@@ -18,7 +18,10 @@ use cowslip_harness::{
     explore::{Options, Report, Seen, Violation, explore},
     witness::Witness,
 };
-use cowslip_pager::storage::{SimulatedStorage, simulated::FaultKind};
+use cowslip_pager::storage::{
+    SimulatedStorage,
+    simulated::{FaultKind, SectorSize},
+};
 use fastrand::Rng;
 
 use crate::{
@@ -42,6 +45,11 @@ pub struct Hunt {
     /// A disk on which sectors that were being written hold garbage, and which lies: more than an engine
     /// need bear.
     pub harsh: bool,
+    /// The drive tears writes anywhere between two groups of eight bytes, and not only between sectors:
+    /// redb says that it assumes nothing but whole bytes.
+    pub fine: bool,
+    /// The database is asked to check itself, after each recovery and where a history says so.
+    pub check: bool,
     /// How often the power fails again during recovery.
     pub depth: u32,
     /// All histories of up to so many operations come first.
@@ -93,6 +101,7 @@ impl Hunt {
     pub fn options(&self) -> Options {
         Options {
             garbage: self.harsh,
+            sector: if self.fine { SectorSize::B8 } else { SectorSize::B512 },
             // Not `Panic`: a backend that panics is no disk, and some ends of it abort the process.
             fault_kinds: if self.harsh { &HARSH } else { &FaultKind::REPORTED },
             depth: self.depth,
@@ -176,7 +185,7 @@ impl Hunt {
                         let options = Options { seed: self.seed.wrapping_add(number), ..options };
                         // Again after each new kind, which is known then.
                         loop {
-                            let engine = Redb::with(kinds.clone());
+                            let engine = Redb::with(kinds.clone(), self.check);
                             let life = (furnished, short, &ops[..]);
                             match try_life(&engine, &starts, life, &options, &seen) {
                                 Ok(report) => break done(report),
@@ -218,7 +227,7 @@ impl Hunt {
         kind: String,
         options: &Options,
     ) -> Find {
-        let failing = shrink(starts, failing, &kind, options, self.shrink);
+        let failing = shrink(starts, failing, (&kind, self.check), options, self.shrink);
         let Failing { ops, furnished, seed, violation, .. } = failing;
         Find { kind, ops, furnished, seed, violation }
     }
@@ -231,7 +240,7 @@ impl Hunt {
         let recording = witness.record();
         drop(life);
         loop {
-            let engine = Redb::with(kinds.clone());
+            let engine = Redb::with(kinds.clone(), self.check);
             match explore(&engine, &recording, &self.options(), seen) {
                 Ok(report) => return Ok(report),
                 Err(violation) => {

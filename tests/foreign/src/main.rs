@@ -14,7 +14,8 @@ use cowslip_foreign::{
 
 const USAGE: &str = "\
 usage: cowslip-foreign [--seconds N] [--seed N] [--threads N] [--depth N] [--all N]
-                       [--power-cuts-only] [--harsh] [--keep FOLDER]
+                       [--power-cuts-only] [--harsh] [--fine] [--no-check]
+                       [--keep FOLDER]
 
   --seconds N        for so long (60)
   --seed N           of all choices (1)
@@ -23,6 +24,8 @@ usage: cowslip-foreign [--seconds N] [--seed N] [--threads N] [--depth N] [--all
   --all N            first, all histories of up to N operations (2)
   --power-cuts-only  no I/O errors during a recovery
   --harsh            garbage in sectors being written, and a disk that lies
+  --fine             writes are torn between any eight bytes, not only between sectors
+  --no-check         check_integrity is not called after each recovery
   --keep FOLDER      the disk of each kind of violation goes into a file there";
 
 struct Args {
@@ -37,6 +40,8 @@ fn parse() -> Option<Args> {
         threads: std::thread::available_parallelism().map_or(1, usize::from),
         power_cuts_only: false,
         harsh: false,
+        fine: false,
+        check: true,
         depth: 1,
         all: 2,
         shrink: Duration::from_secs(10),
@@ -52,6 +57,8 @@ fn parse() -> Option<Args> {
             "--all" => hunt.all = args.next()?.parse().ok()?,
             "--power-cuts-only" => hunt.power_cuts_only = true,
             "--harsh" => hunt.harsh = true,
+            "--fine" => hunt.fine = true,
+            "--no-check" => hunt.check = false,
             "--keep" => keep = Some(args.next()?.into()),
             _ => return None,
         }

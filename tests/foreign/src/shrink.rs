@@ -9,12 +9,12 @@ use cowslip_harness::{
 
 use crate::{engine::Redb, op::Op};
 
-/// Drops operations, and changes in them, as long as a violation of the same kind is found; for so long
-/// at most.
+/// Drops operations, and changes in them, as long as a violation of the same kind is found, with or
+/// without the database's check of itself; for so long at most.
 pub fn shrink(
     starts: &Starts,
     failing: Failing<Redb>,
-    kind: &str,
+    (kind, check): (&str, bool),
     options: &Options,
     time: Duration,
 ) -> Failing<Redb> {
@@ -27,7 +27,7 @@ pub fn shrink(
             if Instant::now() > end {
                 return best;
             }
-            let engine = Redb::looking_for(kind);
+            let engine = Redb::looking_for(kind, check);
             let options = Options { seed: best.seed, ..options.clone() };
             let life = (best.furnished, best.short, &ops[..]);
             if let Err(found) = try_life(&engine, starts, life, &options, &Seen::default())

@@ -44,6 +44,8 @@ fn a_short_exploration_runs() {
         threads: 2,
         power_cuts_only: true,
         harsh: false,
+        fine: false,
+        check: true,
         depth: 1,
         all: 1,
         shrink: Duration::ZERO,

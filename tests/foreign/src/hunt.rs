@@ -40,15 +40,17 @@ pub struct Hunt {
     pub seed: u64,
     /// Threads.
     pub threads: usize,
-    /// No disks that fail while a database recovers.
-    pub power_cuts_only: bool,
+    /// One recovery in so many is itself cut short and explored.
+    pub nested_one_in: u64,
+    /// One recovery in so many is tried again on disks that fail; 0: none.
+    pub faults_one_in: u64,
     /// A disk on which sectors that were being written hold garbage, and which lies: more than an engine
     /// need bear.
     pub harsh: bool,
     /// The drive tears writes anywhere between two groups of eight bytes, and not only between sectors:
     /// redb says that it assumes nothing but whole bytes.
     pub fine: bool,
-    /// The database is asked to check itself, after each recovery and where a history says so.
+    /// What `check_integrity` says counts: after each recovery, and where a history has it.
     pub check: bool,
     /// How often the power fails again during recovery.
     pub depth: u32,
@@ -105,8 +107,8 @@ impl Hunt {
             // Not `Panic`: a backend that panics is no disk, and some ends of it abort the process.
             fault_kinds: if self.harsh { &HARSH } else { &FaultKind::REPORTED },
             depth: self.depth,
-            nested_one_in: 50,
-            faults_one_in: if self.power_cuts_only { 0 } else { 30 },
+            nested_one_in: self.nested_one_in,
+            faults_one_in: self.faults_one_in,
             exhaustive: 12,
             classes_per_cut: 200,
             samples: 8,

@@ -13,19 +13,19 @@ use cowslip_foreign::{
 };
 
 const USAGE: &str = "\
-usage: cowslip-foreign [--seconds N] [--seed N] [--threads N] [--depth N] [--all N]
-                       [--power-cuts-only] [--harsh] [--fine] [--no-check]
-                       [--keep FOLDER]
+usage: cowslip-foreign [options]
 
   --seconds N        for so long (60)
   --seed N           of all choices (1)
   --threads N        (all cores)
+  --all N            first, all histories of up to N operations (2); then, random ones
   --depth N          the power fails so often again during a recovery (1)
-  --all N            first, all histories of up to N operations (2)
-  --power-cuts-only  no I/O errors during a recovery
-  --harsh            garbage in sectors being written, and a disk that lies
+  --nested-one-in N  in one recovery of N (50)
+  --faults-one-in N  one recovery of N is tried again on disks that fail (30)
+  --power-cuts-only  no disks that fail
   --fine             writes are torn between any eight bytes, not only between sectors
-  --no-check         check_integrity is not called after each recovery
+  --harsh            garbage in sectors that were being written, and disks that lie
+  --ignore-check     what check_integrity says does not count
   --keep FOLDER      the disk of each kind of violation goes into a file there";
 
 struct Args {
@@ -38,7 +38,8 @@ fn parse() -> Option<Args> {
         time: Duration::from_secs(60),
         seed: 1,
         threads: std::thread::available_parallelism().map_or(1, usize::from),
-        power_cuts_only: false,
+        nested_one_in: 50,
+        faults_one_in: 30,
         harsh: false,
         fine: false,
         check: true,
@@ -55,10 +56,12 @@ fn parse() -> Option<Args> {
             "--threads" => hunt.threads = args.next()?.parse().ok()?,
             "--depth" => hunt.depth = args.next()?.parse().ok()?,
             "--all" => hunt.all = args.next()?.parse().ok()?,
-            "--power-cuts-only" => hunt.power_cuts_only = true,
+            "--nested-one-in" => hunt.nested_one_in = args.next()?.parse().ok()?,
+            "--faults-one-in" => hunt.faults_one_in = args.next()?.parse().ok()?,
+            "--power-cuts-only" => hunt.faults_one_in = 0,
             "--harsh" => hunt.harsh = true,
             "--fine" => hunt.fine = true,
-            "--no-check" => hunt.check = false,
+            "--ignore-check" => hunt.check = false,
             "--keep" => keep = Some(args.next()?.into()),
             _ => return None,
         }

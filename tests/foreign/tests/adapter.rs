@@ -2,14 +2,23 @@
 
 use std::{sync::Arc, time::Duration};
 
-use cowslip_foreign::{engine::Redb, hunt::Hunt, op::random};
+use cowslip_foreign::{
+    engine::Redb,
+    hunt::Hunt,
+    kinds::Kinds,
+    op::{Op, random},
+};
 use cowslip_harness::{campaign::Starts, engine::Engine, witness::Witness};
 use cowslip_pager::storage::SimulatedStorage;
 use fastrand::Rng;
 
+/// Older releases are here because they have faults; the oldest also says of whole databases that they
+/// are damaged.
+const NEWEST: bool = matches!(env!("CARGO_PKG_VERSION").as_bytes(), [b'4', b'.', b'6', ..]);
+
 #[test]
 fn histories_in_peace_match_the_model() {
-    let engine = Redb::default();
+    let engine = Redb::with(Kinds::default(), NEWEST);
     for seed in 0..20 {
         let disk = Arc::new(SimulatedStorage::new().without_history());
         let witness = Witness::new(disk.clone());
@@ -20,7 +29,10 @@ fn histories_in_peace_match_the_model() {
         }
         for _ in 0..60 {
             let op = random(&mut rng);
-            life.apply(&op).unwrap_or_else(|failure| panic!("seed {seed}: {op:?}: {failure}"));
+            // In some releases a check undoes commits that are not durable.
+            if NEWEST || op != Op::Check {
+                life.apply(&op).unwrap_or_else(|failure| panic!("seed {seed}: {op:?}: {failure}"));
+            }
         }
         life.close().unwrap();
         let mut store = engine.open(&disk).unwrap();
@@ -42,18 +54,20 @@ fn a_short_exploration_runs() {
         time: Duration::from_secs(5),
         seed: 1,
         threads: 2,
-        power_cuts_only: true,
         harsh: false,
         fine: false,
         check: true,
+        nested_one_in: 50,
+        faults_one_in: 0,
         depth: 1,
         all: 1,
         shrink: Duration::ZERO,
     };
     let outcome = hunt.run(|find| println!("{find:?}"), |_| {}).unwrap();
     assert!(outcome.histories > 1 && outcome.report.recoveries > 50, "{outcome:?}");
-    // Older releases are here because they have faults.
-    if env!("CARGO_PKG_VERSION").starts_with("4.6") {
-        assert_eq!(outcome.kinds, [], "{outcome:?}");
+    if NEWEST {
+        // The making of a database is another matter: see the README.
+        let other = |kind: &&(String, u64)| !kind.0.contains("Not a redb database");
+        assert_eq!(outcome.kinds.iter().find(other), None, "{outcome:?}");
     }
 }

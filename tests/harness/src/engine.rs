@@ -19,7 +19,7 @@ use std::{
 use cowslip_pager::storage::{SimulatedStorage, Storage, simulated::Image};
 use fastrand::Rng;
 
-use crate::witness::Witness;
+use crate::{explore::Violation, witness::Witness};
 
 /// A storage engine under test.
 pub trait Engine: Sync {
@@ -74,6 +74,12 @@ pub trait Engine: Sync {
     /// Sectors being written may hold garbage even before the store was first acknowledged. An engine
     /// that refuses to take a garbled file for an unfinished one of its own says no.
     fn survives_garbage_at_creation(&self) -> bool {
+        false
+    }
+
+    /// Asked of each broken promise: yes passes over it, so that one fault that is known does not
+    /// hide all others. No, as it should be, ends the exploration with it.
+    fn tolerates(&self, _violation: &Violation) -> bool {
         false
     }
 }

@@ -28,7 +28,7 @@ use std::{
     },
 };
 
-use cowslip_pager::storage::simulated::{Event, History, Image, PowerCut, SectorSize};
+use cowslip_pager::storage::simulated::{Event, FaultKind, History, Image, PowerCut, SectorSize};
 use fastrand::Rng;
 use serde::{Deserialize, Serialize};
 
@@ -69,18 +69,29 @@ pub struct Options {
     pub nested_one_in: u64,
     /// One class in so many is recovered on a faulty disk as well; 0: none.
     pub faults_one_in: u64,
+    /// What such a disk does, of the kinds that [`faults`] lists.
+    #[serde(skip, default = "every_kind")]
+    pub fault_kinds: &'static [FaultKind],
     /// For the choices.
     pub seed: u64,
     /// The first event at which the power fails.
     pub from: usize,
     /// Points to stop at: every so many events.
     pub stride: usize,
+    /// The life is itself a recovery: a power cut has come before.
+    #[serde(skip)]
+    pub in_recovery: bool,
+}
+
+fn every_kind() -> &'static [FaultKind] {
+    &FaultKind::ALL
 }
 
 /// How a [`SectorSize`] is written in a saved case.
 #[derive(Serialize, Deserialize)]
 #[serde(remote = "SectorSize")]
 enum Sector {
+    B8,
     B512,
     B4096,
 }
@@ -98,9 +109,11 @@ impl Options {
             depth: 1,
             nested_one_in: 60,
             faults_one_in: 40,
+            fault_kinds: &FaultKind::ALL,
             seed,
             from: 0,
             stride: 1,
+            in_recovery: false,
         }
     }
 
@@ -136,6 +149,8 @@ pub struct Report {
     pub faulted: u64,
     /// Those of them that ended with an older version than they would have on a disk that is well.
     pub older: u64,
+    /// Broken promises that the engine [tolerates](Engine::tolerates).
+    pub tolerated: u64,
 }
 
 impl std::ops::AddAssign for Report {
@@ -148,6 +163,7 @@ impl std::ops::AddAssign for Report {
         self.nested += other.nested;
         self.faulted += other.faulted;
         self.older += other.older;
+        self.tolerated += other.tolerated;
     }
 }
 
@@ -183,6 +199,8 @@ pub struct Violation {
     pub fault: Option<String>,
     /// The recovery's own history, and the power cut in it, if it was cut short as well.
     pub nested: Option<Box<(History, Violation)>>,
+    /// The power failed during a recovery, and not for the first time.
+    pub in_recovery: bool,
     /// The disk that the engine was given.
     pub image: Image,
 }
@@ -381,14 +399,18 @@ impl<E: Engine> Explorer<'_, E> {
         }
         let survived = match outcome.found {
             Ok(survived) => survived,
-            Err(failure) => return Err(self.violation(point, images, failure.text)),
+            Err(failure) => {
+                self.broken(self.violation(point, images, failure.text))?;
+                return Ok(self.attach(slot, &outcome.read, asked, content, Leaf::TOLERATED));
+            }
         };
         let versions = &self.recording.versions;
         let Some(class) = versions.iter().position(|v| v.state == survived.state) else {
             let attempted = &versions[point.window.attempted.min(versions.len() - 1)].state;
             let what = self.engine.difference(attempted, &survived.state);
             let what = format!("a state that never was; beside the last one attempted: {what}");
-            return Err(self.violation(point, images, what));
+            self.broken(self.violation(point, images, what))?;
+            return Ok(self.attach(slot, &outcome.read, asked, content, Leaf::TOLERATED));
         };
         if let Some(history) = outcome.history {
             self.nested(point, images, &survived.state, history)?;
@@ -397,14 +419,38 @@ impl<E: Engine> Explorer<'_, E> {
             self.on_faulty_disks(point, images, class)?;
         }
         let leaf = Leaf { class, next_id: survived.next_id };
-        let way = outcome.read.iter().filter(|block| !asked.contains(block));
+        Ok(self.attach(slot, &outcome.read, asked, content, leaf))
+    }
+
+    /// Files what is known of an image now.
+    fn attach(
+        &mut self,
+        slot: Slot,
+        read: &[usize],
+        asked: &[usize],
+        content: impl Fn(usize) -> u64,
+        leaf: Leaf,
+    ) -> Leaf {
+        let way = read.iter().filter(|block| !asked.contains(block));
         self.trie.attach(slot, way.map(|&block| (block, content(block))), leaf);
-        Ok(leaf)
+        leaf
+    }
+
+    /// The end of the exploration, unless the engine tolerates it.
+    fn broken(&mut self, violation: Box<Violation>) -> Verdict {
+        if !self.engine.tolerates(&violation) {
+            return Err(violation);
+        }
+        self.report.tolerated += 1;
+        Ok(())
     }
 
     /// Is this a class that may be found here?
     fn legal(&mut self, point: &Point<'_>, images: &Images<'_>, leaf: Leaf) -> Verdict {
         self.report.images = self.report.images.saturating_add(images.count);
+        if leaf == Leaf::TOLERATED {
+            return Ok(());
+        }
         let window = &point.window;
         let least = if images.whole { window.eventual } else { window.durable };
         if !self.classes[least..=window.attempted].contains(&leaf.class) {
@@ -412,7 +458,7 @@ impl<E: Engine> Explorer<'_, E> {
                 "version {} was found, and not one of {least} to {}",
                 leaf.class, window.attempted
             );
-            return Err(self.violation(point, images, what));
+            return self.broken(self.violation(point, images, what));
         }
         // What is lost may be numbered anew, what others were built on never.
         let before = &self.recording.versions[..leaf.class];
@@ -420,7 +466,7 @@ impl<E: Engine> Explorer<'_, E> {
             && next <= used
         {
             let what = format!("transaction number {next} was given again; {used} was reached");
-            return Err(self.violation(point, images, what));
+            return self.broken(self.violation(point, images, what));
         }
         Ok(())
     }
@@ -446,6 +492,7 @@ impl<E: Engine> Explorer<'_, E> {
             tears: false,
             classes_per_cut: 50,
             exhaustive: 6,
+            in_recovery: true,
             ..self.options.clone()
         };
         match explore(self.engine, &recording, &options, self.seen) {
@@ -470,6 +517,7 @@ impl<E: Engine> Explorer<'_, E> {
             window: point.window,
             fault: None,
             nested: None,
+            in_recovery: self.options.in_recovery,
             image: (images.make)(),
         })
     }
@@ -500,6 +548,7 @@ pub fn alive(failure: &Failure, image: Image) -> Box<Violation> {
         window: Window::default(),
         fault: None,
         nested: None,
+        in_recovery: false,
         image,
     })
 }

@@ -34,6 +34,16 @@ pub enum FaultKind {
 }
 
 impl FaultKind {
+    /// All of them.
+    pub const ALL: [FaultKind; 7] = [
+        FaultKind::Eio,
+        FaultKind::Enospc,
+        FaultKind::Panic,
+        FaultKind::Lost,
+        FaultKind::Stale,
+        FaultKind::Misdirected,
+        FaultKind::Rot,
+    ];
     /// Those of which the caller hears at once.
     pub const REPORTED: [FaultKind; 2] = [FaultKind::Eio, FaultKind::Enospc];
     /// Those that pass for success.

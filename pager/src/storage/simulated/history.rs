@@ -109,7 +109,10 @@ impl std::fmt::Debug for History {
 /// What the disk writes atomically.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SectorSize {
-    /// The most pessimistic: every 512 bytes for themselves.
+    /// More pessimistic than any drive: every 8 bytes for themselves. For engines that say they need no
+    /// more than whole bytes.
+    B8 = 8,
+    /// The most pessimistic of drives: every 512 bytes for themselves.
     B512 = 512,
     /// Drives with 4 KiB sectors, which never tear a block.
     B4096 = 4096,

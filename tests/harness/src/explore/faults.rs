@@ -35,11 +35,17 @@ impl<E: Engine> Explorer<'_, E> {
         let well = Arc::new(well);
         let _ = guarded(|| self.used(&well));
         let (reads, changes) = (well.reads().max(1), well.calls().max(1));
-        for kind in [Eio, Lost, Stale, Misdirected, Rot, Panic] {
+        let kinds = self.options.fault_kinds;
+        let chosen = |kind: &FaultKind| kinds.contains(kind);
+        let (on_reads, on_changes) = (
+            [Eio, Lost, Stale, Misdirected, Rot, Panic].into_iter().filter(chosen),
+            [Eio, Enospc, Lost, Misdirected, Rot, Panic].into_iter().filter(chosen),
+        );
+        for kind in on_reads {
             let read = self.rng.u64(..reads);
             self.fault(point, images, class, &image, Fault::Read(read, kind))?;
         }
-        for kind in [Eio, Enospc, Lost, Misdirected, Rot, Panic] {
+        for kind in on_changes {
             for sticky in [false, true] {
                 let call = self.rng.u64(..changes);
                 self.fault(point, images, class, &image, Fault::Change(call, kind, sticky))?;
@@ -74,10 +80,10 @@ impl<E: Engine> Explorer<'_, E> {
             Fault::Change(call, kind, sticky) => disk.fail_at(call, kind, sticky),
         }
         let disk = Arc::new(disk);
-        let complain = |explorer: &Self, what: String| {
+        let complain = |explorer: &mut Self, what: String| {
             let mut violation = explorer.violation(point, images, what);
             violation.fault = Some(format!("{fault:?}"));
-            Err(violation)
+            explorer.broken(violation)
         };
         let recording = self.recording;
         let state = &recording.versions[class].state;

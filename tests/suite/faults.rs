@@ -395,3 +395,36 @@ fn a_superblock_that_cannot_be_read_is_not_written_over() {
     }
     drop(session.kill());
 }
+
+/// An operation that fails in the middle may have changed some of the pages that it meant to: its
+/// transaction can only be aborted, whatever went well before and would go well now.
+#[test]
+fn an_operation_that_failed_halfway_is_never_committed() {
+    let (mut scratch, disk) = Scratch::simulated(Database::builder().cache_size(64 * 4096));
+    let tx = scratch.begin_write().unwrap();
+    for n in 0..6000u32 {
+        tx.open_table("t").unwrap().insert(&n.to_be_bytes(), &[7; 300]).unwrap();
+    }
+    tx.commit().unwrap();
+    scratch.reopen();
+    let mut failed = 0;
+    for ahead in 0..8 {
+        let tx = scratch.begin_write().unwrap();
+        {
+            let mut t = tx.open_table("t").unwrap();
+            t.insert(b"before", b"went well").unwrap();
+            disk.fail_read_at(disk.reads() + ahead, FaultKind::Eio, false);
+            let removed = t.remove_range(1000u32.to_be_bytes()..5000u32.to_be_bytes());
+            disk.clear_faults();
+            let Err(error) = removed else { continue };
+            assert!(matches!(error, Error::Io { .. }), "{error:?}");
+        }
+        failed += 1;
+        let error = tx.commit().unwrap_err();
+        assert!(matches!(error, Error::Poisoned { .. }), "{error:?}");
+        let found = scratch.begin_read().unwrap().open_table("t").unwrap();
+        assert_eq!(found.len().unwrap(), 6000);
+        assert!(found.get(b"before").unwrap().is_none());
+    }
+    assert!(failed > 2, "{failed} of the ranges met the fault");
+}

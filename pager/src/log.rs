@@ -378,3 +378,6 @@ impl<'s> Scan<'s> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -22,8 +22,8 @@ fn a_kept_case_is_repeated() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("case.json");
     let case = r#"{
-        "engine": {"page_size": 4096, "cache_size": 262144, "autocommit": false},
-        "furnished": false, "from_last": false,
+        "engine": {"page_size": 4096, "cache_size": 262144},
+        "furnished": false, "short": false,
         "ops": [
             {"put": {"table": 0, "key": 1, "length": 20, "fill": 1}},
             {"commit": "immediate"},

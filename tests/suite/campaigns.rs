@@ -30,7 +30,7 @@ fn nothing_is_broken(engine: &Cowslip, campaign: &Campaign) {
 #[test]
 fn every_history_of_one_operation_survives_every_cut() {
     let seed = Seed::get();
-    let engine = Cowslip { autocommit: true, ..Cowslip::default() };
+    let engine = Cowslip::default();
     let mut campaign = Campaign::short(1, seed.value());
     campaign.options.nested_one_in = 100;
     campaign.options.faults_one_in = 100;
@@ -40,7 +40,7 @@ fn every_history_of_one_operation_survives_every_cut() {
 #[test]
 fn histories_of_two_operations_survive_every_cut() {
     let seed = Seed::get();
-    let engine = Cowslip { autocommit: true, ..Cowslip::default() };
+    let engine = Cowslip::default();
     let mut campaign = Campaign::short(2, seed.value());
     // One way to tear a record is as good as another here: the shorter histories have tried all.
     campaign.options.tears = false;
@@ -54,7 +54,7 @@ fn long_random_lives_survive() {
     let seed = Seed::get();
     for page_size in [4096, 32768] {
         let cache_size = 64 * page_size;
-        let engine = Cowslip { page_size, cache_size, autocommit: false };
+        let engine = Cowslip { page_size, cache_size };
         let time = Duration::from_secs_f64(12.0 * effort());
         nothing_is_broken(&engine, &Campaign::long(time, seed.value()));
     }
@@ -76,7 +76,7 @@ fn a_broken_promise_is_noticed_made_short_and_drawn() {
         put(4),
     ];
     let options = Options { nested_one_in: 0, faults_one_in: 0, ..Options::exhaustive(1) };
-    let case = Case { ops, furnished: false, from_last: false, options };
+    let case = Case { ops, furnished: false, short: false, options };
     let failing = try_life(&engine, &starts, case, &Seen::default()).unwrap_err();
     let until = std::time::Instant::now() + Duration::from_secs(60);
     let shorter = shrink(&engine, &starts, failing, until, |_| {});

@@ -43,7 +43,7 @@ pub(crate) struct Args {
     /// First all histories of up to so many operations
     #[arg(long, value_name = "N", default_value_t = 2)]
     short: usize,
-    /// Then random histories of so many operations, each with a seed one higher than the last
+    /// By turns with them, random histories of so many operations, each with a seed one higher than the last
     #[arg(long, value_name = "N", default_value_t = 60)]
     long: usize,
     /// Bytes that the disk writes whole
@@ -77,7 +77,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
     if let Some(file) = &args.replay {
         return replay(file);
     }
-    let engine = Cowslip { page_size: args.page_size, autocommit: true, ..Cowslip::default() };
+    let engine = Cowslip { page_size: args.page_size, ..Cowslip::default() };
     if !args.page_size.is_power_of_two() || !(4096..=65536).contains(&args.page_size) {
         return Err(Failure::Usage(format!("{} is no page size", args.page_size)));
     }

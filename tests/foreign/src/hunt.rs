@@ -130,10 +130,10 @@ impl Hunt {
 
     /// A history by its number.
     fn life(&self, number: u64) -> Case<Op> {
-        let (furnished, from_last, ops) = self.history(number);
-        let options = if from_last { self.options() } else { self.long_options() };
+        let (furnished, short, ops) = self.history(number);
+        let options = if short { self.options() } else { self.long_options() };
         let options = Options { seed: self.seed.wrapping_add(number), ..options };
-        Case { ops, furnished, from_last, options }
+        Case { ops, furnished, short, options }
     }
 
     /// Whether it begins on a disk that is in use; whether it is looked at from its last operation on;

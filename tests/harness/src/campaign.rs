@@ -32,7 +32,7 @@ use crate::{
 pub struct Campaign {
     /// All histories of up to so many operations; 0: none.
     pub short: usize,
-    /// Then, random histories of so many operations; 0: none.
+    /// By turns with them, random histories of so many operations; 0: none.
     pub long: usize,
     /// So many of them; none: until the time is over.
     pub lives: Option<u64>,
@@ -96,8 +96,9 @@ pub struct Case<Op> {
     pub ops: Vec<Op>,
     /// It begins on a disk that is in use.
     pub furnished: bool,
-    /// It is explored from its last operation on only.
-    pub from_last: bool,
+    /// It is a short one: lived as [`Engine::live_short`] has it, and explored from its last operation
+    /// on only.
+    pub short: bool,
     /// How.
     pub options: Options,
 }
@@ -150,7 +151,10 @@ pub fn live<E: Engine>(
     let mut begins = Vec::new();
     let mut recording = None;
     let result = guarded(|| {
-        let mut life = engine.live(witness.clone())?;
+        let mut life = match case.short {
+            true => engine.live_short(witness.clone())?,
+            false => engine.live(witness.clone())?,
+        };
         for op in &case.ops {
             begins.push(disk.events());
             life.apply(op)?;
@@ -171,7 +175,7 @@ pub fn try_life<E: Engine>(
     seen: &Seen,
 ) -> Result<Report, Box<Failing<E>>> {
     let (recording, begins, result) = live(engine, starts, &case);
-    let from = begins.last().filter(|_| case.from_last).copied().unwrap_or(0);
+    let from = begins.last().filter(|_| case.short).copied().unwrap_or(0);
     let report = match result {
         Ok(()) => explore(engine, &recording, &Options { from, ..case.options.clone() }, seen),
         Err(failure) => Err(alive(&failure, recording.history.end())),
@@ -194,7 +198,7 @@ pub fn run<E: Engine>(
             case: Case {
                 ops: Vec::new(),
                 furnished: true,
-                from_last: false,
+                short: false,
                 options: campaign.options.clone(),
             },
             begins: Vec::new(),
@@ -231,34 +235,35 @@ pub fn run<E: Engine>(
         }
         !seen.stop.load(Ordering::Relaxed)
     };
+    let next_short = || {
+        let number = next.fetch_add(1, Ordering::Relaxed);
+        (number < short.count).then(|| {
+            let (furnished, ops) = short.history(number, &alphabet);
+            let seed = campaign.seed.wrapping_add(number as u64);
+            let options = Options { seed, ..campaign.options.clone() };
+            Case { ops, furnished, short: true, options }
+        })
+    };
+    let next_long = || {
+        let number = lives.fetch_add(1, Ordering::Relaxed);
+        let wanted = campaign.long > 0 && campaign.lives.is_none_or(|lives| number < lives);
+        wanted.then(|| {
+            let seed = campaign.seed.wrapping_add(number);
+            let (furnished, ops) = random_life(engine, campaign.long, seed);
+            let options = Options { seed, ..campaign.long_options.clone() };
+            Case { ops, furnished, short: false, options }
+        })
+    };
     std::thread::scope(|scope| {
         for _ in 0..campaign.threads.max(1) {
             scope.spawn(|| {
-                loop {
-                    let number = next.fetch_add(1, Ordering::Relaxed);
-                    if number >= short.count {
-                        break;
-                    }
-                    let (furnished, ops) = short.history(number, &alphabet);
-                    let seed = campaign.seed.wrapping_add(number as u64);
-                    let options = Options { seed, ..campaign.options.clone() };
-                    let case = Case { ops, furnished, from_last: true, options };
-                    if !done(try_life(engine, &starts, case, &seen)) {
-                        return;
-                    }
-                }
-                if campaign.long == 0 {
-                    return;
-                }
-                loop {
-                    let number = lives.fetch_add(1, Ordering::Relaxed);
-                    if campaign.lives.is_some_and(|lives| number >= lives) {
-                        return;
-                    }
-                    let seed = campaign.seed.wrapping_add(number);
-                    let (furnished, ops) = random_life(engine, campaign.long, seed);
-                    let options = Options { seed, ..campaign.long_options.clone() };
-                    let case = Case { ops, furnished, from_last: false, options };
+                // By turns, so that a campaign of any length has both.
+                for turn in 0u64.. {
+                    let case = match turn % 2 {
+                        0 => next_short().or_else(next_long),
+                        _ => next_long().or_else(next_short),
+                    };
+                    let Some(case) = case else { return };
                     if !done(try_life(engine, &starts, case, &seen)) {
                         return;
                     }

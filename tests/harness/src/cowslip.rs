@@ -33,18 +33,20 @@ pub struct Cowslip {
     pub page_size: usize,
     /// Bytes.
     pub cache_size: usize,
-    /// Every operation that changes entries is a transaction of its own, so that short histories
-    /// reach the disk with each step.
-    pub autocommit: bool,
 }
 
 impl Default for Cowslip {
     fn default() -> Cowslip {
-        Cowslip { page_size: 4096, cache_size: 1 << 18, autocommit: false }
+        Cowslip { page_size: 4096, cache_size: 1 << 18 }
     }
 }
 
 impl Cowslip {
+    fn session(&self, witness: Witness<Model>) -> Result<Session, Failure> {
+        Session::with(witness, self.builder(), self.page_size)
+            .map_err(|error| Failure::error("opening", error))
+    }
+
     fn builder(&self) -> Builder {
         Database::builder().cache_size(self.cache_size).page_size(self.page_size).background(false)
     }
@@ -108,9 +110,11 @@ impl Engine for Cowslip {
     }
 
     fn live(&self, witness: Witness<Model>) -> Result<Box<dyn Life<Op>>, Failure> {
-        let session = Session::with(witness, self.builder(), self.page_size)
-            .map_err(|error| Failure::error("opening", error))?;
-        Ok(Box::new(Lively { session, autocommit: self.autocommit }))
+        Ok(Box::new(Lively { session: self.session(witness)?, autocommit: false }))
+    }
+
+    fn live_short(&self, witness: Witness<Model>) -> Result<Box<dyn Life<Op>>, Failure> {
+        Ok(Box::new(Lively { session: self.session(witness)?, autocommit: true }))
     }
 
     fn open(&self, disk: &Arc<SimulatedStorage>) -> Result<Box<dyn Survivor<Model>>, Failure> {
@@ -175,6 +179,7 @@ impl Engine for Cowslip {
 
 struct Lively {
     session: Session,
+    /// Every operation that changes entries is a transaction of its own.
     autocommit: bool,
 }
 

@@ -44,6 +44,14 @@ pub trait Engine: Sync {
     /// is in it.
     fn live(&self, witness: Witness<Self::State>) -> Result<Box<dyn Life<Self::Op>>, Failure>;
 
+    /// The same for a short history, whose every operation should reach the disk by itself.
+    fn live_short(
+        &self,
+        witness: Witness<Self::State>,
+    ) -> Result<Box<dyn Life<Self::Op>>, Failure> {
+        self.live(witness)
+    }
+
     /// Opens a store that was left in any condition, as its user would: unattended.
     fn open(&self, disk: &Arc<SimulatedStorage>)
     -> Result<Box<dyn Survivor<Self::State>>, Failure>;

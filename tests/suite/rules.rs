@@ -20,7 +20,9 @@ use cowslip_harness::{
     seed::times,
     session::{disk_of, image_of},
 };
-use cowslip_pager::{Child, Config, Corruption, Kinds, Pager, geometry::Geometry, log::Ring};
+use cowslip_pager::{
+    Child, Config, Corruption, Kinds, Pager, geometry::Geometry, log::Ring, superblock::Superblock,
+};
 
 fn put(key: u16, length: u32) -> Op {
     Op::Put { table: 0, key, length, fill: key }
@@ -788,4 +790,30 @@ fn a_thousand_crashes_do_not_make_the_file_grow() {
     let early = sizes[..40].iter().max().unwrap();
     let late = sizes[900..].iter().max().unwrap();
     assert!(late <= &(early + (512 << 10)), "{early} bytes at first, {late} at last");
+}
+
+/// Both writes of a superblock are lost, though the disk said that they were done: what stands in the
+/// slot is valid, but two checkpoints old. The mark behind the checkpoint tells.
+#[test]
+fn r8_a_superblock_whose_writes_were_both_lost_is_noticed() {
+    let mut session = Session::new(Database::builder().cache_size(1 << 20), 4096);
+    for key in 0..3 {
+        session.apply(&put(key, 30)).unwrap();
+        session.apply(&Op::Checkpoint).unwrap();
+    }
+    session.apply(&put(3, 30)).unwrap();
+    session.apply(&Op::Commit(Durability::Immediate)).unwrap();
+    let before = session.disk().image();
+    session.apply(&Op::Checkpoint).unwrap();
+    let mut image = session.disk().image();
+    drop(session.kill());
+    let checkpoint = Pager::superblock(&*disk_of(&image)).unwrap().checkpoint;
+    for copy in 0..2 {
+        let at = Superblock::offset(checkpoint % 2, copy) as usize;
+        assert!(image[at..at + 4096] != before[at..at + 4096]);
+        image[at..at + 4096].copy_from_slice(&before[at..at + 4096]);
+    }
+    assert_eq!(Pager::superblock(&*disk_of(&image)).unwrap().checkpoint, checkpoint - 1);
+    let error = Database::builder().open_or_create_on(disk_of(&image)).unwrap_err();
+    assert!(matches!(error, Error::Corrupted { .. }), "{error:?}");
 }

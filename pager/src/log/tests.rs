@@ -106,3 +106,36 @@ fn a_record_that_proves_a_newer_checkpoint_is_an_error() {
     assert!(scan.next(&mut body).unwrap().is_some() && scan.next(&mut body).unwrap().is_some());
     assert!(matches!(scan.next(&mut body), Err(Error::Corrupted { .. })));
 }
+
+/// What was lost stood before padding, in the block of the last record that is left; what proves it is
+/// the very next record, which says that all before its own block was durable.
+#[test]
+fn a_record_lost_before_the_padding_is_damage_and_not_a_torn_tail() {
+    let geometry = Geometry::new(4096).unwrap();
+    let storage = MemoryStorage::new();
+    storage.set_len(geometry.offset(PageId(32))).unwrap();
+    let mut bytes = Vec::new();
+    let mut chain = start().chain;
+    let mut begins = Vec::new();
+    for (number, record) in records().into_iter().enumerate() {
+        // The third is in a durable write of its own, on a fresh block.
+        let durable_block = u64::from(number == 2);
+        bytes.resize(bytes.len().max(BLOCK * durable_block as usize), 0);
+        begins.push(bytes.len());
+        chain = Record { chain, durable_block, ..record }.append(&[number as u8; 10], &mut bytes);
+    }
+    let whole = bytes.clone();
+    bytes[begins[1]..begins[2]].fill(0);
+    let offset = geometry.offset(start().page);
+    for (bytes, lost) in [(whole, false), (bytes, true)] {
+        storage.write_at(&bytes, offset).unwrap();
+        let mut scan = Scan::new(&storage, &geometry, &start(), STORE, 1);
+        let mut body = Vec::new();
+        let result: Result<Vec<_>> =
+            std::iter::from_fn(|| scan.next(&mut body).transpose()).collect();
+        match result {
+            Ok(records) => assert_eq!((records.len(), lost), (3, false)),
+            Err(error) => assert!(lost && matches!(error, Error::Corrupted { .. }), "{error:?}"),
+        }
+    }
+}

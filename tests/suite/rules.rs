@@ -21,7 +21,10 @@ use cowslip_harness::{
     session::{disk_of, image_of},
 };
 use cowslip_pager::{
-    Child, Config, Corruption, Kinds, Pager, geometry::Geometry, log::Ring, superblock::Superblock,
+    Child, Config, Corruption, Kinds, Pager,
+    geometry::{Geometry, SUPERBLOCK_AREA},
+    log::Ring,
+    superblock::Superblock,
 };
 
 fn put(key: u16, length: u32) -> Op {
@@ -814,6 +817,54 @@ fn r8_a_superblock_whose_writes_were_both_lost_is_noticed() {
         image[at..at + 4096].copy_from_slice(&before[at..at + 4096]);
     }
     assert_eq!(Pager::superblock(&*disk_of(&image)).unwrap().checkpoint, checkpoint - 1);
+    let error = Database::builder().open_or_create_on(disk_of(&image)).unwrap_err();
+    assert!(matches!(error, Error::Corrupted { .. }), "{error:?}");
+}
+
+/// A page that a transaction larger than the cache spills carries a stamp of this session: on disk, the
+/// session has begun by then, so that no later one gives the stamp again.
+#[test]
+fn r12_no_page_is_spilled_before_the_superblock_of_its_session() {
+    let (mut scratch, disk) = Scratch::simulated(Database::builder().cache_size(64 * 4096));
+    scratch.reopen();
+    let opened = disk.events();
+    let tx = scratch.begin_write().unwrap();
+    for n in 0..500u32 {
+        tx.open_table("t").unwrap().insert(&n.to_be_bytes(), &[1; 1500]).unwrap();
+    }
+    let history = disk.history();
+    let events = &history.events()[opened..];
+    let spilled = events.iter().position(|event| matches!(event, Event::Write { .. }));
+    let spilled = spilled.expect("a transaction of 750 KB in a cache of 256 KiB");
+    let begun = events[..spilled].iter().any(
+        |event| matches!(event, Event::WriteDurable { offset, .. } if *offset < SUPERBLOCK_AREA),
+    );
+    assert!(begun, "{spilled} events before the first page, and no superblock among them");
+    tx.abort().unwrap();
+}
+
+/// Both copies of the newest superblock are unreadable, and the log, which has moved with that very
+/// checkpoint, says nothing of it: the older one is not taken in its place.
+#[test]
+fn r8_a_slot_without_a_readable_copy_is_an_error() {
+    let mut session = Session::new(Database::builder().cache_size(1 << 20), 4096);
+    for op in [
+        put(1, 10),
+        Op::Commit(Durability::Immediate),
+        put(1, 300_000),
+        Op::Commit(Durability::Immediate),
+    ] {
+        session.apply(&op).unwrap();
+    }
+    assert!(session.db().stats().log_capacity > 256 << 10);
+    let disk = session.disk().clone();
+    session.finish().unwrap();
+    let mut image = disk.image();
+    let newest = Pager::superblock(&*disk_of(&image)).unwrap();
+    for copy in 0..2 {
+        let at = Superblock::offset(newest.checkpoint % 2, copy) as usize;
+        image[at + 100] ^= 1;
+    }
     let error = Database::builder().open_or_create_on(disk_of(&image)).unwrap_err();
     assert!(matches!(error, Error::Corrupted { .. }), "{error:?}");
 }

@@ -59,7 +59,8 @@ fn a_log_without_a_fault_is_found_whole() {
 
 #[test]
 fn each_single_fault_ends_the_prefix() {
-    let faults: [(&str, fn(&mut Record)); 8] = [
+    type Spoil = fn(&mut Record);
+    let faults: [(&str, Spoil); 8] = [
         ("chain", |record| record.chain ^= 1),
         ("sequence too low", |record| record.sequence -= 1),
         ("sequence too high", |record| record.sequence += 1),

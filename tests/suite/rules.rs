@@ -868,3 +868,26 @@ fn r8_a_slot_without_a_readable_copy_is_an_error() {
     let error = Database::builder().open_or_create_on(disk_of(&image)).unwrap_err();
     assert!(matches!(error, Error::Corrupted { .. }), "{error:?}");
 }
+
+/// What an `Eventual` commit was promised: the background thread makes it durable within seconds, though
+/// nobody asks again.
+#[test]
+fn r9_an_eventual_commit_is_durable_soon() {
+    let disk = Arc::new(SimulatedStorage::new());
+    let builder = Database::builder().cache_size(1 << 20);
+    let db = builder.open_or_create_on(disk.clone()).unwrap();
+    let mut tx = db.begin_write().unwrap();
+    tx.set_durability(Durability::Eventual);
+    tx.open_table("t").unwrap().insert(b"k", b"v").unwrap();
+    tx.commit().unwrap();
+    let begin = std::time::Instant::now();
+    loop {
+        let image = disk.history().crash_at(usize::MAX, SectorSize::B512, &Plan::None);
+        let found = reopened(&image).unwrap();
+        if found.begin_read().unwrap().open_table("t").is_ok() {
+            return;
+        }
+        assert!(begin.elapsed().as_secs() < 20, "not durable after 20 seconds");
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+}

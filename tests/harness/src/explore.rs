@@ -10,14 +10,14 @@
 //! * **Writes.** With at most [`Options::exhaustive`] writes pending: every subset of them, exactly,
 //!   and yet without making each image. Recovery is run on one; only writes to blocks that it *read*
 //!   can make a difference, so only these are decided both ways, and so on, as long as a run reads
-//!   something undecided (the [`trie`] keeps what is known). A set of images that recovery cannot
+//!   something undecided (`trie.rs` keeps what is known). A set of images that recovery cannot
 //!   tell apart is a *class*. With more writes pending: everything, nothing, all but one, all but
 //!   two, only one, every prefix, and random subsets.
 //! * **Lengths.** Each that is durable or pending, with each of the above.
 //! * **Tears.** Every pending write torn by sectors, the others all there or all missing; a single
 //!   block in progress in all its 256 ways; torn parts old, zero, or garbage.
 //! * **Nested.** A sample of recoveries is itself recorded and explored like this, to a depth.
-//! * **Faults.** A sample of recoveries runs on a disk that fails or lies ([`faults`]).
+//! * **Faults.** A sample of recoveries runs on a disk that fails or lies (`faults.rs` has a table).
 
 use std::{
     collections::HashSet,
@@ -69,7 +69,7 @@ pub struct Options {
     pub nested_one_in: u64,
     /// One class in so many is recovered on a faulty disk as well; 0: none.
     pub faults_one_in: u64,
-    /// What such a disk does, of the kinds that [`faults`] lists.
+    /// What such a disk does, of the kinds that `faults.rs` lists.
     #[serde(skip, default = "every_kind")]
     pub fault_kinds: &'static [FaultKind],
     /// For the choices.

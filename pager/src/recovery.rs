@@ -261,6 +261,13 @@ pub(crate) fn open(
         kinds,
     };
     inner.log.begin_replay();
+    if !read_only && superblock::read_all(&*inner.storage)?.iter().any(std::result::Result::is_err)
+    {
+        // A torn copy is made good before anything else is written. It may be that of a checkpoint
+        // that never was, whole but for sectors that a second torn write of the slot could heal; until
+        // here that checkpoint is still true.
+        checkpoint::ensure_session(&inner)?;
+    }
     Ok((inner, replay))
 }
 

@@ -21,10 +21,11 @@ use std::{
 
 use cowslip_pager::mutant::{CATALOGUE, Entry};
 
-const USAGE: &str = "usage: mutants [--list | --markdown] [MUTANT...]
+const USAGE: &str = "usage: mutants [--list | --markdown | --no-baseline] [MUTANT...]
 
   --list       only prints the catalogue
   --markdown   prints the result as a table for docs/testing.md
+  --no-baseline  does not run the tests without a mutant first: they are asked by name, the rules' first
   MUTANT...    only these, also those that are held to be equivalent";
 
 /// Tests quicker than this are asked before all others.
@@ -75,7 +76,7 @@ fn main() -> ExitCode {
         return ExitCode::from(2);
     }
     match options.first().map(String::as_str) {
-        None | Some("--markdown") => {}
+        None | Some("--markdown" | "--no-baseline") => {}
         Some("--list") => {
             for entry in CATALOGUE {
                 println!("{:40} {:12} {}", entry.mutant.name(), entry.attacks, entry.what);
@@ -87,7 +88,7 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     }
-    match run(&names, !options.is_empty()) {
+    match run(&names, options.first().map(String::as_str)) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(what) => {
@@ -97,8 +98,11 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(names: &[String], markdown: bool) -> Result<bool, String> {
-    let mut tests = baseline(build()?)?;
+fn run(names: &[String], option: Option<&str>) -> Result<bool, String> {
+    let mut tests = build()?;
+    if option != Some("--no-baseline") {
+        tests = baseline(tests)?;
+    }
     tests.sort_by_key(Test::order);
     let chosen = |entry: &&Entry| {
         if names.is_empty() {
@@ -117,7 +121,7 @@ fn run(names: &[String], markdown: bool) -> Result<bool, String> {
         eprintln!("{:40} {:12} {seconds:6.1} s  {by}", entry.mutant.name(), entry.attacks);
         rows.push((entry, caught));
     }
-    if markdown {
+    if option == Some("--markdown") {
         print_markdown(&rows);
     }
     let caught = rows.iter().filter(|(_, caught)| caught.is_some()).count();

@@ -428,3 +428,22 @@ fn an_operation_that_failed_halfway_is_never_committed() {
     }
     assert!(failed > 2, "{failed} of the ranges met the fault");
 }
+
+/// A panic in the middle of a transaction is no commit, and no end in peace: nothing of it is there, now
+/// or after reopening, and the next transaction works.
+#[test]
+fn a_panic_in_a_transaction_commits_nothing() {
+    let (mut scratch, _) = Scratch::simulated(builder());
+    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let tx = scratch.begin_write().unwrap();
+        tx.open_table("t").unwrap().insert(b"half", b"done").unwrap();
+        std::panic::resume_unwind(Box::new("in the middle"));
+    }));
+    assert!(panicked.is_err());
+    assert!(scratch.begin_read().unwrap().tables().unwrap().is_empty());
+    let tx = scratch.begin_write().unwrap();
+    tx.open_table("u").unwrap().insert(b"k", b"v").unwrap();
+    tx.commit().unwrap();
+    scratch.reopen();
+    assert_eq!(scratch.begin_read().unwrap().tables().unwrap(), ["u"]);
+}

@@ -35,7 +35,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     engine::{Engine, Failure},
     scratch::keep_image,
-    witness::{Recording, Window},
+    witness::{Recording, Version, Window},
 };
 
 mod classes;
@@ -391,7 +391,9 @@ impl<E: Engine> Explorer<'_, E> {
         let faulted = options.faults_one_in > 0 && self.rng.u64(..options.faults_one_in) == 0;
         let image = (images.make)();
         let created = point.window.created;
-        let outcome = judge::judge(self.engine, image.clone(), created, nested);
+        let candidates = self.candidates(point, images);
+        let outcome =
+            judge::judge(self.engine, image.clone(), created, nested.then_some(candidates.len()));
         self.report.recoveries += 1;
         let content = |block| image.block(block).map_or(0, |block| block.hash());
         if self.seen.is_new(fingerprint(image.len(), &outcome.read, content)) {
@@ -452,7 +454,7 @@ impl<E: Engine> Explorer<'_, E> {
             return Ok(());
         }
         let window = &point.window;
-        let least = if images.whole { window.eventual } else { window.durable };
+        let least = window.least(images.whole);
         if !self.classes[least..=window.attempted].contains(&leaf.class) {
             let what = format!(
                 "version {} was found, and not one of {least} to {}",
@@ -471,6 +473,13 @@ impl<E: Engine> Explorer<'_, E> {
         Ok(())
     }
 
+    /// The versions that may be found here.
+    fn candidates(&self, point: &Point<'_>, images: &Images<'_>) -> &[Version<E::State>] {
+        let window = &point.window;
+        let newest = window.attempted.min(self.recording.versions.len() - 1);
+        &self.recording.versions[window.least(images.whole)..=newest]
+    }
+
     fn nested(
         &mut self,
         point: &Point<'_>,
@@ -482,7 +491,13 @@ impl<E: Engine> Explorer<'_, E> {
         let recorded = &self.recording.versions[..=point.window.attempted];
         let earlier = self.recording.earlier.iter().chain(recorded.iter().map(|v| &v.state));
         let earlier = earlier.cloned().collect();
-        let recording = judge::as_recording(self.engine, earlier, found, history.clone());
+        let recording = judge::as_recording(
+            self.engine,
+            earlier,
+            self.candidates(point, images),
+            found,
+            history.clone(),
+        );
         let options = Options {
             depth: self.options.depth - 1,
             nested_one_in: self.options.nested_one_in,

@@ -101,6 +101,11 @@ pub fn read_mark(note: u64) -> (usize, Mark) {
     ((note >> 2) as usize, mark)
 }
 
+/// The mark of a commit, or of an opening, that begins and would come to this version.
+pub(crate) fn attempted(version: u64) -> u64 {
+    version << 2 | ATTEMPTED
+}
+
 impl<State> Clone for Witness<State> {
     fn clone(&self) -> Self {
         Witness { disk: self.disk.clone(), versions: self.versions.clone() }
@@ -128,7 +133,7 @@ impl<State: Clone> Witness<State> {
     pub fn attempt(&self, state: State) {
         let mut versions = self.versions.lock();
         versions.push(Version { state, id: None });
-        self.disk.note((versions.len() as u64 - 1) << 2 | ATTEMPTED);
+        self.disk.note(attempted(versions.len() as u64 - 1));
     }
 
     /// The newest version was acknowledged.
@@ -167,6 +172,11 @@ impl<State: Clone> Witness<State> {
 }
 
 impl Window {
+    /// The oldest version that may be found: by a power cut, or by the death of the process only.
+    pub fn least(&self, process_only: bool) -> usize {
+        if process_only { self.eventual } else { self.durable }
+    }
+
     /// Reads the marks.
     pub fn from_notes(notes: &[u64]) -> Window {
         let mut window = Window::default();

@@ -105,7 +105,7 @@ impl<E: Engine> Explorer<'_, E> {
             Err(failure) => return complain(self, failure.text),
         }
         disk.clear_faults();
-        let outcome = judge::judge(self.engine, disk.freeze(), point.window.created, false);
+        let outcome = judge::judge(self.engine, disk.freeze(), point.window.created, None);
         match outcome.found {
             Ok(survived) => {
                 let is = |state: &E::State| {

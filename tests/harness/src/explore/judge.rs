@@ -12,7 +12,7 @@ use cowslip_pager::storage::{
 
 use crate::{
     engine::{Engine, Failure, guarded},
-    witness::{Recording, Survives, Version, Witness},
+    witness::{Recording, Survives, Version, Witness, attempted},
 };
 
 /// What came of an image.
@@ -35,35 +35,43 @@ pub(super) struct Survived<State> {
 const LIMIT: Duration = Duration::from_secs(20);
 
 /// Examines, opens, reads everything, writes one commit more, closes, examines, opens again, compares.
+///
+/// `candidates`: how many versions the image may turn out to be, for the marks of [`as_recording`];
+/// keeps the history if there are any.
 pub(super) fn judge<E: Engine>(
     engine: &E,
     image: Image,
     created: bool,
-    keep_history: bool,
+    candidates: Option<usize>,
 ) -> Outcome<E::State> {
     let length = image.len();
     let mut disk = SimulatedStorage::from_image(image);
-    if !keep_history {
+    if candidates.is_none() {
         disk = disk.without_history();
     }
     let disk = Arc::new(disk);
     disk.watch_reads();
     let witness = Witness::new(disk.clone());
-    let found = guarded(|| live_on(engine, &witness, created, length));
-    Outcome { found, read: disk.blocks_read(), history: keep_history.then(|| disk.history()) }
+    let found = guarded(|| live_on(engine, &witness, created, candidates.unwrap_or(0), length));
+    Outcome { found, read: disk.blocks_read(), history: candidates.map(|_| disk.history()) }
 }
 
 fn live_on<E: Engine>(
     engine: &E,
     witness: &Witness<E::State>,
     created: bool,
+    candidates: usize,
     length: u64,
 ) -> Result<Survived<E::State>, Failure> {
     let start = Instant::now();
     let disk = witness.disk();
+    // Until the opening has returned, nobody has seen which of them it is: a power cut in the middle
+    // may still decide for another one.
     if created {
         disk.note(Survives::PowerCut.mark(0));
     }
+    let found = candidates as u64;
+    disk.note(attempted(found));
     let examine = |when: &str, result: Result<(), String>| {
         result.map_err(|what| Failure::wrong(format!("the checker, {when}: {what}")))
     };
@@ -75,13 +83,11 @@ fn live_on<E: Engine>(
 
     let mut store = engine.open(disk).map_err(during("opening after the crash"))?;
     let state = store.read().map_err(during("reading after recovery"))?;
-    if !created {
-        disk.note(Survives::PowerCut.mark(0));
-    }
+    disk.note(Survives::PowerCut.mark(found));
     let id = store.newest_id();
-    disk.note(ATTEMPTED_NEXT);
+    disk.note(attempted(found + 1));
     store.write_on().map_err(during("writing after recovery"))?;
-    disk.note(Survives::PowerCut.mark(1));
+    disk.note(Survives::PowerCut.mark(found + 1));
     let next_id = store.newest_id();
     if next_id.is_some() && next_id <= id {
         let text = format!("transaction {next_id:?} was written after {id:?}");
@@ -110,17 +116,18 @@ fn live_on<E: Engine>(
     Ok(Survived { state, next_id })
 }
 
-const ATTEMPTED_NEXT: u64 = 1 << 2;
-
-/// A recovery as a life of its own, in which the power can fail again: version 0 is what it found,
-/// version 1 what it wrote then.
+/// A recovery as a life of its own, in which the power can fail again. Its versions are the
+/// `candidates`, any of which may be found until the opening has returned; then the one that was found;
+/// then what was written on it.
 pub(super) fn as_recording<E: Engine>(
     engine: &E,
     earlier: Vec<E::State>,
+    candidates: &[Version<E::State>],
     found: &E::State,
     history: History,
 ) -> Recording<E::State> {
-    let version = |state| Version { state, id: None };
-    let versions = vec![version(found.clone()), version(engine.written_on(found))];
+    let states = candidates.iter().map(|version| version.state.clone());
+    let states = states.chain([found.clone(), engine.written_on(found)]);
+    let versions = states.map(|state| Version { state, id: None }).collect();
     Recording { history, versions, earlier }
 }

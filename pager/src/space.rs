@@ -709,3 +709,6 @@ impl Space {
         self.find(length, length)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -575,3 +575,6 @@ impl<'i> Pieces<'i> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -504,3 +504,6 @@ impl std::fmt::Debug for LogWriter {
             .finish()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -33,6 +33,8 @@ use std::{fmt::Debug, io};
 pub mod file;
 pub mod memory;
 pub mod overlay;
+#[cfg(test)]
+pub(crate) mod recorder;
 pub mod simulated;
 mod transfer;
 

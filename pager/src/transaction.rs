@@ -675,3 +675,6 @@ impl std::fmt::Debug for Transaction {
         f.debug_struct("Transaction").field("stamp", &self.stamp).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

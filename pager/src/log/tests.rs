@@ -140,3 +140,118 @@ fn a_record_lost_before_the_padding_is_damage_and_not_a_torn_tail() {
         }
     }
 }
+
+/// What stands at the end of a log's prefix, and what a record behind it says of it.
+struct Behind {
+    /// The body of the first record, which fills blocks.
+    first: usize,
+    /// What stands where the next record should: nothing (padding), or the rest of a torn one.
+    torn: bool,
+    /// The block in which the witness stands, and the block below which it says all was durable.
+    block: u64,
+    durable_block: u64,
+    change: fn(&mut Record),
+}
+
+impl Default for Behind {
+    fn default() -> Self {
+        Behind { first: 10, torn: false, block: 2, durable_block: 2, change: |_| {} }
+    }
+}
+
+impl Behind {
+    /// The page that the error names, if it is damage.
+    fn damaged(self) -> Option<u64> {
+        let geometry = Geometry::new(4096).unwrap();
+        let storage = MemoryStorage::new();
+        storage.set_len(geometry.offset(PageId(32))).unwrap();
+        let first = records()[0];
+        let mut bytes = Vec::new();
+        let body = vec![1; self.first];
+        let first = Record { length: self.first as u32, chain: start().chain, ..first };
+        let chain = first.append(&body, &mut bytes);
+        if self.torn {
+            Record { chain, ..records()[1] }.append(&[2; 10], &mut bytes);
+            // Its last bytes have not come through.
+            let end = bytes.len();
+            bytes[end - 16..].fill(0xEE);
+        }
+        bytes.resize(self.block as usize * BLOCK, 0);
+        // Two were lost, unless `change` says otherwise; what it follows cannot be seen.
+        let mut witness = Record { durable_block: self.durable_block, chain: 55, ..records()[2] };
+        (self.change)(&mut witness);
+        witness.append(&[3; 10], &mut bytes);
+        storage.write_at(&bytes, geometry.offset(start().page)).unwrap();
+        let mut scan = Scan::new(&storage, &geometry, &start(), STORE, 1);
+        let mut body = Vec::new();
+        assert!(scan.next(&mut body).unwrap().is_some());
+        match scan.next(&mut body) {
+            Ok(None) => None,
+            Ok(Some(record)) => panic!("{record:?}"),
+            Err(Error::Corrupted(found)) => Some(found.page),
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+/// A record is lost if it stood in a block that a later one knows to be durable; the error names the
+/// block.
+#[test]
+fn a_later_record_that_knows_the_place_to_be_durable_proves_damage() {
+    let page = start().page.0;
+    let torn = |block, durable_block| Behind { torn: true, block, durable_block, ..<_>::default() };
+    assert_eq!(torn(1, 1).damaged(), Some(page));
+    assert_eq!(torn(2, 1).damaged(), Some(page), "what is torn stands in block 0");
+    assert_eq!(torn(3, 3).damaged(), Some(page), "the last block of the ring is looked at");
+    assert_eq!(torn(2, 0).damaged(), None, "nothing was known of block 0");
+    // Behind padding the next block is the place.
+    let padded = |block, durable_block| Behind { block, durable_block, ..<_>::default() };
+    assert_eq!(padded(2, 2).damaged(), Some(page + 1));
+    assert_eq!(padded(2, 1).damaged(), None);
+    // The record that stands there itself, of a later sequence, knows what stood before it.
+    assert_eq!(padded(1, 1).damaged(), Some(page + 1));
+    assert_eq!(padded(1, 0).damaged(), None);
+    // In a later block of the prefix.
+    let far = |durable_block| Behind {
+        first: 9000,
+        torn: true,
+        block: 3,
+        durable_block,
+        ..<_>::default()
+    };
+    assert_eq!(far(3).damaged(), Some(page + 2));
+    assert_eq!(far(2).damaged(), None, "that block was not durable yet");
+}
+
+#[test]
+fn a_record_of_another_life_proves_nothing() {
+    let behind = |change| Behind { change, ..<_>::default() }.damaged();
+    assert!(behind(|_| {}).is_some());
+    assert_eq!(behind(|record| record.store += 1), None);
+    assert_eq!(behind(|record| record.generation -= 1), None);
+    assert_eq!(behind(|record| record.sequence = start().sequence), None);
+    assert_eq!(behind(|record| record.kind = 9), None);
+    // The expected sequence, but after something else: one that another life wrote there.
+    let next = |change| Behind { block: 1, durable_block: 1, change, ..<_>::default() }.damaged();
+    assert_eq!(next(|record| record.sequence = start().sequence + 1), None);
+    assert!(next(|record| record.sequence = start().sequence + 2).is_some());
+}
+
+/// A record may lie on both sides of the ring's end, and its bytes come back in order.
+#[test]
+fn a_ring_is_read_and_written_around_its_end() {
+    let storage = MemoryStorage::new();
+    storage.set_len(8 * B).unwrap();
+    let ring = Ring { offset: 2 * B, blocks: 4 };
+    let bytes: Vec<u8> = (0..3 * BLOCK).map(|i| (i / 7) as u8).collect();
+    for durable in [false, true] {
+        ring.write(&storage, 4 * B * 5 + 2 * B, &bytes, durable).unwrap();
+        let mut read = vec![0; bytes.len()];
+        ring.read(&storage, 4 * B * 5 + 2 * B, &mut read).unwrap();
+        assert_eq!(read, bytes);
+        let mut front = vec![0; BLOCK];
+        storage.read_at(&mut front, 2 * B).unwrap();
+        assert_eq!(front, bytes[2 * BLOCK..], "the third block stands at the front");
+        ring.write(&storage, 0, &vec![0; 4 * BLOCK], false).unwrap();
+    }
+}

@@ -469,3 +469,49 @@ fn runs_at_the_end_of_the_file_stop_at_a_region() {
         Error::DiskFull { pages: 1 }.to_string()
     );
 }
+
+/// While little is free a file grows rather than to take scattered pages; when an eighth of it is
+/// free, they are taken.
+#[test]
+fn a_file_grows_rather_than_to_fragment_while_little_is_free() {
+    for (scattered, grows) in [(100, true), (463, true), (464, false), (600, false)] {
+        let mut space = space_of(3200, u64::MAX);
+        space.take_exactly(run(front(), 3200 - front()));
+        (0..scattered).for_each(|i| space.give_back(run(front() + 2 * i, 1)));
+        let taken = space.take(32, false).unwrap();
+        assert_eq!((space.pages() > 3200, taken.length > 1), (grows, grows), "{scattered}");
+    }
+}
+
+/// What the checkpoint in progress contains, or is still to write, is not available; the rest is.
+#[test]
+fn a_checkpoint_in_progress_keeps_what_it_contains_and_what_it_is_to_write() {
+    let mut space = space_of(1000, 1000);
+    space.take_exactly(run(front(), 1000 - front()));
+    (front()..1000).for_each(|page| space.prepare(PageId(page)).unwrap());
+    space.checkpoint_is_durable(3);
+    let pages = [500, 600].map(PageId).into_iter().collect();
+    space.in_progress = Some(InProgress { stamp: 10, pages: Arc::new(pages) });
+    let mut freed_and_reclaimed = |list: &[Freed]| {
+        space.free(list);
+        let mut reclaimed = Vec::new();
+        space.reclaim(&[20], &mut reclaimed);
+        reclaimed
+    };
+    let contained = freed(run(400, 1), 9, 12);
+    let to_be_written = freed(run(500, 1), 11, 13);
+    let neither = freed(run(501, 1), 11, 13);
+    // A value's pages are written by its own transaction.
+    let value = freed(run(600, 2), 11, 13);
+    let dead_before = freed(run(700, 1), 5, 10);
+    let all = [contained, to_be_written, neither, value, dead_before];
+    assert_eq!(freed_and_reclaimed(&all), [run(501, 1), run(600, 2), run(700, 1)]);
+    space.checkpoint_is_durable(10);
+    let mut reclaimed = Vec::new();
+    space.reclaim(&[20], &mut reclaimed);
+    assert_eq!(reclaimed, [run(500, 1)], "the durable one contains page 400");
+    space.checkpoint_is_durable(12);
+    reclaimed.clear();
+    space.reclaim(&[20], &mut reclaimed);
+    assert_eq!(reclaimed, [run(400, 1)]);
+}

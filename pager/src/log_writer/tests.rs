@@ -1,0 +1,177 @@
+//! The log's writer, call by call: what goes where, and what is known of it.
+
+use super::*;
+use crate::{
+    log::BLOCKS_MIN,
+    storage::recorder::{Call, Recorder},
+};
+
+const OFFSET: u64 = 1 << 20;
+
+fn writer() -> (Arc<Recorder>, LogWriter, Poison) {
+    let disk = Arc::new(Recorder::default());
+    disk.set_len(OFFSET + BLOCKS_MIN * B).unwrap();
+    disk.take();
+    let ring = Ring { offset: OFFSET, blocks: BLOCKS_MIN };
+    let tail = Tail { at: BLOCKS_MIN * B, sequence: 1, chain: 0 };
+    (disk.clone(), LogWriter::new(disk, 9, ring, tail, 1, 1), Poison::default())
+}
+
+/// Where block `number` of the first lap stands.
+fn block(number: u64) -> u64 {
+    OFFSET + number * B
+}
+
+/// Room is kept for a seal's padding and a mark behind it, and for nothing else.
+#[test]
+fn a_ring_is_used_to_its_last_blocks() {
+    let (_disk, log, poison) = writer();
+    let most = (BLOCKS_MIN - 2) * B;
+    assert!(log.has_room(most as usize - 64));
+    assert!(!log.has_room(most as usize - 63));
+    log.append(1, &vec![1; 10 * BLOCK - 64], true).unwrap();
+    log.make_durable(log.end(), &poison).unwrap();
+    assert!(log.has_room(most as usize - 10 * BLOCK - 64));
+    assert!(!log.has_room(most as usize - 10 * BLOCK - 63));
+    assert_eq!(log.used(), 10 * B);
+    // What a checkpoint covers makes room at once, wherever the ring's end is.
+    let sealed = log.seal().unwrap();
+    log.retire(&sealed, 2);
+    assert_eq!(log.used(), 0);
+    assert!(log.has_room(most as usize - 64) && !log.has_room(most as usize - 63));
+}
+
+/// Each durable write begins on a block of its own: none that is durable is written again.
+#[test]
+fn no_durable_block_is_written_again() {
+    let (disk, log, poison) = writer();
+    log.append(1, &[1; 100], true).unwrap();
+    log.append(2, &[2; 100], true).unwrap();
+    log.make_durable(log.end(), &poison).unwrap();
+    assert_eq!(disk.take(), [Call::Durable(block(0)..block(1))]);
+    assert_eq!(log.end(), (BLOCKS_MIN + 1) * B);
+    log.append(3, &[3; 5000], true).unwrap();
+    log.make_durable(log.end(), &poison).unwrap();
+    assert_eq!(disk.take(), [Call::Durable(block(1)..block(3))]);
+    // Nothing is pending: nothing is written.
+    log.make_durable(log.end(), &poison).unwrap();
+    log.sync(&poison).unwrap();
+    assert_eq!(disk.take(), []);
+    assert_eq!(log.syncs(), 2);
+    assert_eq!(log.state.lock().waiting, 0);
+}
+
+/// At the ring's end a write goes on at its front.
+#[test]
+fn a_write_over_the_end_goes_on_at_the_front() {
+    let (disk, log, poison) = writer();
+    log.append(1, &vec![1; 60 * BLOCK - 64], true).unwrap();
+    log.make_durable(log.end(), &poison).unwrap();
+    let sealed = log.seal().unwrap();
+    log.retire(&sealed, 2);
+    disk.take();
+    log.append(2, &vec![2; 10 * BLOCK - 64], true).unwrap();
+    log.make_durable(log.end(), &poison).unwrap();
+    let expected = [Call::Durable(block(60)..block(64)), Call::Durable(block(0)..block(6))];
+    assert_eq!(disk.take(), expected);
+}
+
+/// What the system already has is not handed to it again, but for the block that is still open; a
+/// durable write has all that is not durable yet.
+#[test]
+fn plain_writes_go_on_where_the_last_one_ended() {
+    let (disk, log, poison) = writer();
+    log.append(1, &vec![1; 3 * BLOCK], false).unwrap();
+    log.write_plain(&poison).unwrap();
+    assert_eq!(disk.take(), [Call::Write(block(0)..block(4))]);
+    log.write_plain(&poison).unwrap();
+    assert_eq!(disk.take(), []);
+    log.append(2, &[2; 100], false).unwrap();
+    log.write_plain(&poison).unwrap();
+    assert_eq!(disk.take(), [Call::Write(block(3)..block(4))]);
+    assert!(log.has_unsynced());
+    log.sync(&poison).unwrap();
+    assert_eq!(disk.take(), [Call::Durable(block(0)..block(4))]);
+    assert!(!log.has_unsynced());
+}
+
+/// Commits that promise nothing take a mebibyte of memory at most.
+#[test]
+fn commits_that_promise_nothing_take_bounded_memory() {
+    let disk = Arc::new(Recorder::default());
+    disk.set_len(OFFSET + 4096 * B).unwrap();
+    let ring = Ring { offset: OFFSET, blocks: 4096 };
+    let tail = Tail { at: 4096 * B, sequence: 1, chain: 0 };
+    let (log, poison) = (LogWriter::new(disk.clone(), 9, ring, tail, 1, 1), Poison::default());
+    disk.take();
+    log.append(1, &vec![1; PENDING_MAX - 64], false).unwrap();
+    log.bound_memory(&poison).unwrap();
+    assert_eq!(disk.take(), []);
+    log.append(2, &[], false).unwrap();
+    log.bound_memory(&poison).unwrap();
+    assert_eq!(log.syncs(), 1);
+    assert!(log.state.lock().pending.is_empty());
+    // The memory of usual records is kept for the next ones, that of a giant is given back.
+    assert!(log.state.lock().spare.capacity() > 0);
+    log.append(3, &vec![3; 6 * PENDING_MAX], true).unwrap();
+    log.sync(&poison).unwrap();
+    let state = log.state.lock();
+    assert!(state.spare.capacity() <= 4 * PENDING_MAX && state.scratch.capacity() <= PENDING_MAX);
+}
+
+/// A checkpoint makes durable what it covers: it is neither written any more nor waited for.
+#[test]
+fn what_a_checkpoint_covers_is_not_written_any_more() {
+    let (disk, log, poison) = writer();
+    assert!(!log.has_transactions());
+    let first = log.append(1, &[1; 5000], true).unwrap();
+    assert!(log.has_transactions());
+    let sealed = log.seal().unwrap();
+    assert_eq!(sealed.tail.at, (BLOCKS_MIN + 2) * B);
+    let second = log.append(2, &[2; 100], false).unwrap();
+    log.retire(&sealed, 2);
+    log.make_durable(first, &poison).unwrap();
+    log.wait_for_promises(&poison).unwrap();
+    assert_eq!(disk.take(), []);
+    assert!(log.has_transactions() && log.has_unsynced());
+    assert_eq!(log.used(), second - sealed.tail.at);
+    log.make_durable(second, &poison).unwrap();
+    assert_eq!(disk.take(), [Call::Durable(block(2)..block(3))]);
+    let sealed = log.seal().unwrap();
+    log.retire(&sealed, 3);
+    assert!(!log.has_transactions());
+}
+
+/// The weaker commit waits for the stronger one before it, and for nothing behind that.
+#[test]
+fn promises_are_kept_in_order() {
+    let (disk, log, poison) = writer();
+    log.append(1, &[1; 100], false).unwrap();
+    log.wait_for_promises(&poison).unwrap();
+    assert_eq!(disk.take(), [], "nobody was promised anything");
+    log.append(2, &[2; 100], true).unwrap();
+    log.append(3, &[3; 100], false).unwrap();
+    log.wait_for_promises(&poison).unwrap();
+    assert_eq!(disk.take(), [Call::Durable(block(0)..block(1))]);
+}
+
+/// The new ring is entered at its first block.
+#[test]
+fn a_log_that_moves_begins_at_the_front_of_its_new_ring() {
+    let (disk, log, poison) = writer();
+    log.append(1, &[1; 5000], true).unwrap();
+    log.make_durable(log.end(), &poison).unwrap();
+    let ring = Ring { offset: 4 << 20, blocks: 50 };
+    disk.set_len((4 << 20) + 50 * B).unwrap();
+    log.seal().unwrap();
+    let sealed = log.relocate(ring);
+    assert_eq!(sealed.tail.at % (50 * B), 0);
+    assert!(sealed.tail.at >= (BLOCKS_MIN + 2) * B);
+    log.adopt(ring);
+    log.retire(&sealed, 2);
+    disk.take();
+    log.append(2, &[2; 100], true).unwrap();
+    log.make_durable(log.end(), &poison).unwrap();
+    assert_eq!(disk.take(), [Call::Durable(4 << 20..(4 << 20) + B)]);
+    assert_eq!(log.blocks(), 50);
+}

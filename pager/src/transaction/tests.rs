@@ -1,0 +1,106 @@
+//! Owners, at the boundaries: which page is copied, which is freed, and what is refused.
+
+use super::*;
+use crate::{
+    pager::{Config, Opaque, Pager},
+    storage::MemoryStorage,
+};
+
+fn pager() -> Pager {
+    let config = Config { background: false, cache_size: 4 << 20, ..Config::default() };
+    Pager::create(Arc::new(MemoryStorage::new()), config, Arc::new(Opaque)).unwrap()
+}
+
+/// A page with so many owners, and the stamp it was made with.
+fn page_with(pager: &Pager, owners: u32) -> Pointer {
+    let mut transaction = pager.begin_write().unwrap();
+    let page = transaction.allocate(1, 0, 1).unwrap();
+    (1..owners).for_each(|_| transaction.retain(page.page).unwrap());
+    transaction.set_root(page);
+    transaction.commit(Some(b"made"), Durability::Immediate).unwrap();
+    page
+}
+
+/// R3: a page made by the very transaction that shared it is an old one; its count decides.
+#[test]
+fn a_page_as_old_as_the_last_sharing_may_be_shared() {
+    let pager = pager();
+    let page = page_with(&pager, 2);
+    let mut transaction = pager.begin_write().unwrap();
+    let copy = transaction.shadow(&page, page.stamp).unwrap();
+    assert_ne!(copy.page, page.page);
+    assert_eq!(transaction.count(page.page).unwrap(), 1, "the other owner keeps it");
+    assert_eq!(transaction.count(copy.page).unwrap(), 1);
+    // A younger one has one owner; what the map says of it is not asked.
+    let mut transaction = {
+        transaction.abort();
+        pager.begin_write().unwrap()
+    };
+    transaction.shadow(&page, page.stamp - 1).unwrap();
+    assert_eq!(transaction.count(page.page).unwrap(), 0, "it was freed");
+}
+
+/// A page of the running transaction is written in place, unless it has got a second owner.
+#[test]
+fn a_page_of_the_running_transaction_is_its_own_unless_it_was_shared_since() {
+    let pager = pager();
+    let mut transaction = pager.begin_write().unwrap();
+    let page = transaction.allocate(1, 0, 1).unwrap();
+    assert_eq!(transaction.shadow(&page, 0).unwrap(), page);
+    transaction.retain(page.page).unwrap();
+    let copy = transaction.shadow(&page, transaction.stamp()).unwrap();
+    assert_ne!(copy.page, page.page);
+    assert_eq!(transaction.count(page.page).unwrap(), 1);
+}
+
+#[test]
+fn a_page_without_an_owner_gets_none_and_loses_none() {
+    let pager = pager();
+    let page = page_with(&pager, 1);
+    let mut transaction = pager.begin_write().unwrap();
+    assert!(transaction.release(&page).unwrap());
+    let damaged = |result: Result<()>| assert!(matches!(result, Err(Error::Corrupted { .. })));
+    damaged(transaction.release(&page).map(drop));
+    damaged(transaction.retain(page.page));
+    damaged(transaction.shadow(&page, page.stamp).map(drop));
+    // No count goes over its end.
+    let other = transaction.allocate(1, 0, 1).unwrap();
+    transaction.counts.insert(other.page, u32::MAX);
+    damaged(transaction.retain(other.page));
+}
+
+/// What changed nothing is told from what did.
+#[test]
+fn a_transaction_knows_whether_it_has_changed_anything() {
+    let pager = pager();
+    let page = page_with(&pager, 1);
+    let mut transaction = pager.begin_write().unwrap();
+    assert!(!transaction.is_changed());
+    transaction.set_root(page);
+    assert!(!transaction.is_changed(), "that is the root it has");
+    transaction.set_root(Pointer::NONE);
+    assert!(transaction.is_changed());
+    transaction.set_root(Pointer::NONE);
+    assert!(transaction.is_changed(), "it still has");
+}
+
+/// Many dirty pages are made durable before a transaction begins, or it would find no room.
+#[test]
+fn a_transaction_that_finds_the_cache_half_dirty_waits_for_a_checkpoint() {
+    let pager = pager();
+    let frames = pager.stats().cache.frames;
+    // Commits call for checkpoints themselves: one that is never acknowledged does not.
+    let before = pager.stats().checkpoint;
+    let mut transaction = pager.begin_write().unwrap();
+    for _ in 0..frames * 5 / 8 {
+        transaction.allocate(1, 0, 1).unwrap();
+    }
+    let inner = transaction.inner.clone();
+    transaction.apply();
+    transaction.done = true;
+    inner.writer.unlock();
+    assert_eq!(pager.stats().checkpoint, before);
+    drop(pager.begin_write().unwrap());
+    assert_eq!(pager.stats().checkpoint, before + 1);
+    assert_eq!(inner.cache.dirty(), 0);
+}

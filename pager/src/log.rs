@@ -238,11 +238,6 @@ impl<'s> Scan<'s> {
         }
     }
 
-    /// The generation of the last record of the prefix, or the superblock's.
-    pub fn generation(&self) -> u64 {
-        self.generation
-    }
-
     /// Where the next record stands or will stand.
     pub fn tail(&self) -> Tail {
         self.tail

@@ -56,7 +56,6 @@ pub struct Transaction {
     /// A stamp just below, for a version without changes that a checkpoint inside the commit may
     /// have to make: versions must stay in the order of their stamps.
     spare_stamp: u64,
-    base: Version,
     root: Pointer,
     /// The rest of the last run taken.
     reserve: Option<Run>,
@@ -115,7 +114,6 @@ impl Transaction {
             inner: inner.clone(),
             stamp,
             spare_stamp,
-            base,
             root: base.root,
             reserve: None,
             recycled: Vec::new(),
@@ -648,11 +646,6 @@ impl Transaction {
         }
         drop(space);
         self.inner.writer.unlock();
-    }
-
-    /// The version that the transaction began with.
-    pub fn base(&self) -> Version {
-        self.base
     }
 }
 

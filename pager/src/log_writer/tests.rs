@@ -175,3 +175,51 @@ fn a_log_that_moves_begins_at_the_front_of_its_new_ring() {
     assert_eq!(disk.take(), [Call::Durable(4 << 20..(4 << 20) + B)]);
     assert_eq!(log.blocks(), 50);
 }
+
+/// Each record says what was durable when it was written: blocks of the log, and the checkpoint. A
+/// seal begins a new generation.
+#[test]
+fn records_say_what_was_durable() {
+    let (disk, log, poison) = writer();
+    log.append(1, &[1; 5000], true).unwrap();
+    log.make_durable(log.end(), &poison).unwrap();
+    log.set_durable_checkpoint(7);
+    assert_eq!(log.seal().unwrap().generation, 2);
+    log.append(2, &[2; 100], true).unwrap();
+    log.make_durable(log.end(), &poison).unwrap();
+    let record = |number| {
+        let mut bytes = [0; BLOCK];
+        disk.read_at(&mut bytes, block(number)).unwrap();
+        Record::decode(&bytes)
+    };
+    let (first, second) = (record(0), record(2));
+    assert_eq!((first.generation, first.durable_block), (1, BLOCKS_MIN));
+    assert_eq!((second.generation, second.durable_block), (2, BLOCKS_MIN + 2));
+    assert_eq!((first.durable_checkpoint, second.durable_checkpoint), (1, 7));
+    assert_eq!((second.sequence, second.chain), (2, first.crc));
+}
+
+/// The word about a checkpoint goes into the log if there is room, and not while it is being read.
+#[test]
+fn a_mark_never_takes_the_room_of_something_else() {
+    let (disk, log, poison) = writer();
+    log.begin_replay();
+    assert!(log.is_replaying());
+    log.mark(&poison).unwrap();
+    assert_eq!(disk.take(), []);
+    let place = log.state.lock().tail;
+    log.set_replayed(Tail { at: place.at + 8 * B, ..place }, 5);
+    assert_eq!((log.end(), log.used()), (place.at + 8 * B, 8 * B));
+    log.end_replay(place, 6);
+    assert!(!log.is_replaying());
+    log.append(1, &vec![1; (BLOCKS_MIN as usize - 2) * BLOCK - 64], true).unwrap();
+    log.make_durable(log.end(), &poison).unwrap();
+    disk.take();
+    log.mark(&poison).unwrap();
+    assert_eq!(disk.take(), [], "the ring is full");
+    let sealed = log.seal().unwrap();
+    log.retire(&sealed, 2);
+    log.mark(&poison).unwrap();
+    assert_eq!(disk.take(), [Call::Write(block(BLOCKS_MIN - 2)..block(BLOCKS_MIN - 1))]);
+    assert!(!log.has_transactions());
+}

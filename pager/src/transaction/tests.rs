@@ -104,3 +104,18 @@ fn a_transaction_that_finds_the_cache_half_dirty_waits_for_a_checkpoint() {
     assert_eq!(pager.stats().checkpoint, before + 1);
     assert_eq!(inner.cache.dirty(), 0);
 }
+
+/// A page that a transaction makes and drops again costs nothing: it is the next one that it makes.
+#[test]
+fn a_page_made_and_dropped_by_the_same_transaction_is_used_again() {
+    let pager = pager();
+    page_with(&pager, 1);
+    let free = pager.stats().pages_free;
+    let mut transaction = pager.begin_write().unwrap();
+    let page = transaction.allocate(1, 0, 1).unwrap();
+    assert!(transaction.release(&page).unwrap());
+    assert_eq!(transaction.allocate(1, 0, 1).unwrap().page, page.page);
+    assert_eq!(transaction.count(page.page).unwrap(), 1);
+    transaction.commit(Some(b"one page"), Durability::Immediate).unwrap();
+    assert_eq!(pager.stats().pages_free, free - 1);
+}

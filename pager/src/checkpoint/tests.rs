@@ -445,3 +445,27 @@ fn an_opened_store_knows_its_free_pages() {
     }
     assert_eq!(space.free_pages(), free);
 }
+
+/// A record for which the log makes room is logged; one that it cannot hold, because the file may not
+/// grow, costs a checkpoint of its own and leaves nothing in the log.
+#[test]
+fn a_record_that_the_log_cannot_hold_is_made_durable_by_a_checkpoint() {
+    let geometry = crate::geometry::Geometry::new(4096).unwrap();
+    let max_size = (geometry.reserved(0) + BLOCKS_MIN + 40) * 4096;
+    for (max_size, logged) in [(max_size, false), (u64::MAX, true)] {
+        let config = Config { max_size, ..config() };
+        let disk = Arc::new(Recorder::default());
+        let inner = Arc::new(recovery::create(disk.clone(), config, Arc::new(Opaque)).unwrap());
+        commit(&inner, 1);
+        let before = inner.checkpoint.lock().durable;
+        let mut transaction = begin(&inner);
+        let root = transaction.allocate(1, 0, 1).unwrap();
+        transaction.set_root(root);
+        transaction.commit(Some(&[7; 300_000]), Durability::Immediate).unwrap();
+        let after = inner.checkpoint.lock().durable;
+        assert_eq!(inner.log.has_transactions(), logged);
+        assert_eq!(after.log.blocks > before.log.blocks, logged);
+        assert_eq!(after.root == root, !logged, "the checkpoint has it if the log has not");
+        assert_eq!(inner.readers.visible().root, root);
+    }
+}

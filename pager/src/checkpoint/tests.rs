@@ -469,3 +469,25 @@ fn a_record_that_the_log_cannot_hold_is_made_durable_by_a_checkpoint() {
         assert_eq!(inner.readers.visible().root, root);
     }
 }
+
+/// What a new life appends to the log is told from what a lost one had written there: its generation
+/// is one that nobody has used, and no other opening of the same file chooses the same.
+#[test]
+fn every_opening_has_a_generation_of_its_own() {
+    let (disk, inner) = created();
+    commit(&inner, 1);
+    commit(&inner, 1);
+    let last = inner.log.seal().unwrap().generation - 1;
+    let length = disk.len().unwrap();
+    let mut image = vec![0; length as usize];
+    disk.read_at(&mut image, 0).unwrap();
+    drop(inner);
+    let generation_after_opening = || {
+        let copy = Arc::new(Recorder::default());
+        copy.write_at(&image, 0).unwrap();
+        opened(&copy).log.seal().unwrap().generation - 1
+    };
+    let generations = [generation_after_opening(), generation_after_opening()];
+    assert!(generations.iter().all(|&generation| generation > last), "{generations:?}, {last}");
+    assert_ne!(generations[0], generations[1]);
+}

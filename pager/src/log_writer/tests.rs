@@ -1,5 +1,10 @@
 //! The log's writer, call by call: what goes where, and what is known of it.
 
+use std::sync::{
+    atomic::{AtomicBool, Ordering},
+    mpsc,
+};
+
 use super::*;
 use crate::{
     log::BLOCKS_MIN,
@@ -222,4 +227,148 @@ fn a_mark_never_takes_the_room_of_something_else() {
     log.mark(&poison).unwrap();
     assert_eq!(disk.take(), [Call::Write(block(BLOCKS_MIN - 2)..block(BLOCKS_MIN - 1))]);
     assert!(!log.has_transactions());
+}
+
+/// Storage whose durable writes stand still until they are let go, and may then panic.
+#[derive(Debug, Default)]
+struct Stalling {
+    memory: Recorder,
+    entered: AtomicBool,
+    go: AtomicBool,
+    panics: bool,
+}
+
+impl Storage for Stalling {
+    fn len(&self) -> std::io::Result<u64> {
+        self.memory.len()
+    }
+    fn set_len(&self, len: u64) -> std::io::Result<()> {
+        self.memory.set_len(len)
+    }
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> std::io::Result<()> {
+        self.memory.read_at(buf, offset)
+    }
+    fn write_at(&self, buf: &[u8], offset: u64) -> std::io::Result<()> {
+        self.memory.write_at(buf, offset)
+    }
+    fn write_direct(&self, buf: &[u8], offset: u64) -> std::io::Result<()> {
+        self.memory.write_direct(buf, offset)
+    }
+    fn write_durable(&self, buf: &[u8], offset: u64) -> std::io::Result<()> {
+        self.entered.store(true, Ordering::SeqCst);
+        until(|| self.go.load(Ordering::SeqCst));
+        if self.panics {
+            std::panic::resume_unwind(Box::new("injected"));
+        }
+        self.memory.write_durable(buf, offset)
+    }
+    fn sync(&self) -> std::io::Result<()> {
+        self.memory.sync()
+    }
+    fn is_read_only(&self) -> bool {
+        false
+    }
+}
+
+fn until(condition: impl Fn() -> bool) {
+    while !condition() {
+        std::thread::yield_now();
+    }
+}
+
+struct Scene {
+    disk: Arc<Stalling>,
+    log: Arc<LogWriter>,
+    poison: Arc<Poison>,
+    results: mpsc::Receiver<&'static str>,
+    done: mpsc::Sender<&'static str>,
+}
+
+impl Scene {
+    fn new(panics: bool) -> Scene {
+        let disk = Arc::new(Stalling { panics, ..Stalling::default() });
+        disk.set_len(OFFSET + BLOCKS_MIN * B).unwrap();
+        let ring = Ring { offset: OFFSET, blocks: BLOCKS_MIN };
+        let tail = Tail { at: BLOCKS_MIN * B, sequence: 1, chain: 0 };
+        let log = Arc::new(LogWriter::new(disk.clone(), 9, ring, tail, 1, 1));
+        let (done, results) = mpsc::channel();
+        Scene { disk, log, poison: Arc::default(), results, done }
+    }
+
+    /// Runs it in a thread of its own, which says what came of it.
+    fn spawn(
+        &self,
+        work: impl FnOnce(&LogWriter, &Poison) -> &'static str + Send + std::panic::UnwindSafe + 'static,
+    ) {
+        let (log, poison, done) = (self.log.clone(), self.poison.clone(), self.done.clone());
+        std::thread::spawn(move || {
+            let scene = std::panic::AssertUnwindSafe((log, poison));
+            let result = std::panic::catch_unwind(move || {
+                let scene = scene;
+                work(&scene.0.0, &scene.0.1)
+            });
+            let _ = done.send(result.unwrap_or("panicked"));
+        });
+    }
+
+    fn result(&self) -> &'static str {
+        self.results.recv_timeout(Duration::from_secs(20)).expect("somebody waits for ever")
+    }
+}
+
+/// Whoever waits for a durable write that a panic interrupts gets an error, and soon.
+#[test]
+fn a_panic_in_a_durable_write_leaves_nobody_waiting() {
+    let scene = Scene::new(true);
+    let end = scene.log.append(1, &[1; 100], true).unwrap();
+    let commit = move |log: &LogWriter, poison: &Poison| match log.make_durable(end, poison) {
+        Ok(()) => "durable",
+        Err(Error::Poisoned { .. }) => "poisoned",
+        Err(_) => "another error",
+    };
+    scene.spawn(commit);
+    until(|| scene.disk.entered.load(Ordering::SeqCst));
+    scene.spawn(commit);
+    until(|| scene.log.state.lock().waiting == 2);
+    scene.disk.go.store(true, Ordering::SeqCst);
+    let mut results = [scene.result(), scene.result()];
+    results.sort_unstable();
+    assert_eq!(results, ["panicked", "poisoned"]);
+}
+
+/// Blocks of the log are free for the next lap only when nobody is still writing one; a write of later
+/// blocks holds no checkpoint up.
+#[test]
+fn a_checkpoint_waits_for_a_stalled_write_of_what_it_covers_and_for_no_other() {
+    let commit =
+        |log: &LogWriter, poison: &Poison| log.sync(poison).map_or("failed", |()| "durable");
+    let retire = |sealed: Sealed| {
+        move |log: &LogWriter, _: &Poison| {
+            log.retire(&sealed, 2);
+            "retired"
+        }
+    };
+    let scene = Scene::new(false);
+    scene.log.append(1, &[1; 100], true).unwrap();
+    scene.spawn(commit);
+    until(|| scene.disk.entered.load(Ordering::SeqCst));
+    let sealed = scene.log.seal().unwrap();
+    scene.spawn(retire(sealed));
+    let early = scene.results.recv_timeout(Duration::from_millis(200));
+    assert!(early.is_err(), "{early:?} before the write was at its end");
+    scene.disk.go.store(true, Ordering::SeqCst);
+    let mut results = [scene.result(), scene.result()];
+    results.sort_unstable();
+    assert_eq!(results, ["durable", "retired"]);
+
+    let scene = Scene::new(false);
+    let sealed = scene.log.seal().unwrap();
+    scene.log.append(1, &[1; 100], true).unwrap();
+    scene.spawn(commit);
+    until(|| scene.disk.entered.load(Ordering::SeqCst));
+    assert_eq!(scene.log.state.lock().leading_from, sealed.tail.at);
+    scene.spawn(retire(sealed));
+    assert_eq!(scene.result(), "retired");
+    scene.disk.go.store(true, Ordering::SeqCst);
+    assert_eq!(scene.result(), "durable");
 }

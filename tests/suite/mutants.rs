@@ -145,7 +145,7 @@ fn print_markdown(rows: &[(&Entry, Option<Catch>)]) {
     for (entry, caught) in rows {
         let (by, seconds) = match caught {
             Some(catch) => (
-                format!("`{}`{}", catch.test.name.trim_start_matches("rules::"), catch.how),
+                format!("`{}`{}", short(&catch.test.name), catch.how),
                 format!("{:.1}", catch.after.as_secs_f64()),
             ),
             None => ("**nobody**".into(), String::new()),
@@ -153,6 +153,12 @@ fn print_markdown(rows: &[(&Entry, Option<Catch>)]) {
         let (name, attacks, what) = (entry.mutant.name(), entry.attacks, entry.what);
         println!("| {attacks} | `{name}` | {what} | {by} | {seconds} |");
     }
+}
+
+/// The rules' tests have names that say enough.
+fn short(test: &str) -> &str {
+    let rule = test.strip_prefix("rules::").and_then(|name| name.split_once("::"));
+    rule.map_or(test, |(_, name)| name)
 }
 
 // ---- the tests ---------------------------------------------------------------------------

@@ -405,18 +405,33 @@ fn a_log_that_is_half_full_or_a_cache_that_is_quarter_dirty_calls_for_a_checkpoi
 fn a_store_can_be_as_small_as_its_first_pages_and_never_grows_over_its_limit() {
     let geometry = crate::geometry::Geometry::new(4096).unwrap();
     let least = (geometry.reserved(0) + BLOCKS_MIN) * 4096;
-    let with = |max_size| {
-        let config = Config { max_size, ..config() };
-        recovery::create(Arc::new(Recorder::default()), config, Arc::new(Opaque))
+    let with = |max_size| Config { max_size, ..config() };
+    let create = |max_size| {
+        recovery::create(Arc::new(Recorder::default()), with(max_size), Arc::new(Opaque))
     };
-    assert!(matches!(with(least - 1), Err(Error::DiskFull { .. })));
-    assert_eq!(with(least).unwrap().space.lock().pages() * 4096, least);
-    let inner = Arc::new(with(least + 50 * 4096).unwrap());
-    let mut transaction = begin(&inner);
+    assert!(matches!(create(least - 1), Err(Error::DiskFull { .. })));
+    assert_eq!(create(least).unwrap().space.lock().pages() * 4096, least);
+
+    // To the last page, in the life that made it and in the next one.
+    let limit = with(least + 50 * 4096);
+    let disk = Arc::new(Recorder::default());
+    let first = recovery::create(disk.clone(), limit.clone(), Arc::new(Opaque)).unwrap();
+    fill(&Arc::new(first), least / 4096 + 50);
+    let (next, replay) = recovery::open(disk, limit, Arc::new(Opaque)).unwrap();
+    let next = Arc::new(next);
+    recovery::replay(&next, replay, |transaction, _| Ok::<_, Error>(transaction)).unwrap();
+    fill(&next, least / 4096 + 50);
+}
+
+/// A transaction that may use the last pages takes them all; then it is undone.
+fn fill(inner: &Arc<Inner>, pages: u64) {
+    let mut transaction = begin(inner);
     transaction.set_privileged(true);
     while transaction.allocate(1, 0, 1).is_ok() {}
-    drop(transaction);
-    assert_eq!(inner.space.lock().pages(), least / 4096 + 50);
+    let space = inner.space.lock();
+    assert_eq!((space.pages(), space.free_pages()), (pages, 0));
+    drop(space);
+    transaction.abort();
 }
 
 /// What an opened store believes of groups that it has not read yet is what it finds in them.

@@ -1,14 +1,11 @@
 //! The log's writer, call by call: what goes where, and what is known of it.
 
-use std::sync::{
-    atomic::{AtomicBool, Ordering},
-    mpsc,
-};
+use std::sync::mpsc;
 
 use super::*;
 use crate::{
     log::BLOCKS_MIN,
-    storage::recorder::{Call, Recorder},
+    storage::recorder::{Call, Recorder, until},
 };
 
 const OFFSET: u64 = 1 << 20;
@@ -229,55 +226,9 @@ fn a_mark_never_takes_the_room_of_something_else() {
     assert!(!log.has_transactions());
 }
 
-/// Storage whose durable writes stand still until they are let go, and may then panic.
-#[derive(Debug, Default)]
-struct Stalling {
-    memory: Recorder,
-    entered: AtomicBool,
-    go: AtomicBool,
-    panics: bool,
-}
-
-impl Storage for Stalling {
-    fn len(&self) -> std::io::Result<u64> {
-        self.memory.len()
-    }
-    fn set_len(&self, len: u64) -> std::io::Result<()> {
-        self.memory.set_len(len)
-    }
-    fn read_at(&self, buf: &mut [u8], offset: u64) -> std::io::Result<()> {
-        self.memory.read_at(buf, offset)
-    }
-    fn write_at(&self, buf: &[u8], offset: u64) -> std::io::Result<()> {
-        self.memory.write_at(buf, offset)
-    }
-    fn write_direct(&self, buf: &[u8], offset: u64) -> std::io::Result<()> {
-        self.memory.write_direct(buf, offset)
-    }
-    fn write_durable(&self, buf: &[u8], offset: u64) -> std::io::Result<()> {
-        self.entered.store(true, Ordering::SeqCst);
-        until(|| self.go.load(Ordering::SeqCst));
-        if self.panics {
-            std::panic::resume_unwind(Box::new("injected"));
-        }
-        self.memory.write_durable(buf, offset)
-    }
-    fn sync(&self) -> std::io::Result<()> {
-        self.memory.sync()
-    }
-    fn is_read_only(&self) -> bool {
-        false
-    }
-}
-
-fn until(condition: impl Fn() -> bool) {
-    while !condition() {
-        std::thread::yield_now();
-    }
-}
-
+/// A log and threads that work on it.
 struct Scene {
-    disk: Arc<Stalling>,
+    disk: Arc<Recorder>,
     log: Arc<LogWriter>,
     poison: Arc<Poison>,
     results: mpsc::Receiver<&'static str>,
@@ -285,14 +236,12 @@ struct Scene {
 }
 
 impl Scene {
-    fn new(panics: bool) -> Scene {
-        let disk = Arc::new(Stalling { panics, ..Stalling::default() });
-        disk.set_len(OFFSET + BLOCKS_MIN * B).unwrap();
-        let ring = Ring { offset: OFFSET, blocks: BLOCKS_MIN };
-        let tail = Tail { at: BLOCKS_MIN * B, sequence: 1, chain: 0 };
-        let log = Arc::new(LogWriter::new(disk.clone(), 9, ring, tail, 1, 1));
+    /// Its first durable write will stand still.
+    fn new(then_panic: bool) -> Scene {
+        let (disk, log, poison) = writer();
+        disk.stall(then_panic);
         let (done, results) = mpsc::channel();
-        Scene { disk, log, poison: Arc::default(), results, done }
+        Scene { disk, log: Arc::new(log), poison: Arc::new(poison), results, done }
     }
 
     /// Runs it in a thread of its own, which says what came of it.
@@ -327,10 +276,10 @@ fn a_panic_in_a_durable_write_leaves_nobody_waiting() {
         Err(_) => "another error",
     };
     scene.spawn(commit);
-    until(|| scene.disk.entered.load(Ordering::SeqCst));
+    scene.disk.wait_for_stall();
     scene.spawn(commit);
     until(|| scene.log.state.lock().waiting == 2);
-    scene.disk.go.store(true, Ordering::SeqCst);
+    scene.disk.go();
     let mut results = [scene.result(), scene.result()];
     results.sort_unstable();
     assert_eq!(results, ["panicked", "poisoned"]);
@@ -351,12 +300,12 @@ fn a_checkpoint_waits_for_a_stalled_write_of_what_it_covers_and_for_no_other() {
     let scene = Scene::new(false);
     scene.log.append(1, &[1; 100], true).unwrap();
     scene.spawn(commit);
-    until(|| scene.disk.entered.load(Ordering::SeqCst));
+    scene.disk.wait_for_stall();
     let sealed = scene.log.seal().unwrap();
     scene.spawn(retire(sealed));
     let early = scene.results.recv_timeout(Duration::from_millis(200));
     assert!(early.is_err(), "{early:?} before the write was at its end");
-    scene.disk.go.store(true, Ordering::SeqCst);
+    scene.disk.go();
     let mut results = [scene.result(), scene.result()];
     results.sort_unstable();
     assert_eq!(results, ["durable", "retired"]);
@@ -365,10 +314,10 @@ fn a_checkpoint_waits_for_a_stalled_write_of_what_it_covers_and_for_no_other() {
     let sealed = scene.log.seal().unwrap();
     scene.log.append(1, &[1; 100], true).unwrap();
     scene.spawn(commit);
-    until(|| scene.disk.entered.load(Ordering::SeqCst));
+    scene.disk.wait_for_stall();
     assert_eq!(scene.log.state.lock().leading_from, sealed.tail.at);
     scene.spawn(retire(sealed));
     assert_eq!(scene.result(), "retired");
-    scene.disk.go.store(true, Ordering::SeqCst);
+    scene.disk.go();
     assert_eq!(scene.result(), "durable");
 }

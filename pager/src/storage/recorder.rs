@@ -1,6 +1,11 @@
-//! For tests: storage in memory that writes down every call that changes it, and how it was made.
+//! For tests: storage in memory that writes down every call that changes it, and how it was made. Its
+//! durable writes can be made to stand still, and then to panic.
 
-use std::{io, ops::Range};
+use std::{
+    io,
+    ops::Range,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use parking_lot::Mutex;
 
@@ -29,6 +34,12 @@ impl Call {
 pub(crate) struct Recorder {
     memory: MemoryStorage,
     calls: Mutex<Vec<Call>>,
+    /// Durable writes stand still as long as this is set.
+    stalled: AtomicBool,
+    /// One stands still now, or has stood.
+    reached: AtomicBool,
+    /// When it is let go it panics.
+    panics: AtomicBool,
 }
 
 impl Recorder {
@@ -37,8 +48,31 @@ impl Recorder {
         std::mem::take(&mut self.calls.lock())
     }
 
+    /// The next durable write will stand still.
+    pub(crate) fn stall(&self, then_panic: bool) {
+        self.panics.store(then_panic, Ordering::SeqCst);
+        self.stalled.store(true, Ordering::SeqCst);
+    }
+
+    /// Waits until one does.
+    pub(crate) fn wait_for_stall(&self) {
+        until(|| self.reached.load(Ordering::SeqCst));
+    }
+
+    /// Lets it go.
+    pub(crate) fn go(&self) {
+        self.stalled.store(false, Ordering::SeqCst);
+    }
+
     fn record(&self, call: Call) {
         self.calls.lock().push(call);
+    }
+}
+
+/// Waits for another thread.
+pub(crate) fn until(condition: impl Fn() -> bool) {
+    while !condition() {
+        std::thread::yield_now();
     }
 }
 
@@ -66,6 +100,13 @@ impl Storage for Recorder {
         self.memory.write_direct(buf, offset)
     }
     fn write_durable(&self, buf: &[u8], offset: u64) -> io::Result<()> {
+        if self.stalled.load(Ordering::SeqCst) {
+            self.reached.store(true, Ordering::SeqCst);
+            until(|| !self.stalled.load(Ordering::SeqCst));
+            if self.panics.load(Ordering::SeqCst) {
+                std::panic::resume_unwind(Box::new("injected"));
+            }
+        }
         self.record(Call::Durable(range(buf, offset)));
         self.memory.write_durable(buf, offset)
     }

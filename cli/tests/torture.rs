@@ -2,7 +2,12 @@
 
 mod support;
 
+#[cfg(unix)]
+use std::io::{BufRead, BufReader, Read};
+
 use support::cowslip;
+#[cfg(unix)]
+use support::start;
 
 #[test]
 fn torture_finds_nothing_and_says_what_it_looked_at() {
@@ -40,4 +45,23 @@ fn a_kept_case_is_repeated() {
     assert!(replay(&file).ok().starts_with("violations: 0 ("));
     std::fs::write(&file, "{}").unwrap();
     replay(&file).fails(3);
+}
+
+/// Whoever stops a run of hours is told what it has done.
+#[cfg(unix)]
+#[test]
+fn an_interrupted_run_reports_what_it_has_done() {
+    let mut child = start(["torture", "--images", "1000000000", "--jobs", "1"]);
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    let mut first = String::new();
+    // The signal is awaited from before this line on.
+    out.read_line(&mut first).unwrap();
+    assert!(first.starts_with("seed "), "{first}");
+    let pid = child.id().to_string();
+    assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    let mut rest = String::new();
+    out.read_to_string(&mut rest).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{rest}");
+    assert!(rest.contains("\nviolations               0\n"), "{rest}");
+    assert!(rest.ends_with("interrupted before the end\n"), "{rest}");
 }

@@ -1,7 +1,7 @@
 //! The crash harness at work, for as long as a test may take: all the shortest histories, and some
 //! long ones. `cowslip torture` goes on from here.
 
-use std::{sync::Arc, time::Duration};
+use std::{ops::ControlFlow, sync::Arc, time::Duration};
 
 use cowslip::{
     Durability,
@@ -21,7 +21,7 @@ use cowslip_harness::{
 
 #[track_caller]
 fn nothing_is_broken(engine: &Cowslip, campaign: &Campaign) {
-    match run(engine, campaign, |_| {}) {
+    match run(engine, campaign, |_| ControlFlow::Continue(())) {
         Ok(progress) => println!("{progress:?}"),
         Err(failing) => panic!("{}\n{:?}", timeline::draw(engine, &failing), failing.case),
     }

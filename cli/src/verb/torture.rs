@@ -3,8 +3,13 @@
 use std::{
     io::Write,
     num::{NonZeroU64, NonZeroUsize},
+    ops::ControlFlow,
     path::{Path, PathBuf},
     process::ExitCode,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -28,7 +33,8 @@ use crate::progress;
 /// fails, and every state that the disk can be left in is recovered, checked, written on and closed:
 /// any subset of the unsynced writes, torn into sectors, with garbage, with any length; some
 /// recoveries are cut short as well, or run on a disk that fails or lies. docs/fault-model.md says what
-/// is promised then. Exit status 1: a promise was broken.
+/// is promised then. Ctrl-C ends it with a report of what was done. Exit status 1: a promise was broken;
+/// 130: it was interrupted.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// The first seed; printed, if it is not given
@@ -63,6 +69,9 @@ pub(crate) struct Args {
     replay: Option<PathBuf>,
 }
 
+/// What shells report of a program that Ctrl-C has ended.
+const INTERRUPTED: u8 = 130;
+
 /// A case as it is kept.
 #[derive(Serialize, Deserialize)]
 struct Kept {
@@ -83,13 +92,20 @@ pub(crate) fn run(args: &Args) -> Outcome {
     }
     let seed = args.seed.unwrap_or_else(|| u64::from(std::process::id()) << 32 | clock());
     let campaign = campaign(args, seed);
+    let interrupted = Arc::new(AtomicBool::new(false));
+    let flag = interrupted.clone();
+    ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed))
+        .map_err(|error| Failure::Other(format!("waiting for Ctrl-C: {error}")))?;
     let mut out = output::stdout();
     writeln!(out, "seed {seed}, {} threads", campaign.threads)?;
     out.flush()?;
     let bar = progress::spinner("cutting the power");
     let result = run_campaign(&engine, &campaign, |progress| {
+        if interrupted.load(Ordering::Relaxed) {
+            return ControlFlow::Break(());
+        }
         if bar.is_hidden() {
-            return;
+            return ControlFlow::Continue(());
         }
         let histories = match progress.of {
             Some(of) => format!("{} of {of}", progress.histories),
@@ -102,13 +118,18 @@ pub(crate) fn run(args: &Args) -> Outcome {
             grouped(progress.report.recoveries),
             progress.time.as_secs_f64(),
         ));
+        ControlFlow::Continue(())
     });
     bar.finish_and_clear();
     match result {
         Ok(progress) => {
             print_report(&mut out, &progress)?;
+            let interrupted = interrupted.load(Ordering::Relaxed);
+            if interrupted {
+                writeln!(out, "interrupted before the end")?;
+            }
             out.flush()?;
-            Ok(ExitCode::SUCCESS)
+            Ok(if interrupted { ExitCode::from(INTERRUPTED) } else { ExitCode::SUCCESS })
         }
         Err(failing) => {
             let what = failing.violation.what.lines().next().unwrap_or_default();

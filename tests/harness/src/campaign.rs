@@ -7,6 +7,7 @@
 //! change, to share and to free.
 
 use std::{
+    ops::ControlFlow,
     sync::{
         Arc, Mutex,
         atomic::{AtomicU64, AtomicUsize, Ordering},
@@ -185,11 +186,11 @@ pub fn try_life<E: Engine>(
     })
 }
 
-/// Runs a campaign; ends early at the first life that breaks a promise.
+/// Runs a campaign; ends early at the first life that breaks a promise, or when `watch` breaks off.
 pub fn run<E: Engine>(
     engine: &E,
     campaign: &Campaign,
-    watch: impl Fn(&Progress) + Sync,
+    watch: impl Fn(&Progress) -> ControlFlow<()> + Sync,
 ) -> Result<Progress, Box<Failing<E>>> {
     let begin = Instant::now();
     let seen = Seen::default();
@@ -227,8 +228,8 @@ pub fn run<E: Engine>(
                 seen.stop.store(true, Ordering::Relaxed);
             }
         }
-        watch(&progress);
-        let over = campaign.time.is_some_and(|time| begin.elapsed() >= time)
+        let over = watch(&progress).is_break()
+            || campaign.time.is_some_and(|time| begin.elapsed() >= time)
             || campaign.distinct.is_some_and(|wanted| progress.report.distinct >= wanted);
         if over {
             seen.stop.store(true, Ordering::Relaxed);

@@ -1,18 +1,27 @@
 //! R5 to R7: what a checkpoint contains, where it is written, and which pages wait for it.
 
-use std::{sync::Arc, sync::atomic::AtomicBool, sync::atomic::Ordering};
-
-use super::{put, reopened, set};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use cowslip::{
-    Database, Durability, storage::MemoryStorage, storage::SimulatedStorage,
-    storage::simulated::Image, storage::simulated::Plan, storage::simulated::SectorSize,
+    Database, Durability,
+    storage::{
+        MemoryStorage, SimulatedStorage,
+        simulated::{Image, Plan, SectorSize},
+    },
 };
 use cowslip_harness::{
-    Gate, Model, Monitor, Op, Scratch, Seed, Session, check, cowslip::Cowslip, explore::Options,
-    explore::must_survive, seed::times, session::disk_of,
+    Gate, Model, Monitor, Op, Scratch, Seed, Session, check,
+    cowslip::Cowslip,
+    explore::{Options, must_survive},
+    seed::times,
+    session::disk_of,
 };
 use cowslip_pager::{Pager, geometry::Geometry, log::Ring};
+
+use super::{put, reopened, set};
 
 /// Checkpoint after checkpoint over the same map groups: a crash in any of them finds a whole map.
 #[test]

@@ -1,13 +1,19 @@
 //! R8: the newest whole state is found, and a lost one is noticed.
 
-use super::{put, reopened, set};
-
 use cowslip::{
-    Database, Durability, Error, storage::SimulatedStorage, storage::simulated::Event,
-    storage::simulated::Plan, storage::simulated::SectorSize,
+    Database, Durability, Error,
+    storage::{
+        SimulatedStorage,
+        simulated::{Event, Plan, SectorSize},
+    },
 };
-use cowslip_harness::{Op, Scratch, Session, session::disk_of, session::image_of};
+use cowslip_harness::{
+    Op, Scratch, Session,
+    session::{disk_of, image_of},
+};
 use cowslip_pager::{Pager, geometry::Geometry, log::Ring, superblock::Superblock};
+
+use super::{put, reopened, set};
 
 /// Flips a byte of the `number`th durable log write, counted from the end.
 fn with_hurt_log(disk: &SimulatedStorage, number: usize) -> Vec<u8> {

@@ -2,17 +2,22 @@
 
 use std::sync::Arc;
 
-use super::{Opaque, pager, put, reopened, set};
-
 use cowslip::{
-    Database, Durability, storage::MemoryStorage, storage::SimulatedStorage, storage::Storage,
-    storage::simulated::Event, storage::simulated::Plan, storage::simulated::SectorSize,
+    Database, Durability,
+    storage::{
+        MemoryStorage, SimulatedStorage, Storage,
+        simulated::{Event, Plan, SectorSize},
+    },
 };
 use cowslip_harness::{
-    Gate, Op, Scratch, Seed, Session, cowslip::Cowslip, explore::Options, explore::must_survive,
+    Gate, Op, Scratch, Seed, Session,
+    cowslip::Cowslip,
+    explore::{Options, must_survive},
     session::disk_of,
 };
 use cowslip_pager::{Config, Pager, geometry::SUPERBLOCK_AREA};
+
+use super::{Opaque, pager, put, reopened, set};
 
 /// What recovery accepted it has made durable: a second cut, right after it, takes nothing back.
 #[test]

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{pager, set};
-
 use cowslip::{Database, Durability, storage::SimulatedStorage};
 use cowslip_harness::{Model, Scratch};
+
+use super::{pager, set};
 
 #[test]
 fn r1_a_page_that_somebody_else_has_pinned_is_not_changed_under_him() {

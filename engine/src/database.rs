@@ -1,30 +1,30 @@
 //! The database: opening and creating, and what is done to it as a whole.
 
+mod names;
+mod releases;
+
 use std::{
     path::{Path, PathBuf},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    thread::JoinHandle,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    sync::Arc,
 };
 
 use cowslip_pager::{
     CacheStats, Config, Durability, Pager,
     storage::{FileStorage, MemoryStorage, OpenError, Storage},
 };
-use parking_lot::{Condvar, Mutex};
+use parking_lot::Mutex;
+
+pub use names::{BookmarkInfo, BranchInfo, SnapshotInfo};
+pub(crate) use names::{find_branch, find_either, find_snapshot};
+pub use releases::Releases;
 
 use crate::{
     compact,
-    diff::Diff,
     draft::{self, Draft},
     error::{Error, Result},
     kinds::EngineKinds,
-    meta::{BRANCH, BranchRecord, MAIN, SNAPSHOT, SnapshotRecord},
+    meta::{BRANCH, INCOMING, MAIN, SNAPSHOT},
     read::ReadTransaction,
-    redo::Record,
     scrub::{self, ScrubReport},
     write::WriteTransaction,
 };
@@ -52,7 +52,7 @@ use crate::{
 /// ```
 #[derive(Clone)]
 pub struct Database {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
 }
 
 /// What all handles and transactions of a database share.
@@ -60,25 +60,9 @@ pub(crate) struct Shared {
     pub(crate) pager: Arc<Pager>,
     pub(crate) durability: Durability,
     path: Option<PathBuf>,
-    releaser: Mutex<Option<Releaser>>,
+    releaser: Mutex<Option<releases::Releaser>>,
     background: bool,
 }
-
-/// The thread that takes deleted snapshots and tables apart, slice by slice.
-struct Releaser {
-    signal: Arc<Signal>,
-    thread: JoinHandle<()>,
-}
-
-#[derive(Default)]
-struct Signal {
-    wanted: Mutex<bool>,
-    wake: Condvar,
-    stop: AtomicBool,
-}
-
-/// Nodes taken apart in one transaction of the releaser: small enough not to stall a commit.
-const SLICE: usize = 256;
 
 /// How a database is opened or created.
 #[derive(Debug, Clone)]
@@ -117,38 +101,6 @@ pub struct Stats {
     pub branches: u64,
     /// The page cache.
     pub cache: CacheStats,
-}
-
-/// What is known about a snapshot.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct SnapshotInfo {
-    /// Its name.
-    pub name: String,
-    /// When it was made.
-    pub created: SystemTime,
-    /// The branch it was made of.
-    pub branch: String,
-    /// It refuses deletion.
-    pub held: bool,
-    /// Free text.
-    pub label: Option<String>,
-    /// The snapshot of the same branch before it.
-    pub parent: Option<String>,
-}
-
-/// What is known about a branch.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct BranchInfo {
-    /// Its name.
-    pub name: String,
-    /// When it was made.
-    pub created: SystemTime,
-    /// What it was made from; none for `main`.
-    pub origin: Option<String>,
-    /// Its newest snapshot, or the one it was made from or rolled back to.
-    pub last_snapshot: Option<String>,
 }
 
 impl Default for Builder {
@@ -298,10 +250,6 @@ fn opening(error: OpenError, path: &Path) -> Error {
     }
 }
 
-fn time(nanos: u64) -> SystemTime {
-    UNIX_EPOCH + Duration::from_nanos(nanos)
-}
-
 impl Database {
     /// Options for opening and creating.
     pub fn builder() -> Builder {
@@ -365,148 +313,6 @@ impl Database {
         ReadTransaction::new(&self.shared, |view, root| find_snapshot(view, root, snapshot))
     }
 
-    // ---- snapshots and branches ----------------------------------------------------------
-
-    /// Names the newest version of `main`. Costs one small commit, whatever the size.
-    pub fn create_snapshot(&self, name: &str) -> Result<()> {
-        self.create_snapshot_of(MAIN, name)
-    }
-
-    /// Names the newest version of a branch.
-    pub fn create_snapshot_of(&self, branch: &str, name: &str) -> Result<()> {
-        self.create_labelled_snapshot_of(branch, name, None)
-    }
-
-    /// Names the newest version of a branch, with a free text of up to 255 bytes.
-    pub fn create_labelled_snapshot_of(
-        &self,
-        branch: &str,
-        name: &str,
-        label: Option<&str>,
-    ) -> Result<()> {
-        let created = draft::now();
-        self.change_names(&Record::CreateSnapshot { branch, name, created, label }, |draft| {
-            draft.create_snapshot(branch, name, created, label)
-        })
-    }
-
-    /// Deletes a snapshot, whatever was made from it. Its space comes back in the background.
-    pub fn delete_snapshot(&self, name: &str) -> Result<()> {
-        self.change_names(&Record::DeleteSnapshot { name }, |draft| draft.delete_snapshot(name))?;
-        self.shared.release_soon();
-        Ok(())
-    }
-
-    /// Takes `main` back to a snapshot. Newer snapshots stay.
-    pub fn rollback(&self, snapshot: &str) -> Result<()> {
-        self.rollback_branch(MAIN, snapshot)
-    }
-
-    /// Takes a branch back to a snapshot.
-    pub fn rollback_branch(&self, branch: &str, snapshot: &str) -> Result<()> {
-        self.change_names(&Record::Rollback { branch, snapshot }, |draft| {
-            draft.rollback(branch, snapshot)
-        })?;
-        self.shared.release_soon();
-        Ok(())
-    }
-
-    /// Makes a writable branch from a snapshot or another branch.
-    pub fn create_branch(&self, name: &str, from: &str) -> Result<()> {
-        let created = draft::now();
-        self.change_names(&Record::CreateBranch { name, from, created }, |draft| {
-            draft.create_branch(name, from, created)
-        })
-    }
-
-    /// Deletes a branch, whatever was made from it.
-    pub fn delete_branch(&self, name: &str) -> Result<()> {
-        self.change_names(&Record::DeleteBranch { name }, |draft| draft.delete_branch(name))?;
-        self.shared.release_soon();
-        Ok(())
-    }
-
-    /// The branch `name` becomes `main`; the old `main` goes on under the name `name`.
-    pub fn promote(&self, name: &str) -> Result<()> {
-        self.change_names(&Record::Promote { name }, |draft| draft.promote(name))
-    }
-
-    /// Makes a snapshot refuse deletion.
-    pub fn hold(&self, name: &str) -> Result<()> {
-        self.change_names(&Record::Hold { name, held: true }, |draft| draft.hold(name, true))
-    }
-
-    /// Lets a held snapshot be deleted again.
-    pub fn release(&self, name: &str) -> Result<()> {
-        self.change_names(&Record::Hold { name, held: false }, |draft| draft.hold(name, false))
-    }
-
-    fn change_names(
-        &self,
-        record: &Record<'_>,
-        change: impl FnOnce(&mut Draft) -> Result<()>,
-    ) -> Result<()> {
-        let mut draft = Draft::new(self.shared.pager.begin_write()?)?;
-        change(&mut draft)?;
-        draft.commit_record(record, self.shared.durability)
-    }
-
-    /// All snapshots, by name.
-    pub fn snapshots(&self) -> Result<Vec<SnapshotInfo>> {
-        let reader = self.shared.pager.begin_read();
-        let names = Draft::names(reader.view(), reader.version().root, SNAPSHOT)?;
-        names
-            .into_iter()
-            .map(|(name, bytes, page)| {
-                let record = SnapshotRecord::decode(&bytes, page)?;
-                Ok(SnapshotInfo {
-                    name,
-                    created: time(record.created),
-                    branch: record.branch,
-                    held: record.held,
-                    label: record.label,
-                    parent: record.parent,
-                })
-            })
-            .collect()
-    }
-
-    /// All branches, by name.
-    pub fn branches(&self) -> Result<Vec<BranchInfo>> {
-        let reader = self.shared.pager.begin_read();
-        let names = Draft::names(reader.view(), reader.version().root, BRANCH)?;
-        names
-            .into_iter()
-            .map(|(name, bytes, page)| {
-                let record = BranchRecord::decode(&bytes, page)?;
-                Ok(BranchInfo {
-                    name,
-                    created: time(record.created),
-                    origin: record.origin,
-                    last_snapshot: record.last_snapshot,
-                })
-            })
-            .collect()
-    }
-
-    /// The differences between two snapshots or branches, by table and key. What both share is
-    /// skipped unread, so the cost follows what changed.
-    pub fn diff(&self, from: &str, to: &str) -> Result<Diff> {
-        let reader = self.shared.pager.begin_read();
-        let root = reader.version().root;
-        let find = |name: &str| match find_snapshot(reader.view(), root, name) {
-            Err(Error::SnapshotNotFound(_)) => {
-                find_branch(reader.view(), root, name).map_err(|error| match error {
-                    Error::BranchNotFound(name) => Error::SnapshotNotFound(name),
-                    other => other,
-                })
-            }
-            other => other,
-        };
-        let (from, to) = (find(from)?, find(to)?);
-        Diff::new(reader, from, to)
-    }
-
     // ---- the whole -----------------------------------------------------------------------
 
     /// Figures.
@@ -528,7 +334,7 @@ impl Database {
             log_capacity: stats.log_capacity,
             log_syncs: stats.log_syncs,
             snapshots: count(SNAPSHOT),
-            branches: count(BRANCH),
+            branches: count(BRANCH) - count(INCOMING),
             cache: stats.cache,
         }
     }
@@ -575,12 +381,6 @@ impl Database {
         scrub::scrub(&self.shared.pager.begin_read())
     }
 
-    /// Takes apart, now, everything that deleted snapshots, branches and tables left behind.
-    pub fn wait_for_releases(&self) -> Result<()> {
-        while release_slice(&self.shared.pager)? {}
-        Ok(())
-    }
-
     /// The file, if the database has one.
     pub fn path(&self) -> Option<&Path> {
         self.shared.path.as_deref()
@@ -605,116 +405,5 @@ impl Database {
 impl std::fmt::Debug for Database {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Database").field("path", &self.shared.path).finish_non_exhaustive()
-    }
-}
-
-fn find_branch(
-    view: cowslip_pager::View<'_>,
-    root: cowslip_pager::Pointer,
-    name: &str,
-) -> Result<cowslip_pager::Pointer> {
-    match draft::lookup(view, root, &crate::meta::key(BRANCH, name))? {
-        Some((bytes, page)) => Ok(BranchRecord::decode(&bytes, page)?.catalog),
-        // Creation was cut short before the first name, and a reader may not finish it.
-        None if root.is_none() && name == MAIN => Ok(cowslip_pager::Pointer::NONE),
-        None => Err(Error::BranchNotFound(name.into())),
-    }
-}
-
-fn find_snapshot(
-    view: cowslip_pager::View<'_>,
-    root: cowslip_pager::Pointer,
-    name: &str,
-) -> Result<cowslip_pager::Pointer> {
-    match draft::lookup(view, root, &crate::meta::key(SNAPSHOT, name))? {
-        Some((bytes, page)) => Ok(SnapshotRecord::decode(&bytes, page)?.catalog),
-        None => Err(Error::SnapshotNotFound(name.into())),
-    }
-}
-
-/// One slice of the release queue, in a transaction of its own. False: nothing was waiting.
-fn release_slice(pager: &Pager) -> Result<bool> {
-    let mut draft = Draft::new(pager.begin_write()?)?;
-    if !draft.release_slice(SLICE)? {
-        return Ok(false);
-    }
-    draft.commit_unlogged()?;
-    Ok(true)
-}
-
-impl Shared {
-    /// Has the release queue worked off: by the thread, or here if there is to be none. What called
-    /// for it is committed already, so a failure is no failure of that: the queue is kept.
-    pub(crate) fn release_soon(&self) {
-        let kept = |error: &dyn std::fmt::Display| {
-            tracing::warn!(%error, "releasing deleted pages stopped; the queue is kept");
-        };
-        if !self.background {
-            loop {
-                match release_slice(&self.pager) {
-                    Ok(true) => {}
-                    Ok(false) => return,
-                    Err(error) => return kept(&error),
-                }
-            }
-        }
-        let mut releaser = self.releaser.lock();
-        if releaser.is_none() {
-            let signal = Arc::new(Signal::default());
-            let (pager, its_signal) = (self.pager.clone(), signal.clone());
-            let spawned = std::thread::Builder::new()
-                .name("cowslip-release".into())
-                .spawn(move || release_loop(&pager, &its_signal));
-            match spawned {
-                Ok(thread) => *releaser = Some(Releaser { signal, thread }),
-                Err(error) => return kept(&error),
-            }
-        }
-        if let Some(releaser) = &*releaser {
-            *releaser.signal.wanted.lock() = true;
-            releaser.signal.wake.notify_all();
-        }
-    }
-
-    fn stop_releaser(&self) {
-        if let Some(releaser) = self.releaser.lock().take() {
-            releaser.signal.stop.store(true, Ordering::Release);
-            *releaser.signal.wanted.lock() = true;
-            releaser.signal.wake.notify_all();
-            let _ = releaser.thread.join();
-        }
-    }
-}
-
-impl Drop for Shared {
-    fn drop(&mut self) {
-        self.stop_releaser();
-    }
-}
-
-fn release_loop(pager: &Pager, signal: &Signal) {
-    while !signal.stop.load(Ordering::Acquire) {
-        {
-            let mut wanted = signal.wanted.lock();
-            if !*wanted {
-                signal.wake.wait_for(&mut wanted, Duration::from_millis(500));
-            }
-            if !std::mem::take(&mut *wanted) {
-                continue;
-            }
-        }
-        loop {
-            if signal.stop.load(Ordering::Acquire) {
-                return;
-            }
-            match release_slice(pager) {
-                Ok(true) => std::thread::yield_now(),
-                Ok(false) => break,
-                Err(error) => {
-                    tracing::warn!(%error, "releasing deleted pages stopped; the queue is kept");
-                    break;
-                }
-            }
-        }
     }
 }

@@ -4,20 +4,25 @@
 //! same. A failure in the middle of an operation may leave trees half changed: the draft then
 //! refuses everything but being dropped.
 
+mod incoming;
 mod lines;
 mod tables;
+
+pub(crate) use incoming::Arrived;
 
 use std::{
     collections::{HashMap, VecDeque},
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use cowslip_pager::{Child, Durability, Pager, Pointer, Transaction, mutant};
+use cowslip_pager::{Child, Durability, PageId, Pager, Pointer, Transaction, View, mutant};
 
 use crate::{
     error::{Error, Result},
     kinds::{META, TABLE},
-    meta::{self, BRANCH, BranchRecord, MAIN, RELEASE, SNAPSHOT, SnapshotRecord, TableRecord},
+    meta::{
+        self, BRANCH, BranchRecord, Lineage, MAIN, RELEASE, SNAPSHOT, SnapshotRecord, TableRecord,
+    },
     node::Node,
     redo::{Operation, Record, Redo},
     tree::{Cell, Cursor, End, Tree, Writer},
@@ -25,6 +30,9 @@ use crate::{
 
 /// Longest name of a table, in bytes.
 pub(crate) const TABLE_NAME_MAX: usize = 512;
+
+/// An entry of the tree of names: its key behind the prefix, its record, and the page it stands in.
+pub(crate) type NameEntry = (Vec<u8>, Vec<u8>, PageId);
 
 pub(crate) struct Draft {
     pub(crate) txn: Transaction,
@@ -61,10 +69,10 @@ pub(crate) fn now() -> u64 {
 
 /// Looks up a name in the tree of names below `root`.
 pub(crate) fn lookup(
-    view: cowslip_pager::View<'_>,
+    view: View<'_>,
     root: Pointer,
     key: &[u8],
-) -> Result<Option<(Vec<u8>, cowslip_pager::PageId)>> {
+) -> Result<Option<(Vec<u8>, PageId)>> {
     let meta = Tree::new(META, 0, root).checked(0)?;
     Ok(meta.get(view, key)?.map(|found| {
         let page = cowslip_pager::page::Header::read(&found.leaf).pointer.page;
@@ -115,7 +123,7 @@ impl Draft {
         result
     }
 
-    /// A tree id that was never used before.
+    /// An id of a tree or a line that was never used before.
     fn fresh_id(&mut self) -> u64 {
         self.ids += 1;
         self.txn.stamp() << 16 | (self.ids & 0xFFFF)
@@ -123,7 +131,7 @@ impl Draft {
 
     // ---- names ---------------------------------------------------------------------------
 
-    fn get_name(&self, prefix: u8, name: &str) -> Result<Option<(Vec<u8>, cowslip_pager::PageId)>> {
+    fn get_name(&self, prefix: u8, name: &str) -> Result<Option<(Vec<u8>, PageId)>> {
         lookup(self.txn.view(), self.meta.root, &meta::key(prefix, name))
     }
 
@@ -163,26 +171,34 @@ impl Draft {
 
     /// Makes the branch `main` in a store without any name.
     pub(crate) fn initialise(&mut self) -> Result<()> {
-        let record = BranchRecord { created: now(), ..BranchRecord::default() };
+        let lineage = Lineage::default().fork(self.fresh_id());
+        let record = BranchRecord { created: now(), lineage, ..BranchRecord::default() };
         self.run(|draft| draft.put_name(&meta::key(BRANCH, MAIN), &record.encode()))
     }
 
     /// How many names have this prefix; reads one path of the tree twice.
-    pub(crate) fn count_names(
-        view: cowslip_pager::View<'_>,
-        root: Pointer,
-        prefix: u8,
-    ) -> Result<u64> {
+    pub(crate) fn count_names(view: View<'_>, root: Pointer, prefix: u8) -> Result<u64> {
         let meta = Tree::new(META, 0, root).checked(0)?;
         Ok(meta.rank(view, &[prefix + 1])?.saturating_sub(meta.rank(view, &[prefix])?))
     }
 
     /// The names with this prefix, and their records.
     pub(crate) fn names(
-        view: cowslip_pager::View<'_>,
+        view: View<'_>,
         root: Pointer,
         prefix: u8,
-    ) -> Result<Vec<(String, Vec<u8>, cowslip_pager::PageId)>> {
+    ) -> Result<Vec<(String, Vec<u8>, PageId)>> {
+        let entries = Draft::entries(view, root, prefix)?;
+        let name = |(key, record, page): NameEntry| {
+            let name = String::from_utf8(key)
+                .map_err(|_| Error::corrupted(page.0, "name (UTF-8)", 0, 0))?;
+            Ok((name, record, page))
+        };
+        entries.into_iter().map(name).collect()
+    }
+
+    /// The entries whose keys begin with `prefix`.
+    pub(crate) fn entries(view: View<'_>, root: Pointer, prefix: u8) -> Result<Vec<NameEntry>> {
         let meta = Tree::new(META, 0, root).checked(0)?;
         let mut out = Vec::new();
         let mut key = Vec::new();
@@ -195,11 +211,7 @@ impl Draft {
             if key.first() != Some(&prefix) {
                 break;
             }
-            let Ok(name) = String::from_utf8(key[1..].to_vec()) else {
-                let page = cursor.leaf_id().0;
-                return Err(Error::corrupted(page, "name (UTF-8)", 0, index as u64));
-            };
-            out.push((name, node.value(index).0.to_vec(), cursor.leaf_id()));
+            out.push((key[1..].to_vec(), node.value(index).0.to_vec(), cursor.leaf_id()));
             cursor.advance();
         }
         Ok(out)
@@ -209,7 +221,12 @@ impl Draft {
 
     /// Does what a log record says.
     pub(crate) fn apply(&mut self, body: &[u8]) -> Result<()> {
-        match Record::decode(body)? {
+        self.perform(&Record::decode(body)?)
+    }
+
+    /// Does what a record says.
+    pub(crate) fn perform(&mut self, record: &Record<'_>) -> Result<()> {
+        match *record {
             Record::Writes { branch, mut operations } => {
                 self.open_branch(branch)?;
                 let mut table = String::new();
@@ -238,8 +255,8 @@ impl Draft {
                 }
                 Ok(())
             }
-            Record::CreateSnapshot { branch, name, created, label } => {
-                self.create_snapshot(branch, name, created, label)
+            Record::CreateSnapshot { branch, name, created, label, id } => {
+                self.create_snapshot(branch, name, created, label, id)
             }
             Record::DeleteSnapshot { name } => self.delete_snapshot(name),
             Record::Rollback { branch, snapshot } => self.rollback(branch, snapshot),
@@ -247,6 +264,11 @@ impl Draft {
             Record::DeleteBranch { name } => self.delete_branch(name),
             Record::Promote { name } => self.promote(name),
             Record::Hold { name, held } => self.hold(name, held),
+            Record::Several(ref records) => {
+                records.iter().try_for_each(|record| self.perform(record))
+            }
+            Record::CreateBookmark { name, snapshot } => self.create_bookmark(name, snapshot),
+            Record::DeleteBookmark { name } => self.delete_bookmark(name),
         }
     }
 
@@ -256,17 +278,7 @@ impl Draft {
     fn seal(&mut self) -> Result<()> {
         // What a deletion freed with the last pages must not fail here.
         self.txn.set_privileged(true);
-        let mut changed = Vec::new();
-        if let Some(branch) = &self.branch {
-            for (name, table) in &branch.tables {
-                if table.tree != table.saved {
-                    changed.push((name.clone(), table.tree));
-                }
-            }
-        }
-        for (name, tree) in &changed {
-            self.save_table(name, tree)?;
-        }
+        self.save_tables()?;
         if let Some(branch) = &mut self.branch
             && branch.catalog.root != branch.record.catalog
         {
@@ -287,6 +299,19 @@ impl Draft {
         }
         self.txn.set_root(self.meta.root);
         Ok(())
+    }
+
+    /// Enters the roots of all changed tables in the catalog.
+    fn save_tables(&mut self) -> Result<()> {
+        let mut changed = Vec::new();
+        if let Some(branch) = &self.branch {
+            for (name, table) in &branch.tables {
+                if table.tree != table.saved {
+                    changed.push((name.clone(), table.tree));
+                }
+            }
+        }
+        changed.iter().try_for_each(|(name, tree)| self.save_table(name, tree))
     }
 
     /// Was anything left for the release queue?
@@ -376,7 +401,7 @@ impl Draft {
 }
 
 /// Is anything waiting in the release queue of this version?
-pub(crate) fn has_releases(view: cowslip_pager::View<'_>, root: Pointer) -> Result<bool> {
+pub(crate) fn has_releases(view: View<'_>, root: Pointer) -> Result<bool> {
     let meta = Tree::new(META, 0, root).checked(0)?;
     let Some(mut cursor) = Cursor::new(view, &meta, End::At(&[RELEASE]))? else {
         return Ok(false);
@@ -392,11 +417,7 @@ pub(crate) fn has_releases(view: cowslip_pager::View<'_>, root: Pointer) -> Resu
 }
 
 /// The tree of a table.
-pub(crate) fn find_table(
-    view: cowslip_pager::View<'_>,
-    catalog: &Tree,
-    name: &str,
-) -> Result<Option<Tree>> {
+pub(crate) fn find_table(view: View<'_>, catalog: &Tree, name: &str) -> Result<Option<Tree>> {
     let Some(found) = catalog.get(view, name.as_bytes())? else { return Ok(None) };
     let page = cowslip_pager::page::Header::read(&found.leaf).pointer.page;
     let record = TableRecord::decode(Node::new(&found.leaf).value(found.index).0, page)?;
@@ -404,7 +425,7 @@ pub(crate) fn find_table(
 }
 
 /// The names of a catalog, ascending.
-pub(crate) fn table_names(view: cowslip_pager::View<'_>, catalog: &Tree) -> Result<Vec<String>> {
+pub(crate) fn table_names(view: View<'_>, catalog: &Tree) -> Result<Vec<String>> {
     let mut names = Vec::new();
     let mut key = Vec::new();
     if let Some(mut cursor) = Cursor::new(view, catalog, End::First)? {

@@ -71,12 +71,30 @@ pub enum Error {
     SnapshotNotFound(String),
     /// No branch of this name.
     BranchNotFound(String),
+    /// No bookmark of this name.
+    BookmarkNotFound(String),
     /// A snapshot, a branch or a file of this name exists already.
     AlreadyExists(String),
     /// The snapshot is held and cannot be deleted.
     Held(String),
     /// A stream needs another base.
     WrongBase(String),
+    /// A stream ends before its end mark.
+    StreamEnded {
+        /// Bytes that were read.
+        at: u64,
+    },
+    /// A stream is not what was sent, or no stream of Cowslip's.
+    DamagedStream {
+        /// Where the frame with the fault begins, in bytes.
+        at: u64,
+        /// What was checked.
+        what: &'static str,
+        /// What should stand there.
+        expected: u64,
+        /// What stands there.
+        found: u64,
+    },
     /// This thread already holds the write transaction.
     NestedTransaction,
     /// The table is open already in this transaction.
@@ -161,9 +179,17 @@ impl fmt::Display for Error {
             Error::TableNotFound(name) => write!(f, "no table named {name:?}"),
             Error::SnapshotNotFound(name) => write!(f, "no snapshot named {name:?}"),
             Error::BranchNotFound(name) => write!(f, "no branch named {name:?}"),
+            Error::BookmarkNotFound(name) => write!(f, "no bookmark named {name:?}"),
             Error::AlreadyExists(name) => write!(f, "{name:?} exists already"),
             Error::Held(name) => write!(f, "snapshot {name:?} is held"),
             Error::WrongBase(what) => write!(f, "wrong base: {what}"),
+            Error::StreamEnded { at } => {
+                write!(f, "the stream ends after {at} bytes, before its end mark")
+            }
+            Error::DamagedStream { at, what, expected, found } => write!(
+                f,
+                "the stream is damaged in the frame at byte {at}: {what} should be {expected:#x}, found {found:#x}"
+            ),
             Error::NestedTransaction => {
                 write!(f, "this thread already holds the write transaction")
             }

@@ -10,7 +10,8 @@
 //!                    TABLE tree     keys and values ----> extents
 //! ```
 //!
-//! Inner nodes of all kinds look alike: values of 24 bytes, `{pointer 16, entries below u64}`.
+//! Inner nodes of all kinds look alike: values of 26 bytes, `{pointer 16, entries u48, pages u32}`,
+//! the last two of all that is in and below the child ([`Sums`]).
 
 use cowslip_pager::{Child, Corruption, Extent, Kinds, PageId, Pointer, page};
 
@@ -102,26 +103,96 @@ impl Kinds for EngineKinds {
     }
 }
 
-/// `{pointer, entries below}`, as it stands in an inner node.
-pub(crate) fn child_bytes(pointer: &Pointer, entries: u64) -> [u8; node::CHILD] {
+/// The keys and values of a (valid) node page, for tools.
+pub fn entries(bytes: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let node = Node::new(bytes);
+    let entry = |index| {
+        let mut key = Vec::new();
+        node.write_key(index, &mut key);
+        (key, node.value(index).0.to_vec())
+    };
+    (0..node.count()).map(entry).collect()
+}
+
+/// What is in and below a node, as the cell in its parent says (I10). Differences are sums as well:
+/// the arithmetic wraps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Sums {
+    /// Entries of the leaves; in a cell 48 bits.
+    pub(crate) entries: u64,
+    /// Pages of nodes and extents; in a cell 32 bits. In a catalog those of its tables too.
+    pub(crate) pages: u64,
+}
+
+const ENTRIES_END: usize = Pointer::SIZE + 6;
+
+impl Sums {
+    pub(crate) const NONE: Sums = Sums { entries: 0, pages: 0 };
+
+    /// So many pages and no entries.
+    pub(crate) fn pages(pages: u64) -> Sums {
+        Sums { entries: 0, pages }
+    }
+
+    pub(crate) fn plus(self, other: Sums) -> Sums {
+        Sums {
+            entries: self.entries.wrapping_add(other.entries),
+            pages: self.pages.wrapping_add(other.pages),
+        }
+    }
+
+    /// What added takes this away again.
+    pub(crate) fn negative(self) -> Sums {
+        Sums { entries: self.entries.wrapping_neg(), pages: self.pages.wrapping_neg() }
+    }
+
+    /// Of a child, as its parent has them.
+    pub(crate) fn of_child(child: &[u8; node::CHILD]) -> Sums {
+        Sums {
+            entries: page::u64_at(child, Pointer::SIZE) & 0xFFFF_FFFF_FFFF,
+            pages: page::u32_at(child, ENTRIES_END).into(),
+        }
+    }
+
+    /// Of a node, by its content.
+    pub(crate) fn of_node(bytes: &[u8]) -> Sums {
+        let node = Node::new(bytes);
+        let own = Sums::pages(1);
+        if !node.is_leaf() {
+            return (0..node.count()).map(|i| Sums::of_child(node.child(i))).fold(own, Sums::plus);
+        }
+        let kind = page::Header::read(bytes).pointer.kind;
+        let pages = (0..node.count()).map(|i| {
+            let (value, extent) = node.value(i);
+            value_pages(kind, value, extent, bytes.len())
+        });
+        let entries = node.count() as u64;
+        Sums { entries, ..own }.plus(Sums::pages(pages.fold(0, u64::wrapping_add)))
+    }
+
+    /// Enters these sums in a child's cell.
+    pub(crate) fn write(self, child: &mut [u8; node::CHILD]) {
+        child[Pointer::SIZE..ENTRIES_END].copy_from_slice(&self.entries.to_le_bytes()[..6]);
+        child[ENTRIES_END..].copy_from_slice(&(self.pages as u32).to_le_bytes());
+    }
+}
+
+/// Pages that a leaf's value takes besides the leaf: those of an extent; in a catalog of the table.
+#[inline]
+pub(crate) fn value_pages(kind: u8, value: &[u8], extent: bool, page_size: usize) -> u64 {
+    match kind {
+        TABLE if extent && value.len() >= 8 => Extent::pages_for(page::u64_at(value, 0), page_size),
+        CATALOG => TableRecord::pages_of(value),
+        _ => 0,
+    }
+}
+
+/// The cell of a child, as it stands in an inner node.
+pub(crate) fn child_bytes(pointer: &Pointer, sums: Sums) -> [u8; node::CHILD] {
     let mut out = [0; node::CHILD];
     out[..Pointer::SIZE].copy_from_slice(&pointer.encode());
-    out[Pointer::SIZE..].copy_from_slice(&entries.to_le_bytes());
+    sums.write(&mut out);
     out
-}
-
-/// The entries below a child, as its parent has them.
-pub(crate) fn child_entries(child: &[u8; node::CHILD]) -> u64 {
-    page::u64_at(child, Pointer::SIZE)
-}
-
-/// The entries in and below a node.
-pub(crate) fn entries(node: &Node<'_>) -> u64 {
-    if node.is_leaf() {
-        node.count() as u64
-    } else {
-        (0..node.count()).map(|i| child_entries(node.child(i))).fold(0, u64::wrapping_add)
-    }
 }
 
 /// The child that covers `key`, and its index.

@@ -14,6 +14,7 @@
 mod compact;
 mod database;
 mod diff;
+mod digest;
 mod draft;
 mod error;
 mod iter;
@@ -22,18 +23,25 @@ pub mod meta;
 mod node;
 mod read;
 mod redo;
+mod retention;
 mod scrub;
+mod stream;
 mod tree;
+mod usage;
 mod value;
 mod write;
 
 pub use cowslip_pager::{CacheStats, Durability, storage, storage::Storage};
-pub use database::{BranchInfo, Builder, Database, SnapshotInfo, Stats};
+pub use database::{BookmarkInfo, BranchInfo, Builder, Database, Releases, SnapshotInfo, Stats};
 pub use diff::{Change, Diff};
+pub use digest::Digest;
 pub use error::{Error, Result};
 pub use iter::Iter;
 pub use read::{ReadTable, ReadTransaction};
+pub use retention::{Retention, Verdict};
 pub use scrub::ScrubReport;
+pub use stream::{ReceiveOptions, ReceiveReport, SendReport};
+pub use usage::Usage;
 pub use value::{Key, Value, ValueReader};
 pub use write::{Table, WriteTransaction};
 

@@ -4,15 +4,24 @@
 //! ```text
 //! META tree     "b" name          -> branch record
 //!               "s" name          -> snapshot record
+//!               "k" name          -> bookmark record
+//!               "i" name          -> how far a snapshot has been received
 //!               "r" stamp number  -> a node or extent whose last owner was deleted; the entry owns
 //!                                    one count of it
-//! CATALOG tree  table name        -> table record { root pointer 16, tree id u64 }
+//! CATALOG tree  table name        -> table record { root pointer 16, tree id u64, pages u64 }
 //! ```
 //!
 //! Branch and snapshot records begin with the pointer to their catalog; texts are `u16` length and
 //! UTF-8 bytes.
 
-use cowslip_pager::{Child, Extent, PageId, Pointer, page::u16_at, page::u64_at};
+mod lineage;
+
+pub use lineage::{Lineage, Place};
+
+use cowslip_pager::{
+    Child, Extent, PageId, Pointer,
+    page::{u16_at, u64_at},
+};
 
 use crate::error::{Error, Result};
 
@@ -21,6 +30,8 @@ pub const NAME_MAX: usize = 255;
 
 pub(crate) const BRANCH: u8 = b'b';
 pub(crate) const SNAPSHOT: u8 = b's';
+pub(crate) const BOOKMARK: u8 = b'k';
+pub(crate) const INCOMING: u8 = b'i';
 pub(crate) const RELEASE: u8 = b'r';
 
 /// The branch that exists from the start.
@@ -57,6 +68,21 @@ pub struct BranchRecord {
     pub origin: Option<String>,
     /// Its newest snapshot.
     pub last_snapshot: Option<String>,
+    /// Where its versions come from.
+    pub lineage: Lineage,
+    /// It is no branch that anybody may use: what was received so far of a snapshot of this name.
+    pub incoming: bool,
+}
+
+/// What the META tree says about a stream that has not been received to its end.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Incoming {
+    /// Id of the snapshot that comes.
+    pub snapshot: u64,
+    /// Id of the snapshot or bookmark that the stream builds on; 0: none.
+    pub base: u64,
+    /// All up to here is received: a table and a key of it, as the stream's token has them.
+    pub position: Vec<u8>,
 }
 
 /// What the META tree says about a snapshot.
@@ -76,6 +102,25 @@ pub struct SnapshotRecord {
     pub label: Option<String>,
     /// The snapshot of the same branch before it.
     pub parent: Option<String>,
+    /// A random number, not 0, that it was given when it was made, and keeps when it is sent.
+    pub id: u64,
+    /// Where it comes from.
+    pub lineage: Lineage,
+}
+
+/// What the META tree says about a bookmark: what remains of a snapshot that nobody keeps pages of.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct BookmarkRecord {
+    /// The snapshot's id.
+    pub id: u64,
+    /// The snapshot's stamp: what is younger was written after it.
+    pub stamp: u64,
+    /// When the snapshot was made: nanoseconds since 1970.
+    pub created: u64,
+    /// The snapshot's lineage.
+    pub lineage: Lineage,
+    /// The snapshot's name when it was marked.
+    pub snapshot: String,
 }
 
 /// What a catalog says about a table.
@@ -85,6 +130,8 @@ pub struct TableRecord {
     pub root: Pointer,
     /// Its tree id.
     pub id: u64,
+    /// Pages of its nodes and large values.
+    pub pages: u64,
 }
 
 struct Out(Vec<u8>);
@@ -101,6 +148,10 @@ impl Out {
     fn text(mut self, text: &str) -> Out {
         self.0.extend_from_slice(&(text.len() as u16).to_le_bytes());
         self.0.extend_from_slice(text.as_bytes());
+        self
+    }
+    fn lineage(mut self, lineage: &Lineage) -> Out {
+        lineage.encode(&mut self.0);
         self
     }
     /// An absent text is an empty one: names are never empty.
@@ -171,6 +222,8 @@ impl BranchRecord {
             .word(self.created)
             .option(&self.origin)
             .option(&self.last_snapshot)
+            .lineage(&self.lineage)
+            .word(u64::from(self.incoming))
             .0
     }
 
@@ -183,6 +236,8 @@ impl BranchRecord {
             created: from.word()?,
             origin: from.option()?,
             last_snapshot: from.option()?,
+            lineage: Lineage::decode(&mut from)?,
+            incoming: from.word()? != 0,
         };
         from.end().map(|()| record)
     }
@@ -198,6 +253,8 @@ impl SnapshotRecord {
             .text(&self.branch)
             .option(&self.label)
             .option(&self.parent)
+            .word(self.id)
+            .lineage(&self.lineage)
             .0
     }
 
@@ -212,6 +269,48 @@ impl SnapshotRecord {
             branch: from.text()?,
             label: from.option()?,
             parent: from.option()?,
+            id: from.word()?,
+            lineage: Lineage::decode(&mut from)?,
+        };
+        from.end().map(|()| record)
+    }
+}
+
+impl Incoming {
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut out = Out(Vec::new()).word(self.snapshot).word(self.base).0;
+        out.extend_from_slice(&self.position);
+        out
+    }
+
+    /// Reads a record that stands in `page`.
+    pub fn decode(bytes: &[u8], page: PageId) -> cowslip_pager::Result<Incoming> {
+        let mut from = In { rest: bytes, page };
+        let (snapshot, base) = (from.word()?, from.word()?);
+        Ok(Incoming { snapshot, base, position: from.rest.to_vec() })
+    }
+}
+
+impl BookmarkRecord {
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        Out(Vec::new())
+            .word(self.id)
+            .word(self.stamp)
+            .word(self.created)
+            .lineage(&self.lineage)
+            .text(&self.snapshot)
+            .0
+    }
+
+    /// Reads a record that stands in `page`.
+    pub fn decode(bytes: &[u8], page: PageId) -> cowslip_pager::Result<BookmarkRecord> {
+        let mut from = In { rest: bytes, page };
+        let record = BookmarkRecord {
+            id: from.word()?,
+            stamp: from.word()?,
+            created: from.word()?,
+            lineage: Lineage::decode(&mut from)?,
+            snapshot: from.text()?,
         };
         from.end().map(|()| record)
     }
@@ -219,14 +318,19 @@ impl SnapshotRecord {
 
 impl TableRecord {
     pub(crate) fn encode(&self) -> Vec<u8> {
-        Out(Vec::new()).pointer(&self.root).word(self.id).0
+        Out(Vec::new()).pointer(&self.root).word(self.id).word(self.pages).0
     }
 
     /// Reads a record that stands in `page`.
     pub fn decode(bytes: &[u8], page: PageId) -> cowslip_pager::Result<TableRecord> {
         let mut from = In { rest: bytes, page };
-        let record = TableRecord { root: from.pointer()?, id: from.word()? };
+        let record = TableRecord { root: from.pointer()?, id: from.word()?, pages: from.word()? };
         from.end().map(|()| record)
+    }
+
+    /// The pages of a record that was not read as a whole; 0 if it is none.
+    pub(crate) fn pages_of(bytes: &[u8]) -> u64 {
+        if bytes.len() < Pointer::SIZE + 16 { 0 } else { u64_at(bytes, Pointer::SIZE + 8) }
     }
 }
 
@@ -264,6 +368,7 @@ pub(crate) fn child_of(
         Some(&BRANCH) => BranchRecord::decode(value, page)?.catalog,
         Some(&SNAPSHOT) => SnapshotRecord::decode(value, page)?.catalog,
         Some(&RELEASE) => return decode_release(value, page, page_size).map(Some),
+        Some(&BOOKMARK | &INCOMING) => return Ok(None),
         found => {
             return Err(cowslip_pager::Error::corrupted(
                 page.0,

@@ -25,7 +25,7 @@
 //! Keys order as (head, rest, suffix length): the dense heads decide nearly every comparison, so
 //! a search touches a few cache lines. A rest or value of no bytes has offset 0.
 //!
-//! An inner node's values are 24 bytes (a child pointer and a count, opaque here), and its entry 0
+//! An inner node's values are 26 bytes (a child pointer and two sums, opaque here), and its entry 0
 //! stands for "minus infinity": it has no key (head 0, suffix empty), is never compared, and does
 //! not count for the prefix.
 //!
@@ -42,7 +42,7 @@
 //! `12 + e - p`, half the room `page - 64 - p`; the old ones fill at most that room, so cutting
 //! where the sides differ least leaves at most `(room + new + largest) / 2 <= room` on each.
 //! *An inner node holds three separators*, so four children, as [`max_key`] leaves
-//! `64 + 36 + 3 (36 + page / 4) <= page`.
+//! `64 + 38 + 3 (38 + page / 4) <= page`.
 
 mod check;
 mod edit;
@@ -60,8 +60,8 @@ pub(crate) use view::Node;
 /// Bytes before a page's content: the pager's 40, then the node's own.
 pub(crate) const HEADER: usize = 64;
 
-/// Bytes of an inner node's value: child pointer 16, count 8.
-pub(crate) const CHILD: usize = 24;
+/// Bytes of an inner node's value: child pointer 16, entries 6, pages 4.
+pub(crate) const CHILD: usize = 26;
 
 /// Bytes each entry costs besides its key and value: head 4, slot 8.
 const PER_ENTRY: usize = HEAD + SLOT;

@@ -7,10 +7,12 @@
 //! 0 writes           branch, then operations until the end:
 //!                      1 table name | 2 insert key value | 3 remove key
 //!                      4 remove range from, 0 or 1 to | 5 delete table name
-//! 1 create snapshot  branch, name, created u64, label      5 delete branch  name
-//! 2 delete snapshot  name                                  6 promote        name
-//! 3 rollback         branch, snapshot                      7 hold           name, 0 or 1
-//! 4 create branch    name, from, created u64
+//! 1 create snapshot  branch, name, created u64, label, id u64
+//! 2 delete snapshot  name                        6 promote          name
+//! 3 rollback         branch, snapshot            7 hold             name, 0 or 1
+//! 4 create branch    name, from, created u64     8 several          records 1 to 10, as byte strings
+//! 5 delete branch    name                        9 create bookmark  name, snapshot
+//!                                               10 delete bookmark  name
 //! ```
 
 use cowslip_pager::mutant;
@@ -38,14 +40,48 @@ pub(crate) enum Operation<'a> {
 /// What a record says.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Record<'a> {
-    Writes { branch: &'a str, operations: Operations<'a> },
-    CreateSnapshot { branch: &'a str, name: &'a str, created: u64, label: Option<&'a str> },
-    DeleteSnapshot { name: &'a str },
-    Rollback { branch: &'a str, snapshot: &'a str },
-    CreateBranch { name: &'a str, from: &'a str, created: u64 },
-    DeleteBranch { name: &'a str },
-    Promote { name: &'a str },
-    Hold { name: &'a str, held: bool },
+    Writes {
+        branch: &'a str,
+        operations: Operations<'a>,
+    },
+    CreateSnapshot {
+        branch: &'a str,
+        name: &'a str,
+        created: u64,
+        label: Option<&'a str>,
+        id: u64,
+    },
+    DeleteSnapshot {
+        name: &'a str,
+    },
+    Rollback {
+        branch: &'a str,
+        snapshot: &'a str,
+    },
+    CreateBranch {
+        name: &'a str,
+        from: &'a str,
+        created: u64,
+    },
+    DeleteBranch {
+        name: &'a str,
+    },
+    Promote {
+        name: &'a str,
+    },
+    Hold {
+        name: &'a str,
+        held: bool,
+    },
+    /// Changes of names that happen together.
+    Several(Vec<Record<'a>>),
+    CreateBookmark {
+        name: &'a str,
+        snapshot: &'a str,
+    },
+    DeleteBookmark {
+        name: &'a str,
+    },
 }
 
 // ---- writing ------------------------------------------------------------------------------
@@ -167,10 +203,11 @@ impl Record<'_> {
         };
         match self {
             Record::Writes { branch, .. } => text(0, &[branch]),
-            Record::CreateSnapshot { branch, name, created, label } => {
+            Record::CreateSnapshot { branch, name, created, label, id } => {
                 text(1, &[branch, name]);
                 out.extend_from_slice(&created.to_le_bytes());
                 put_bytes(&mut out, label.unwrap_or("").as_bytes());
+                out.extend_from_slice(&id.to_le_bytes());
             }
             Record::DeleteSnapshot { name } => text(2, &[name]),
             Record::Rollback { branch, snapshot } => text(3, &[branch, snapshot]),
@@ -184,6 +221,12 @@ impl Record<'_> {
                 text(7, &[name]);
                 out.push(u8::from(*held));
             }
+            Record::Several(records) => {
+                text(8, &[]);
+                records.iter().for_each(|record| put_bytes(&mut out, &record.encode()));
+            }
+            Record::CreateBookmark { name, snapshot } => text(9, &[name, snapshot]),
+            Record::DeleteBookmark { name } => text(10, &[name]),
         }
         out
     }
@@ -271,6 +314,7 @@ impl<'a> Record<'a> {
                 name: from.text()?,
                 created: from.word()?,
                 label: Some(from.text()?).filter(|label| !label.is_empty()),
+                id: from.word()?,
             },
             2 => Record::DeleteSnapshot { name: from.text()? },
             3 => Record::Rollback { branch: from.text()?, snapshot: from.text()? },
@@ -282,6 +326,19 @@ impl<'a> Record<'a> {
             5 => Record::DeleteBranch { name: from.text()? },
             6 => Record::Promote { name: from.text()? },
             7 => Record::Hold { name: from.text()?, held: from.byte()? != 0 },
+            8 => {
+                let mut records = Vec::new();
+                while !from.0.is_empty() {
+                    match from.bytes()? {
+                        // Neither writes nor others like itself: a forged record nests no deeper.
+                        [] | [0 | 8, ..] => return Err(malformed(from.0.len())),
+                        one => records.push(Record::decode(one)?),
+                    }
+                }
+                Record::Several(records)
+            }
+            9 => Record::CreateBookmark { name: from.text()?, snapshot: from.text()? },
+            10 => Record::DeleteBookmark { name: from.text()? },
             _ => return Err(malformed(body.len())),
         };
         if !from.0.is_empty() {
@@ -326,8 +383,14 @@ mod tests {
 
     #[test]
     fn a_cut_or_changed_record_never_panics() {
-        let record =
-            Record::CreateSnapshot { branch: "main", name: "n", created: 5, label: Some("l") };
+        let snapshot = Record::CreateSnapshot {
+            branch: "main",
+            name: "n",
+            created: 5,
+            label: Some("l"),
+            id: 7,
+        };
+        let record = Record::Several(vec![snapshot, Record::DeleteBookmark { name: "b" }]);
         let bytes = record.encode();
         assert_eq!(Record::decode(&bytes).unwrap(), record);
         for cut in 0..bytes.len() {

@@ -11,7 +11,7 @@
 //!     c   d       c   d'
 //! ```
 //!
-//! Entry counts stand beside the child pointers, so `len` reads one page.
+//! Sums of entries and pages stand beside the child pointers, so `len` reads one page.
 
 mod cursor;
 mod insert;
@@ -28,7 +28,7 @@ pub(crate) use range::Span;
 
 use crate::{
     error::{Error, Result},
-    kinds::{self, child_for, entries, same_kind},
+    kinds::{self, Sums, child_for, same_kind},
     node::{self, Node},
 };
 
@@ -82,10 +82,15 @@ impl Tree {
 
     /// Entries in the tree.
     pub(crate) fn len(&self, view: View<'_>) -> Result<u64> {
+        Ok(self.sums(view)?.entries)
+    }
+
+    /// What is in the tree; reads its top page.
+    pub(crate) fn sums(&self, view: View<'_>) -> Result<Sums> {
         if self.root.is_none() {
-            return Ok(0);
+            return Ok(Sums::NONE);
         }
-        Ok(entries(&Node::new(&view.pin(&self.root)?)))
+        Ok(Sums::of_node(&view.pin(&self.root)?))
     }
 
     /// Entries with keys below `key`.
@@ -104,7 +109,7 @@ impl Tree {
                 return Ok(None);
             }
             let index = node.child_index(key);
-            let left = (0..index).map(|i| kinds::child_entries(node.child(i)));
+            let left = (0..index).map(|i| Sums::of_child(node.child(i)).entries);
             below[level] = left.fold(0, u64::wrapping_add);
             same_kind(page, Pointer::decode(node.child(index))).map(Some)
         })?;

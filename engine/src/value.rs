@@ -103,6 +103,38 @@ impl<'a> Value<'a> {
     }
 }
 
+/// A value as it stands in a leaf.
+pub(crate) enum Stored<'a> {
+    Inline(&'a [u8]),
+    Extent(Extent),
+}
+
+/// The value of entry `index` of a leaf, as it stands there.
+pub(crate) fn stored(leaf: &[u8], index: usize) -> Result<Stored<'_>> {
+    match Node::new(leaf).value(index) {
+        (bytes, false) => Ok(Stored::Inline(bytes)),
+        (_, true) => extent_at(leaf, index).map(Stored::Extent),
+    }
+}
+
+/// Calls `each` with the bytes of a large value, 256 KiB at a time, all of them verified.
+pub(crate) fn for_each_part(
+    pager: &Pager,
+    extent: &Extent,
+    mut each: impl FnMut(&[u8]) -> Result<()>,
+) -> Result<()> {
+    pager.verify_extent(extent)?;
+    let mut part = vec![0; extent.length.min(256 << 10) as usize];
+    let mut at = 0;
+    while at < extent.length {
+        let length = (extent.length - at).min(part.len() as u64) as usize;
+        pager.read_extent(extent, at, &mut part[..length])?;
+        each(&part[..length])?;
+        at += length as u64;
+    }
+    Ok(())
+}
+
 /// Reads a large value whole, and verifies it as a whole.
 pub(crate) fn read_extent(pager: &Pager, extent: &Extent) -> Result<Vec<u8>> {
     if extent.length > VALUE_MAX {

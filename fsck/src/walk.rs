@@ -225,8 +225,8 @@ impl<'a> NodeReader<'a> {
         if value_len > 0 && value_at < self.values_start {
             return fault(format!("start of the value of entry {i}"), self.values_start, value_at);
         }
-        if !self.is_leaf() && (value_len != 24 || extent) {
-            return fault(format!("length of child {i}"), 24, value_len);
+        if !self.is_leaf() && (value_len != 26 || extent) {
+            return fault(format!("length of child {i}"), 26, value_len);
         }
         let prefix = if keyless { &[] } else { self.prefix };
         let key_len = prefix.len() + key_len;

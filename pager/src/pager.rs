@@ -278,6 +278,20 @@ impl Pager {
         self.inner.read_extent(extent, offset, out)
     }
 
+    /// How many owners a page has as of the newest commit. Comparing that with a tree makes sense only
+    /// while no transaction commits: in one's own, or in a store that is open for reading.
+    pub fn count(&self, page: PageId) -> Result<u32> {
+        Ok(self.inner.space.lock().entry(page)?.count)
+    }
+
+    /// Makes all that was committed so far durable.
+    pub fn sync(&self) -> Result<()> {
+        if !self.inner.read_only && self.inner.log.has_unsynced() {
+            self.inner.log.sync(&self.inner.poison)?;
+        }
+        Ok(())
+    }
+
     /// Verifies an extent as a whole: the crc over its pages' crcs.
     pub fn verify_extent(&self, extent: &Extent) -> Result<()> {
         self.inner.verify_extent(extent)

@@ -1,9 +1,12 @@
 //! What a database promises while the disk does its work.
 
 mod bad_input;
+mod bookmarks;
 mod commits;
 mod concurrency;
 mod extents;
 mod model;
 mod snapshots;
+mod streams;
 mod tables;
+mod usage;

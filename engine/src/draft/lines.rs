@@ -5,7 +5,10 @@ use cowslip_pager::{Child, Pointer, mutant};
 use super::Draft;
 use crate::{
     error::{Error, Result},
-    meta::{self, BRANCH, BranchRecord, MAIN, SNAPSHOT, SnapshotRecord},
+    meta::{
+        self, BOOKMARK, BRANCH, BookmarkRecord, BranchRecord, INCOMING, MAIN, SNAPSHOT,
+        SnapshotRecord,
+    },
     tree::Writer,
 };
 
@@ -16,12 +19,13 @@ impl Draft {
         name: &str,
         created: u64,
         label: Option<&str>,
+        id: u64,
     ) -> Result<()> {
         self.check_free(name)?;
         if label.is_some_and(|label| label.len() > meta::NAME_MAX) {
             return Err(Error::InvalidArgument("a label of over 255 bytes".into()));
         }
-        let mut line = self.branch_record(branch)?;
+        let mut line = self.usable_branch(branch)?;
         self.run(|draft| {
             let stamp = draft.txn.stamp();
             let record = SnapshotRecord {
@@ -32,6 +36,8 @@ impl Draft {
                 branch: branch.into(),
                 label: label.map(Into::into),
                 parent: line.last_snapshot.take(),
+                id,
+                lineage: line.lineage.clone().until(stamp),
             };
             if !mutant!(SnapshotNotCounted) {
                 draft.share(line.catalog)?;
@@ -46,7 +52,7 @@ impl Draft {
     }
 
     /// One more owner of a catalog.
-    fn share(&mut self, catalog: Pointer) -> Result<()> {
+    pub(super) fn share(&mut self, catalog: Pointer) -> Result<()> {
         if !catalog.is_none() {
             self.txn.retain(catalog.page)?;
         }
@@ -80,8 +86,14 @@ impl Draft {
         self.run(|draft| draft.put_name(&meta::key(SNAPSHOT, name), &record.encode()))
     }
 
+    /// A branch that users may write: none that is only being received.
+    pub(super) fn usable_branch(&self, name: &str) -> Result<BranchRecord> {
+        let record = self.branch_record(name)?;
+        if record.incoming { Err(Error::BranchNotFound(name.into())) } else { Ok(record) }
+    }
+
     pub(crate) fn rollback(&mut self, branch: &str, snapshot: &str) -> Result<()> {
-        let line = self.branch_record(branch)?;
+        let line = self.usable_branch(branch)?;
         let target = self.snapshot_record(snapshot)?;
         self.txn.set_privileged(true);
         self.run(|draft| {
@@ -95,6 +107,7 @@ impl Draft {
                 catalog: target.catalog,
                 shared_at,
                 last_snapshot: Some(snapshot.into()),
+                lineage: target.lineage.fork(draft.fresh_id()),
                 ..line
             };
             draft.put_name(&meta::key(BRANCH, branch), &record.encode())?;
@@ -110,19 +123,20 @@ impl Draft {
         };
         let source = match &snapshot {
             Some(_) => None,
-            None => Some(self.branch_record(from)?),
+            None => Some(self.usable_branch(from)?),
         };
         self.run(|draft| {
             let stamp = draft.txn.stamp();
-            let (catalog, last_snapshot) = match (snapshot, source) {
-                (Some(snapshot), _) => (snapshot.catalog, Some(from.to_owned())),
+            let (catalog, last_snapshot, lineage) = match (snapshot, source) {
+                (Some(snapshot), _) => (snapshot.catalog, Some(from.to_owned()), snapshot.lineage),
                 (None, Some(source)) => {
                     let (catalog, last) = (source.catalog, source.last_snapshot.clone());
+                    let lineage = source.lineage.clone().until(stamp);
                     let source = BranchRecord { shared_at: stamp, ..source };
                     if !mutant!(SharedAtNotRaisedAtOrigin) {
                         draft.put_name(&meta::key(BRANCH, from), &source.encode())?;
                     }
-                    (catalog, last)
+                    (catalog, last, lineage)
                 }
                 (None, None) => return Err(Error::SnapshotNotFound(from.into())),
             };
@@ -133,6 +147,8 @@ impl Draft {
                 created,
                 origin: Some(from.into()),
                 last_snapshot,
+                lineage: lineage.fork(draft.fresh_id()),
+                incoming: false,
             };
             draft.put_name(&meta::key(BRANCH, name), &record.encode())
         })
@@ -146,14 +162,17 @@ impl Draft {
         self.txn.set_privileged(true);
         self.run(|draft| {
             draft.remove_name(&meta::key(BRANCH, name))?;
+            if record.incoming {
+                draft.remove_name(&meta::key(INCOMING, name))?;
+            }
             draft.unshare(record.catalog)
         })
     }
 
     /// `name` becomes main; the old main goes on under the name `name`.
     pub(crate) fn promote(&mut self, name: &str) -> Result<()> {
-        let new = self.branch_record(name)?;
-        let old = self.branch_record(MAIN)?;
+        let new = self.usable_branch(name)?;
+        let old = self.usable_branch(MAIN)?;
         if name == MAIN {
             return Ok(());
         }
@@ -166,5 +185,28 @@ impl Draft {
             draft.put_name(&meta::key(BRANCH, MAIN), &new.encode())?;
             draft.put_name(&meta::key(BRANCH, name), &old.encode())
         })
+    }
+
+    pub(crate) fn create_bookmark(&mut self, name: &str, snapshot: &str) -> Result<()> {
+        meta::check_name(name)?;
+        if self.get_name(BOOKMARK, name)?.is_some() {
+            return Err(Error::AlreadyExists(name.into()));
+        }
+        let marked = self.snapshot_record(snapshot)?;
+        let record = BookmarkRecord {
+            id: marked.id,
+            stamp: marked.stamp,
+            created: marked.created,
+            lineage: marked.lineage,
+            snapshot: snapshot.into(),
+        };
+        self.run(|draft| draft.put_name(&meta::key(BOOKMARK, name), &record.encode()))
+    }
+
+    pub(crate) fn delete_bookmark(&mut self, name: &str) -> Result<()> {
+        if self.get_name(BOOKMARK, name)?.is_none() {
+            return Err(Error::BookmarkNotFound(name.into()));
+        }
+        self.run(|draft| draft.remove_name(&meta::key(BOOKMARK, name)))
     }
 }

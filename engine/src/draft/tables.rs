@@ -8,16 +8,21 @@ use super::{Draft, OpenBranch, OpenTable, TABLE_NAME_MAX, find_table, table_name
 use crate::{
     error::{Error, Result},
     kinds::{CATALOG, TABLE},
-    meta::TableRecord,
-    node,
+    meta::{BranchRecord, TableRecord},
+    node::{self, Node},
     redo::{LOGGED_VALUE_MAX, Redo},
-    tree::{Cell, Span, Tree, Writer},
+    tree::{Cell, Cursor, End, Span, Tree, Writer},
 };
 
 impl Draft {
     /// Begins to write a branch.
     pub(crate) fn open_branch(&mut self, name: &str) -> Result<()> {
-        let record = self.branch_record(name)?;
+        let record = self.usable_branch(name)?;
+        self.open_record(name, record)
+    }
+
+    /// Begins to write the branch of this record, also one that is being received.
+    pub(crate) fn open_record(&mut self, name: &str, record: BranchRecord) -> Result<()> {
         let catalog = Tree::new(CATALOG, 0, record.catalog).checked(0)?;
         self.branch = Some(OpenBranch {
             name: name.into(),
@@ -70,7 +75,8 @@ impl Draft {
     }
 
     pub(super) fn save_table(&mut self, name: &str, tree: &Tree) -> Result<()> {
-        let record = TableRecord { root: tree.root, id: tree.id }.encode();
+        let pages = tree.sums(self.txn.view())?.pages;
+        let record = TableRecord { root: tree.root, id: tree.id, pages }.encode();
         let Some(branch) = &mut self.branch else { return Ok(()) };
         let mut writer = Writer {
             txn: &mut self.txn,
@@ -265,5 +271,36 @@ impl Draft {
             Some(branch) => table_names(self.txn.view(), &branch.catalog),
             None => Ok(Vec::new()),
         }
+    }
+
+    /// The tables of the branch whose names lie in `span`.
+    pub(crate) fn tables_in(&self, span: &Span) -> Result<Vec<String>> {
+        let mut names = Vec::new();
+        let Some(branch) = &self.branch else { return Ok(names) };
+        let from = End::At(&span.from);
+        let mut key = Vec::new();
+        if let Some(mut cursor) = Cursor::new(self.txn.view(), &branch.catalog, from)? {
+            while let Some(index) = cursor.peek_next()? {
+                Node::new(cursor.leaf()).write_key(index, &mut key);
+                if span.to.as_ref().is_some_and(|to| key >= *to) {
+                    break;
+                }
+                names.push(String::from_utf8_lossy(&key).into_owned());
+                cursor.advance();
+            }
+        }
+        Ok(names)
+    }
+
+    /// Does a table that was opened have a key in `span`?
+    pub(crate) fn has_any(&self, table: &str, span: &Span) -> Result<bool> {
+        let tree = self.table(table)?;
+        let Some(mut cursor) = Cursor::new(self.txn.view(), &tree, End::At(&span.from))? else {
+            return Ok(false);
+        };
+        let Some(index) = cursor.peek_next()? else { return Ok(false) };
+        let mut key = Vec::new();
+        Node::new(cursor.leaf()).write_key(index, &mut key);
+        Ok(span.to.as_ref().is_none_or(|to| key < *to))
     }
 }

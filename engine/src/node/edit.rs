@@ -204,7 +204,7 @@ impl<'a> NodeMut<'a> {
     #[inline]
     pub(crate) fn child_mut(&mut self, i: usize) -> &mut [u8; CHILD] {
         let (range, _) = self.view().value_range(i);
-        (&mut self.0[range]).try_into().expect("a child is 24 bytes")
+        (&mut self.0[range]).try_into().expect("a child is 26 bytes")
     }
 
     /// Makes the change by packing the page anew; false when even so it does not fit.

@@ -174,7 +174,7 @@ impl<'a> Node<'a> {
     /// Entry `i`'s value in an inner node.
     #[inline]
     pub(crate) fn child(&self, i: usize) -> &'a [u8; CHILD] {
-        self.value(i).0.try_into().expect("a child is 24 bytes")
+        self.value(i).0.try_into().expect("a child is 26 bytes")
     }
 
     /// The live bytes, header included: what the page would take if compacted as it is.

@@ -5,7 +5,7 @@ use cowslip_pager::{Child, Extent, Pointer};
 use super::{Step, Tree, Writer};
 use crate::{
     error::{Error, Result},
-    kinds::{child_bytes, entries},
+    kinds::{Sums, child_bytes, value_pages},
     node::{self, Node, NodeMut},
 };
 
@@ -20,8 +20,8 @@ pub(crate) struct Cell<'a> {
 struct Split {
     separator: Vec<u8>,
     right: Pointer,
-    left_entries: u64,
-    right_entries: u64,
+    left_sums: Sums,
+    right_sums: Sums,
 }
 
 impl Tree {
@@ -42,14 +42,19 @@ impl Tree {
         }
         let (steps, leaf) = writer.descend(self, key)?;
         let page_size = writer.page_size();
+        let pages_of = |cell: Cell<'_>| value_pages(self.kind, cell.bytes, cell.extent, page_size);
         let mut old = None;
+        let mut added = Sums { entries: 1, pages: pages_of(cell) };
         let (there, fits, index) = writer.txn.edit(&leaf, |page| {
             let node = Node::new(page);
             match node.search(key) {
                 Ok(index) => {
-                    let (value, extent) = node.value(index);
+                    let (bytes, extent) = node.value(index);
+                    added = added.plus(
+                        Sums { entries: 1, pages: pages_of(Cell { bytes, extent }) }.negative(),
+                    );
                     if extent {
-                        old = Some(value.to_vec());
+                        old = Some(bytes.to_vec());
                     }
                     let mut node = NodeMut::new(page);
                     if node.set_value(index, cell.bytes, cell.extent) {
@@ -66,7 +71,7 @@ impl Tree {
             }
         })?;
         let split = if fits { None } else { Some(self.split(writer, &leaf, index, key, cell)?) };
-        self.ascend(writer, &steps, u64::from(!there), split)?;
+        self.ascend(writer, &steps, added, split)?;
         if let Some(old) = old {
             let extent = Extent::decode(&old, leaf.page, page_size)?;
             writer.drop_child(Child::Extent(extent))?;
@@ -87,35 +92,35 @@ impl Tree {
         let mut separator = Vec::new();
         let sides = writer.txn.edit_two(left, &right, |left, right| {
             node::split_insert(left, right, index, key, cell.bytes, cell.extent, &mut separator)
-                .then(|| (entries(&Node::new(left)), entries(&Node::new(right))))
+                .then(|| (Sums::of_node(left), Sums::of_node(right)))
         })?;
-        let Some((left_entries, right_entries)) = sides else {
+        let Some((left_sums, right_sums)) = sides else {
             return Err(Error::corrupted(left.page.0, "order of a full node", 1, 0));
         };
-        Ok(Split { separator, right, left_entries, right_entries })
+        Ok(Split { separator, right, left_sums, right_sums })
     }
 
-    /// Enters counts and splits in the inner nodes of a way down, from the leaf's parent up.
+    /// Enters sums and splits in the inner nodes of a way down, from the leaf's parent up.
     fn ascend(
         &mut self,
         writer: &mut Writer<'_>,
         steps: &[Step],
-        added: u64,
+        mut added: Sums,
         mut split: Option<Split>,
     ) -> Result<()> {
-        if added == 0 && split.is_none() {
+        if added == Sums::NONE && split.is_none() {
             return Ok(());
         }
         for step in steps.iter().rev() {
             let Some(below) = split.take() else {
-                writer.txn.edit(&step.node, |page| add_entries(page, step.index, added))?;
+                writer.txn.edit(&step.node, |page| add_sums(page, step.index, added))?;
                 continue;
             };
-            let child = child_bytes(&below.right, below.right_entries);
+            let child = child_bytes(&below.right, below.right_sums);
+            added = added.plus(Sums::pages(1));
             let fits = writer.txn.edit(&step.node, |page| {
                 let mut node = NodeMut::new(page);
-                node.child_mut(step.index)[Pointer::SIZE..]
-                    .copy_from_slice(&below.left_entries.to_le_bytes());
+                below.left_sums.write(node.child_mut(step.index));
                 node.insert(step.index + 1, &below.separator, &child, false)
             })?;
             if !fits {
@@ -127,8 +132,7 @@ impl Tree {
         let Some(top) = split else { return Ok(()) };
         let left = self.root;
         let root = writer.txn.allocate(self.kind, left.level + 1, self.id)?;
-        let children =
-            [child_bytes(&left, top.left_entries), child_bytes(&top.right, top.right_entries)];
+        let children = [child_bytes(&left, top.left_sums), child_bytes(&top.right, top.right_sums)];
         let fits = writer.txn.edit(&root, |page| {
             let mut node = NodeMut::init(page);
             node.insert(0, &[], &children[0], false)
@@ -142,10 +146,9 @@ impl Tree {
     }
 }
 
-/// Adds to a child's entry count (wrapping: to subtract, add the two's complement).
-pub(super) fn add_entries(page: &mut [u8], index: usize, added: u64) {
+/// Adds to a child's sums.
+pub(super) fn add_sums(page: &mut [u8], index: usize, added: Sums) {
     let mut node = NodeMut::new(page);
     let child = node.child_mut(index);
-    let count = crate::kinds::child_entries(child).wrapping_add(added);
-    child[Pointer::SIZE..].copy_from_slice(&count.to_le_bytes());
+    Sums::of_child(child).plus(added).write(child);
 }

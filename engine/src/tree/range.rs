@@ -2,10 +2,10 @@
 
 use cowslip_pager::{Child, Extent, Pointer};
 
-use super::{Tree, Writer, insert::add_entries};
+use super::{Tree, Writer, insert::add_sums};
 use crate::{
     error::Result,
-    kinds::{check_level, child_entries, same_kind},
+    kinds::{Sums, check_level, same_kind, value_pages},
     node::{Node, NodeMut},
 };
 
@@ -17,6 +17,11 @@ pub(crate) struct Span {
 }
 
 impl Span {
+    /// All keys.
+    pub(crate) fn all() -> Span {
+        Span { from: Vec::new(), to: None }
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.to.as_ref().is_some_and(|to| *to <= self.from)
     }
@@ -46,7 +51,7 @@ impl Tree {
         }
         let root = writer.txn.shadow(&self.root, writer.shared_at)?;
         self.root = root;
-        let removed = prune(writer, &root, span, whole)?;
+        let removed = prune(writer, &root, span, whole)?.entries;
         let empty = writer.read(&root, |node| node.count() == 0)?;
         if empty {
             writer.txn.release(&root)?;
@@ -58,7 +63,8 @@ impl Tree {
             for edge in [Some(&span.from), span.to.as_ref()].into_iter().flatten() {
                 if !self.root.is_none() {
                     let (steps, leaf) = writer.descend(self, edge)?;
-                    self.mend(writer, &steps, leaf)?;
+                    // The leaves that inherit the range are new by this: I11.
+                    self.mend(writer, &steps, leaf, edge)?;
                 }
             }
         }
@@ -67,7 +73,8 @@ impl Tree {
 }
 
 /// Removes the span's keys below a node of the transaction; the node may become empty.
-fn prune(writer: &mut Writer<'_>, node: &Pointer, span: &Span, inside: Inside) -> Result<u64> {
+/// Returns what is gone from in and below it, itself not counted.
+fn prune(writer: &mut Writer<'_>, node: &Pointer, span: &Span, inside: Inside) -> Result<Sums> {
     if node.level == 0 {
         return prune_leaf(writer, node, span);
     }
@@ -80,10 +87,10 @@ fn prune(writer: &mut Writer<'_>, node: &Pointer, span: &Span, inside: Inside) -
         (node.child_index(&span.from), last, node.count())
     })?;
     let at = *node;
-    let mut removed = 0u64;
+    let mut removed = Sums::NONE;
     let mut gone = Vec::new();
     for index in first..=last {
-        let (child, entries, whole) = {
+        let (child, sums, whole) = {
             let page = writer.txn.view().pin(node)?;
             let node = Node::new(&page);
             let mut key = Vec::new();
@@ -104,22 +111,23 @@ fn prune(writer: &mut Writer<'_>, node: &Pointer, span: &Span, inside: Inside) -
             let child = node.child(index);
             let pointer = same_kind(&page, Pointer::decode(child))?;
             check_level(&at, &pointer)?;
-            (pointer, child_entries(child), Inside { from, to })
+            (pointer, Sums::of_child(child), Inside { from, to })
         };
         if whole.from && whole.to {
             writer.drop_child(Child::Node(child))?;
-            removed = removed.wrapping_add(entries);
+            removed = removed.plus(sums);
             gone.push(index);
             continue;
         }
         let own = writer.shadow_child(node, index, &child)?;
         let below = prune(writer, &own, span, whole)?;
-        removed = removed.wrapping_add(below);
         if writer.read(&own, |node| node.count() == 0)? {
             writer.txn.release(&own)?;
+            removed = removed.plus(sums);
             gone.push(index);
-        } else if below > 0 {
-            writer.txn.edit(node, |page| add_entries(page, index, below.wrapping_neg()))?;
+        } else if below != Sums::NONE {
+            removed = removed.plus(below);
+            writer.txn.edit(node, |page| add_sums(page, index, below.negative()))?;
         }
     }
     if !gone.is_empty() {
@@ -133,15 +141,19 @@ fn prune(writer: &mut Writer<'_>, node: &Pointer, span: &Span, inside: Inside) -
     Ok(removed)
 }
 
-fn prune_leaf(writer: &mut Writer<'_>, leaf: &Pointer, span: &Span) -> Result<u64> {
+fn prune_leaf(writer: &mut Writer<'_>, leaf: &Pointer, span: &Span) -> Result<Sums> {
+    let page_size = writer.page_size();
     let mut extents = Vec::new();
-    let removed = writer.txn.edit(leaf, |page| {
+    let mut pages = 0u64;
+    let entries = writer.txn.edit(leaf, |page| {
         let node = Node::new(page);
         let at = |key: &[u8]| node.search(key).unwrap_or_else(|index| index);
         let from = at(&span.from);
         let to = span.to.as_ref().map_or(node.count(), |to| at(to)).max(from);
         for index in from..to {
-            if let (value, true) = node.value(index) {
+            let (value, extent) = node.value(index);
+            pages = pages.wrapping_add(value_pages(leaf.kind, value, extent, page_size));
+            if extent {
                 extents.push(value.to_vec());
             }
         }
@@ -149,8 +161,8 @@ fn prune_leaf(writer: &mut Writer<'_>, leaf: &Pointer, span: &Span) -> Result<u6
         (to - from) as u64
     })?;
     for bytes in extents {
-        let extent = Extent::decode(&bytes, leaf.page, writer.page_size())?;
+        let extent = Extent::decode(&bytes, leaf.page, page_size)?;
         writer.drop_child(Child::Extent(extent))?;
     }
-    Ok(removed)
+    Ok(Sums { entries, pages })
 }

@@ -2,10 +2,10 @@
 
 use cowslip_pager::{Child, Extent, Pointer};
 
-use super::{Step, Tree, Writer, insert::add_entries};
+use super::{Step, Tree, Writer, insert::add_sums};
 use crate::{
     error::Result,
-    kinds::{check_level, child_entries, same_kind},
+    kinds::{Sums, check_level, same_kind, value_pages},
     node::{self, HEADER, Node, NodeMut},
 };
 
@@ -17,11 +17,14 @@ impl Tree {
             return Ok(false);
         }
         let (steps, leaf) = writer.descend(self, key)?;
+        let page_size = writer.page_size();
         let mut old = None;
+        let mut gone = Sums { entries: 1, pages: 0 };
         let removed = writer.txn.edit(&leaf, |page| {
             let node = Node::new(page);
             let Ok(index) = node.search(key) else { return false };
             let (value, extent) = node.value(index);
+            gone.pages = value_pages(self.kind, value, extent, page_size);
             if extent {
                 old = Some(value.to_vec());
             }
@@ -32,57 +35,76 @@ impl Tree {
             return Ok(false);
         }
         for step in &steps {
-            writer
-                .txn
-                .edit(&step.node, |page| add_entries(page, step.index, 1u64.wrapping_neg()))?;
+            writer.txn.edit(&step.node, |page| add_sums(page, step.index, gone.negative()))?;
         }
-        self.mend(writer, &steps, leaf)?;
+        self.mend(writer, &steps, leaf, key)?;
         if let Some(old) = old {
-            let extent = Extent::decode(&old, leaf.page, writer.page_size())?;
+            let extent = Extent::decode(&old, leaf.page, page_size)?;
             writer.drop_child(Child::Extent(extent))?;
         }
         Ok(true)
     }
 
-    /// Walks a writable way from the bottom up: drops empty nodes, merges low ones, and at the top
-    /// takes off roots with a single child.
+    /// Walks the writable way to `key` from the bottom up: drops empty nodes, merges low ones, and at
+    /// the top takes off roots with a single child.
     pub(super) fn mend(
         &mut self,
         writer: &mut Writer<'_>,
         steps: &[Step],
         lowest: Pointer,
+        key: &[u8],
     ) -> Result<()> {
         let mut node = lowest;
+        // Nodes below that are gone, and still counted in the cells above.
+        let mut gone = 0u64;
+        let mut emptied = false;
+        let mut low = true;
         for step in steps.iter().rev() {
-            let (count, used) = writer.read(&node, |node| (node.count(), node.used()))?;
-            if count == 0 {
-                writer.txn.edit(&step.node, |page| NodeMut::new(page).remove(step.index))?;
-                writer.txn.release(&node)?;
-            } else if used < writer.page_size() / 3 {
-                self.merge_with_neighbour(writer, step, &node, used)?;
-            } else {
-                // Parents may still have changed, but only by counts.
-                return self.take_off_root(writer);
+            if gone > 0 {
+                let lost = Sums::pages(gone).negative();
+                writer.txn.edit(&step.node, |page| add_sums(page, step.index, lost))?;
+            } else if !low {
+                break;
+            }
+            if low {
+                let (count, used) = writer.read(&node, |node| (node.count(), node.used()))?;
+                if count == 0 {
+                    writer.txn.edit(&step.node, |page| NodeMut::new(page).remove(step.index))?;
+                    writer.txn.release(&node)?;
+                    gone += 1;
+                    emptied = true;
+                } else if used < writer.page_size() / 3 {
+                    let merged = self.merge_with_neighbour(writer, step, &node, used)?;
+                    gone += u64::from(merged);
+                } else {
+                    // What is above has changed by its sums only.
+                    low = false;
+                }
             }
             node = step.node;
         }
-        let count = writer.read(&self.root, |node| node.count())?;
-        if count == 0 {
+        if writer.read(&self.root, |node| node.count())? == 0 {
             writer.txn.release(&self.root)?;
             self.root = Pointer::NONE;
             return Ok(());
         }
-        self.take_off_root(writer)
+        self.take_off_root(writer)?;
+        if emptied {
+            // The keys of the node that went belong to its neighbour now: I11.
+            self.own(writer, key)?;
+        }
+        Ok(())
     }
 
-    /// Merges a low node with the neighbour on its right, or else on its left, if they fit.
+    /// Merges a low node with the neighbour on its right, or else on its left, if they fit. True:
+    /// one node is gone.
     fn merge_with_neighbour(
         &mut self,
         writer: &mut Writer<'_>,
         step: &Step,
         node: &Pointer,
         used: usize,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         let siblings = writer.read(&step.node, |parent| parent.count())?;
         for right_index in [step.index + 1, step.index] {
             if right_index == 0 || right_index >= siblings {
@@ -111,15 +133,15 @@ impl Tree {
             if merged {
                 writer.txn.edit(&step.node, |page| {
                     let mut parent = NodeMut::new(page);
-                    let moved = child_entries(parent.child_mut(right_index));
+                    let moved = Sums::of_child(parent.child_mut(right_index));
                     parent.remove(right_index);
-                    add_entries(page, right_index - 1, moved);
+                    add_sums(page, right_index - 1, moved.plus(Sums::pages(1).negative()));
                 })?;
                 writer.txn.release(&right)?;
-                return Ok(());
+                return Ok(true);
             }
         }
-        Ok(())
+        Ok(false)
     }
 
     /// A root with one child gives way to the child.

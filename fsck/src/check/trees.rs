@@ -14,11 +14,11 @@ use std::{
 
 use cowslip::{
     kinds::{CATALOG, META, TABLE},
-    meta::{BranchRecord, NAME_MAX, SnapshotRecord, TableRecord},
+    meta::{BookmarkRecord, BranchRecord, Incoming, NAME_MAX, SnapshotRecord, TableRecord},
 };
 use cowslip_pager::{
     Extent, PageId, Pointer,
-    page::{Header, node_crc, u64_at},
+    page::{Header, node_crc, u32_at, u64_at},
 };
 
 use super::{Check, hex, map::PageMap};
@@ -30,7 +30,34 @@ use crate::{
 
 /// Levels that a tree can have.
 const LEVELS_MAX: u8 = 24;
-const CHILD: usize = 24;
+const CHILD: usize = 26;
+
+/// What is in and below a node, as its parent says or as was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Sums {
+    entries: u64,
+    pages: u64,
+}
+
+impl Sums {
+    fn of_child(cell: &[u8]) -> Sums {
+        let entries = u64_at(cell, Pointer::SIZE) & 0xFFFF_FFFF_FFFF;
+        Sums { entries, pages: u32_at(cell, Pointer::SIZE + 6).into() }
+    }
+
+    fn plus(self, other: Sums) -> Option<Sums> {
+        Some(Sums {
+            entries: self.entries.checked_add(other.entries)?,
+            pages: self.pages.checked_add(other.pages)?,
+        })
+    }
+}
+
+impl std::fmt::Display for Sums {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} entries on {} pages", self.entries, self.pages)
+    }
+}
 
 /// Walks everything. False: some part could not be seen, so pages without an owner prove nothing.
 pub(super) fn run(check: &mut Check<'_>, map: &mut PageMap, roles: &mut Roles) -> bool {
@@ -60,7 +87,8 @@ pub(super) fn run(check: &mut Check<'_>, map: &mut PageMap, roles: &mut Roles) -
         kind: Some(META),
         level: None,
         tree: Some(0),
-        entries: None,
+        sums: None,
+        pages: None,
         bounds: Bounds::default(),
         owner: Rc::new(Owner { line: "the names".into(), table: None, shared_at: None }),
         way: None,
@@ -143,7 +171,10 @@ struct Item {
     /// `None`: the root of a tree.
     level: Option<u8>,
     tree: Option<u64>,
-    entries: Option<u64>,
+    /// In a cell of an inner node.
+    sums: Option<Sums>,
+    /// In the record of a table.
+    pages: Option<u64>,
     bounds: Bounds,
     owner: Rc<Owner>,
     way: Option<Rc<Step>>,
@@ -170,7 +201,7 @@ impl Item {
 struct Shared {
     pointer: Pointer,
     tree: u64,
-    entries: Option<u64>,
+    sums: Option<Sums>,
     bounds: u64,
     owners_left: u32,
 }
@@ -286,8 +317,8 @@ impl Walk<'_, '_> {
             return;
         };
         shared.owners_left = shared.owners_left.saturating_sub(1);
-        let (pointer, tree, entries, bounds) =
-            (shared.pointer, shared.tree, shared.entries, shared.bounds);
+        let (pointer, tree, sums, bounds) =
+            (shared.pointer, shared.tree, shared.sums, shared.bounds);
         if shared.owners_left == 0 {
             self.shared.remove(&page);
         }
@@ -302,14 +333,28 @@ impl Walk<'_, '_> {
             let problem = Problem::new(Kind::NodeTree, "tree of a node");
             self.problem(item, problem.values(hex(wanted), hex(tree)));
         }
-        if let (Some(wanted), Some(entries)) = (item.entries, entries)
-            && wanted != entries
-        {
-            let problem = Problem::new(Kind::EntryCount, "entries below a child");
-            self.problem(item, problem.page(item.parent).values(entries, wanted));
+        if sums.is_some() {
+            self.compare_sums(item, sums);
         }
         if !item.bounds.unknown && item.bounds.hash() != bounds {
             self.edges(item);
+        }
+    }
+
+    /// Compares what was found in and below a node with what its parent says (I10).
+    fn compare_sums(&mut self, item: &Item, found: Option<Sums>) {
+        let text = || found.map_or("more than can be counted".into(), |sums| sums.to_string());
+        if let Some(wanted) = item.sums
+            && found != Some(wanted)
+        {
+            let problem = Problem::new(Kind::EntryCount, "what is below a child");
+            self.problem(item, problem.page(item.parent).values(text(), wanted));
+        }
+        if let Some(wanted) = item.pages
+            && found.map(|sums| sums.pages) != Some(wanted)
+        {
+            let problem = Problem::new(Kind::EntryCount, "pages in the record of a table");
+            self.problem(item, problem.page(item.parent).values(text(), wanted));
         }
     }
 
@@ -418,14 +463,14 @@ impl Walk<'_, '_> {
             self.check.report.trees += 1;
         }
         let (mut key, mut before) = (Vec::new(), Vec::new());
-        let mut entries = Some(0u64);
+        let mut sums = Some(Sums { entries: 0, pages: 1 });
         let mut children: Vec<Item> = Vec::new();
         // The child before, whose upper bound is the next key.
         for i in 0..node.count() {
             let entry = match node.entry(i) {
                 Ok(entry) => entry,
                 Err(fault) => {
-                    entries = None;
+                    sums = None;
                     self.lost(item, structure(fault));
                     continue;
                 }
@@ -441,13 +486,21 @@ impl Walk<'_, '_> {
                 }
             }
             if leaf {
-                entries = entries.map(|n| n + 1);
+                let pages = match header.pointer.kind {
+                    TABLE if entry.extent && entry.value.len() >= 8 => {
+                        u64_at(entry.value, 0).div_ceil(page.len() as u64).max(1)
+                    }
+                    CATALOG => TableRecord::decode(entry.value, header.pointer.page)
+                        .map_or(0, |record| record.pages),
+                    _ => 0,
+                };
+                sums = sums.and_then(|sums| sums.plus(Sums { entries: 1, pages }));
                 let way =
                     Rc::new(Step { page: item.pointer.page.0, index: i, above: item.way.clone() });
                 self.leaf_entry(item, &header, &key, &entry, way, &mut children);
             } else {
-                let below = u64_at(&entry.value[..CHILD], Pointer::SIZE);
-                entries = entries.and_then(|n| n.checked_add(below));
+                let below = Sums::of_child(&entry.value[..CHILD]);
+                sums = sums.and_then(|sums| sums.plus(below));
                 let separator: Rc<[u8]> = key.as_slice().into();
                 if let Some(previous) = children.last_mut()
                     && !item.bounds.unknown
@@ -462,7 +515,8 @@ impl Walk<'_, '_> {
                     // A level of 0 is a leaf, so this is at least 1.
                     level: Some(item.pointer.level.saturating_sub(1)),
                     tree: Some(header.tree),
-                    entries: Some(below),
+                    sums: Some(below),
+                    pages: None,
                     bounds: Bounds {
                         low: if i == 0 { item.bounds.low.clone() } else { Some(separator) },
                         high: item.bounds.high.clone(),
@@ -481,13 +535,7 @@ impl Walk<'_, '_> {
         if leaf && header.pointer.kind == TABLE {
             self.check.report.entries += node.count() as u64;
         }
-        if let Some(wanted) = item.entries
-            && entries != Some(wanted)
-        {
-            let found = entries.map_or("more than can be counted".into(), |n| n.to_string());
-            let problem = Problem::new(Kind::EntryCount, "entries below a child");
-            self.problem(item, problem.page(item.parent).values(found, wanted));
-        }
+        self.compare_sums(item, sums);
         // With an unreadable count, or a wrong one, it may be met again as well.
         let owners_left = count.map_or(u32::MAX, |count| count.saturating_sub(1));
         if owners_left > 0 {
@@ -496,7 +544,7 @@ impl Walk<'_, '_> {
                 Shared {
                     pointer: item.pointer,
                     tree: header.tree,
-                    entries,
+                    sums,
                     bounds: item.bounds.hash(),
                     owners_left,
                 },
@@ -537,14 +585,9 @@ impl Walk<'_, '_> {
                             table: Some(name),
                             shared_at: item.owner.shared_at,
                         };
-                        children.push(child(
-                            item,
-                            record.root,
-                            Some(TABLE),
-                            Some(record.id),
-                            owner,
-                            way,
-                        ));
+                        let kind = Some(TABLE);
+                        let table = child(item, record.root, kind, Some(record.id), owner, way);
+                        children.push(Item { pages: Some(record.pages), ..table });
                     }
                 }
             }
@@ -591,7 +634,7 @@ impl Walk<'_, '_> {
                     return self.lost(item, Problem::new(Kind::Record, error.to_string()));
                 }
                 Ok(record) => {
-                    self.check.report.branches += 1;
+                    self.check.report.branches += u64::from(!record.incoming);
                     record_stamp(self, "shared_at", record.shared_at);
                     self.branches.insert(name.clone());
                     let line = format!("branch {name}");
@@ -612,6 +655,19 @@ impl Walk<'_, '_> {
                     (record.catalog, Owner { line, table: None, shared_at: None })
                 }
             },
+            // Neither owns a page.
+            b'k' => {
+                if let Err(error) = BookmarkRecord::decode(value, here) {
+                    self.lost(item, Problem::new(Kind::Record, error.to_string()));
+                }
+                return;
+            }
+            b'i' => {
+                if let Err(error) = Incoming::decode(value, here) {
+                    self.lost(item, Problem::new(Kind::Record, error.to_string()));
+                }
+                return;
+            }
             b'r' => {
                 self.check.report.releases += 1;
                 let owner =
@@ -633,7 +689,7 @@ impl Walk<'_, '_> {
             }
             other => {
                 let problem = Problem::new(Kind::Name, "first byte of a name");
-                return self.lost(item, problem.values("b, r or s", other));
+                return self.lost(item, problem.values("b, i, k, r or s", other));
             }
         };
         if !catalog.is_none() {
@@ -735,7 +791,8 @@ fn child(
         kind,
         level: None,
         tree,
-        entries: None,
+        sums: None,
+        pages: None,
         bounds: Bounds::default(),
         owner: Rc::new(owner),
         way: Some(way),

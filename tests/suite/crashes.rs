@@ -101,6 +101,27 @@ fn snapshots_and_rollbacks_survive_every_cut() {
 }
 
 #[test]
+fn receiving_snapshots_survives_every_cut() {
+    let mut ops: Vec<Op> = (0..60).map(|key| put(key, 300)).collect();
+    ops.extend([
+        put(3, 40_000),
+        Op::Commit(Immediate),
+        Op::Snapshot { name: 0 },
+        Op::RemoveRange { table: 0, from: Some(10), to: Some(200) },
+        put(1, 9_000),
+        Op::Commit(Immediate),
+        Op::Snapshot { name: 1 },
+        Op::Receive { name: 2, from: 0, since: None },
+        Op::DeleteSnapshot { name: 1 },
+        put(2, 25),
+        Op::Commit(Immediate),
+        Op::Snapshot { name: 1 },
+        Op::Receive { name: 3, from: 1, since: Some(2) },
+    ]);
+    every_cut_is_survived(&ops);
+}
+
+#[test]
 fn deleting_snapshots_survives_every_cut() {
     let mut ops: Vec<Op> = (0..60).map(|key| put(key, 300)).collect();
     ops.extend([Op::Commit(Immediate), Op::Snapshot { name: 0 }, Op::Checkpoint]);

@@ -343,6 +343,47 @@ fn a_stream_larger_than_memory_for_it_comes_through_whole_or_in_parts() {
     assert_eq!(third.partly_received().unwrap(), [""; 0]);
 }
 
+/// Reads on, and at some point does something else first.
+struct Interrupted<'s, F>(&'s [u8], Option<(usize, F)>);
+
+impl<F: FnOnce()> std::io::Read for Interrupted<'_, F> {
+    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
+        if let Some((_, what)) = self.1.take_if(|(left, _)| self.0.len() <= *left) {
+            what();
+        }
+        self.0.read(out)
+    }
+}
+
+#[test]
+fn two_streams_of_one_snapshot_do_not_mix() {
+    let (db, other) = (memory(4096), memory(4096));
+    let fill = |byte: u8| {
+        let tx = db.begin_write().unwrap();
+        for number in 0..40_000u32 {
+            tx.open_table("t").unwrap().insert(&number.to_be_bytes(), &[byte; 1000]).unwrap();
+        }
+        tx.commit().unwrap();
+    };
+    fill(1);
+    db.create_snapshot("s").unwrap();
+    let first = sent(&db, "s", None);
+    db.delete_snapshot("s").unwrap();
+    fill(2);
+    db.create_snapshot("s").unwrap();
+    let second = sent(&db, "s", None);
+    // The second begins, and breaks off, when the first is in its second batch.
+    let keep = ReceiveOptions::default().keep_partial(true);
+    let begin = || assert!(other.receive_with(&second[..30 << 20], &keep).is_err());
+    let mixed = other.receive(Interrupted(&first, Some((15 << 20, begin))));
+    assert!(matches!(mixed, Err(Error::WrongBase(_))), "{mixed:?}");
+    let token = other.receive_token("s").unwrap().expect("the second's part is still there");
+    let mut rest = Vec::new();
+    db.resume_send(&mut rest, &token).unwrap();
+    other.receive(&*rest).unwrap();
+    assert_eq!(other.digest("s").unwrap(), db.digest("s").unwrap());
+}
+
 #[test]
 fn an_incremental_stream_is_hardly_longer_than_what_changed() {
     let db = memory(4096);

@@ -1,7 +1,10 @@
 //! Snapshots, branches and bookmarks: what is done to names. Each is one small transaction, whatever
 //! the size of what is named.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{
+    hash::{BuildHasher, Hasher, RandomState},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use cowslip_pager::{Pointer, View};
 
@@ -301,7 +304,18 @@ fn new_snapshot<'a>(
     created: u64,
     label: Option<&'a str>,
 ) -> Record<'a> {
-    Record::CreateSnapshot { branch, name, created, label, id: fastrand::u64(1..) }
+    Record::CreateSnapshot { branch, name, created, label, id: new_id() }
+}
+
+/// A random number, not 0, of the system's own: databases on different machines must never come to
+/// the same one.
+fn new_id() -> u64 {
+    loop {
+        let id = RandomState::new().build_hasher().finish();
+        if id != 0 {
+            return id;
+        }
+    }
 }
 
 fn time(nanos: u64) -> SystemTime {

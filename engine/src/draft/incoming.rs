@@ -58,17 +58,19 @@ impl Draft {
         })
     }
 
-    /// Opens what was received so far, to write to it. Nothing of that is logged.
-    pub(crate) fn open_incoming(&mut self, name: &str) -> Result<()> {
+    /// Opens what was received so far, to write to it, and returns its line. Nothing of what is written
+    /// is logged.
+    pub(crate) fn open_incoming(&mut self, name: &str) -> Result<u64> {
         let record = self.branch_record(name)?;
         if !record.incoming {
             return Err(Error::AlreadyExists(name.into()));
         }
+        let line = record.lineage.tip().map_or(0, |tip| tip.line);
         self.open_record(name, record)?;
         if let Some(branch) = &mut self.branch {
             branch.redo.overflow();
         }
-        Ok(())
+        Ok(line)
     }
 
     /// Remembers how far it is.

@@ -115,11 +115,11 @@ impl Database {
                 removals,
             })),
             Err(error) => {
-                if !options.keep_partial && receiver.staged {
-                    // The stream's error is the one to report.
-                    if let Err(second) = self.delete_branch(&receiver.name) {
-                        tracing::warn!(%second, "dropping what was received in part");
-                    }
+                // The stream's error is the one to report.
+                if !receiver.keep_partial
+                    && let Err(second) = receiver.discard()
+                {
+                    tracing::warn!(%second, "dropping what was received in part");
                 }
                 Err(error)
             }
@@ -185,8 +185,10 @@ struct Receiver<'d> {
     base: Option<(String, SnapshotRecord)>,
     follow: Option<String>,
     keep_partial: bool,
-    /// The hidden branch exists.
-    staged: bool,
+    /// The hidden branch, once there is one, by its line: another stream may begin one anew.
+    staged: Option<u64>,
+    /// The line of the hidden branch that the transaction is on.
+    line: u64,
     position: Position,
     tables: Option<Range>,
     table: Option<String>,
@@ -261,15 +263,19 @@ impl<'d> Receiver<'d> {
                 )));
             }
         }
+        let line = branch.and_then(|branch| branch.lineage.tip()).map(|tip| tip.line);
+        let staged = line.filter(|_| begin.resumed.is_some());
         let position =
             begin.resumed.clone().unwrap_or_else(|| Position { table: String::new(), key: None });
         Ok(Receiver {
             database,
-            staged: begin.resumed.is_some(),
+            staged,
+            line: 0,
             name,
             base,
             follow: options.follow.clone(),
-            keep_partial: options.keep_partial,
+            // What an earlier stream brought is not lost by a later one that breaks off.
+            keep_partial: options.keep_partial || begin.resumed.is_some(),
             position,
             tables: None,
             table: None,
@@ -298,7 +304,8 @@ impl<'d> Receiver<'d> {
                 self.apply(&mut queue, Some(frames), Some(&frame))?;
                 return Ok((self.puts, self.removals));
             }
-            queued += frame.body.len();
+            // Frames without a body take memory, too.
+            queued += frame.body.len() + size_of::<Frame>();
             queue.push_back(frame);
             if queued >= BATCH {
                 self.apply(&mut queue, Some(frames), None)?;
@@ -346,11 +353,17 @@ impl<'d> Receiver<'d> {
     /// A transaction on the hidden branch, which the first one makes.
     fn begin(&mut self) -> Result<Draft> {
         let mut draft = Draft::new(self.database.shared.pager.begin_write()?)?;
-        if !self.staged {
+        if self.staged.is_none() {
             let base = self.base.as_ref().map(|(name, record)| (name.as_str(), record));
             draft.begin_incoming(&self.name, base, &self.incoming())?;
         }
-        draft.open_incoming(&self.name)?;
+        self.line = draft.open_incoming(&self.name)?;
+        if self.staged.is_some_and(|line| line != self.line) {
+            return Err(Error::WrongBase(format!(
+                "another stream has begun to bring snapshot {:?}",
+                self.name
+            )));
+        }
         if let Some(table) = &self.table {
             draft.open_table(table)?;
         }
@@ -360,8 +373,20 @@ impl<'d> Receiver<'d> {
     fn commit(&mut self, mut draft: Draft) -> Result<()> {
         draft.put_incoming(&self.name, &self.incoming())?;
         draft.commit_by_checkpoint()?;
-        self.staged = true;
+        self.staged = Some(self.line);
         self.database.shared.release_soon();
+        Ok(())
+    }
+
+    /// Drops what was received so far, unless another stream has begun anew.
+    fn discard(&self) -> Result<()> {
+        let Some(line) = self.staged else { return Ok(()) };
+        let mut draft = Draft::new(self.database.shared.pager.begin_write()?)?;
+        if draft.branch_record(&self.name)?.lineage.tip().is_some_and(|tip| tip.line == line) {
+            draft.delete_branch(&self.name)?;
+            draft.commit_by_checkpoint()?;
+            self.database.shared.release_soon();
+        }
         Ok(())
     }
 

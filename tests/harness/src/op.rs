@@ -43,6 +43,8 @@ pub enum Op {
     DeleteBranch { name: u8 },
     /// Makes a branch `main`.
     Promote { name: u8 },
+    /// Sends a snapshot, whole or since another one, and receives it under another name.
+    Receive { name: u8, from: u8, since: Option<u8> },
     /// Begins to read, for long.
     HoldReader,
     /// Looks at what the long readers see, and ends half of them.
@@ -117,7 +119,7 @@ fn length(class: u32, within: u32) -> u32 {
 type Rule = (u32, fn([u32; 4]) -> Op);
 
 fn rules(power_cuts: bool) -> Vec<Rule> {
-    let all: [Rule; 24] = [
+    let all: [Rule; 25] = [
         (40, |n| Op::Put {
             table: table(n[0]),
             key: number(n[1]),
@@ -145,6 +147,11 @@ fn rules(power_cuts: bool) -> Vec<Rule> {
         (1, |n| Op::BranchFromBranch { name: name(n[0]), from: name(n[1]) }),
         (1, |n| Op::DeleteBranch { name: name(n[0]) }),
         (1, |n| Op::Promote { name: name(n[0]) }),
+        (1, |n| Op::Receive {
+            name: name(n[0]),
+            from: name(n[1]),
+            since: (n[3] % 4 > 0).then_some(name(n[2])),
+        }),
         (1, |_| Op::HoldReader),
         (1, |_| Op::CheckReaders),
         (1, |n| Op::Diff { from: (n[0] % 8) as u8, to: (n[1] % 8) as u8 }),
@@ -214,6 +221,6 @@ mod tests {
             .map(|_| format!("{:?}", Op::random(&mut rng, true)))
             .map(|text| text.split([' ', '{', '(']).next().unwrap_or_default().to_owned())
             .collect();
-        assert_eq!(names.len(), 22, "{names:?}");
+        assert_eq!(names.len(), 23, "{names:?}");
     }
 }

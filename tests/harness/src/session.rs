@@ -6,7 +6,8 @@
 use std::sync::Arc;
 
 use cowslip::{
-    Builder, Database, Durability, Error, ReadTransaction, Result, WriteTransaction,
+    Builder, Database, Durability, Error, ReadTransaction, ReceiveOptions, Result,
+    WriteTransaction,
     storage::{
         SimulatedStorage, Storage,
         simulated::{Plan, SectorSize},
@@ -304,7 +305,10 @@ impl Session {
         let mut next = self.model();
         let db = self.db().clone();
         let branch = self.branch.clone();
-        let expected = alter(&mut next, op, &branch);
+        let expected = match self.same_snapshot(op)? {
+            true => Some("WrongBase"),
+            false => alter(&mut next, op, &branch),
+        };
         let wrote = next != self.model();
         if expected.is_none() {
             self.witness.attempt(next);
@@ -324,6 +328,14 @@ impl Session {
             }
             Op::DeleteBranch { name } => db.delete_branch(&branch_name(name)),
             Op::Promote { name } => db.promote(&branch_name(name)),
+            Op::Receive { name, from, since } => {
+                let mut stream = Vec::new();
+                db.send(&mut stream, &snapshot_name(from), since.map(snapshot_name).as_deref())
+                    .and_then(|_| {
+                        let options = ReceiveOptions::default().name(&snapshot_name(name));
+                        db.receive_with(&*stream, &options).map(drop)
+                    })
+            }
             _ => unreachable!("the other operations are done elsewhere"),
         };
         match expected {
@@ -333,6 +345,15 @@ impl Session {
             }
             Some(refusal) => expect(result, refusal, |e| format!("{e:?}").starts_with(refusal)),
         }
+    }
+
+    /// Would a stream build on the very snapshot that it brings? A received one is the same as the
+    /// one that was sent, whatever its name.
+    fn same_snapshot(&self, op: &Op) -> Result<bool> {
+        let Op::Receive { from, since: Some(since), .. } = *op else { return Ok(false) };
+        let snapshots = self.db().snapshots()?;
+        let id = |name: u8| snapshots.iter().find(|s| s.name == snapshot_name(name)).map(|s| s.id);
+        Ok(id(from).is_some() && id(from) == id(since))
     }
 
     fn diff(&mut self, from: u8, to: u8) -> Result<()> {
@@ -533,6 +554,19 @@ fn alter(model: &mut Model, op: &Op, branch: &str) -> Option<&'static str> {
             if name != "main" {
                 model.branches.insert(name, old);
             }
+        }
+        Op::Receive { name, from, since } => {
+            let Some(snapshot) = model.snapshots.get(&snapshot_name(from)) else {
+                return Some("SnapshotNotFound");
+            };
+            let tables = snapshot.tables.clone();
+            if since.is_some_and(|since| !model.snapshots.contains_key(&snapshot_name(since))) {
+                return Some("SnapshotNotFound");
+            }
+            if model.knows(&snapshot_name(name)) {
+                return Some("AlreadyExists");
+            }
+            model.snapshots.insert(snapshot_name(name), Snapshot { tables, held: false });
         }
         _ => unreachable!("no operation on names"),
     }

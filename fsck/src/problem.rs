@@ -14,7 +14,7 @@
 //! - I7: all leaves of a tree have one depth: a child's level is its parent's less one.
 //! - I8: every page matches its checksums: header, page map, extent.
 //! - I9: a snapshot's root never changes.
-//! - I10: the entry counts in inner nodes equal what is below.
+//! - I10: the counts of entries and pages in inner nodes and tables equal what is below.
 //! - I11: what is younger than its branch's `shared_at` has one owner (R3).
 //! - I12: the log's valid prefix replays on the checkpoint it follows.
 
@@ -157,7 +157,7 @@ catalogue! {
         "A key lies outside the bounds that its ancestors set, where no search finds it."
         => "move the entry to where it belongs";
     EntryCount "F0410" Corruption "I10"
-        "An inner node counts another number of entries below a child than there are."
+        "An inner node, or a table's record, counts another number of entries or pages than there are below."
         => "write the right number";
     PointerRange "F0411" Damage "I3"
         "A pointer leads to no page that a tree may use."

@@ -1,5 +1,5 @@
 //! Every tree, from the superblock's root down. Verifies each node by itself (checksum, identity,
-//! structure, order), against its parent (level, stamp, bounds, entry count) and against the map's
+//! structure, order), against its parent (level, stamp, bounds, sums) and against the map's
 //! checksum; each large value; each name. Meets every owner of every page, and leaves the counts
 //! to the last pass.
 //!

@@ -319,6 +319,7 @@ fn write(inner: &Inner, state: &mut CheckpointState, seal: Seal, paced: bool) ->
         pages: seal.file_pages,
         free: plan.free,
         map: plan.root,
+        delta: plan.delta.clone(),
         log: LogStart {
             page: seal.new_ring.map_or(old_log.page, |(_, page)| page),
             blocks: seal.new_ring.map_or(old_log.blocks, |(ring, _)| ring.blocks),
@@ -327,7 +328,7 @@ fn write(inner: &Inner, state: &mut CheckpointState, seal: Seal, paced: bool) ->
             chain: seal.log.tail.chain,
             generation: seal.log.generation,
         },
-        ..state.durable
+        ..state.durable.clone()
     };
     let length = superblock.pages * inner.geometry.page_size as u64;
     let cut = || {
@@ -351,7 +352,7 @@ fn write(inner: &Inner, state: &mut CheckpointState, seal: Seal, paced: bool) ->
     if mutant!(GrowthNotSyncedBeforeHeader) && inner.storage.len().is_ok_and(|now| now < length) {
         cut()?;
     }
-    state.durable = superblock;
+    state.durable = superblock.clone();
     inner.checkpoint_number.store(superblock.checkpoint, Ordering::Relaxed);
     inner.stamp_ceiling.store(superblock.stamp_ceiling, Ordering::Relaxed);
     if let Some((ring, _)) = seal.new_ring {
@@ -430,12 +431,12 @@ fn begin_session(inner: &Inner, state: &mut CheckpointState) -> Result<()> {
     let superblock = Superblock {
         checkpoint: state.durable.checkpoint + 1,
         stamp_ceiling: stamp + STAMP_WINDOW,
-        ..state.durable
+        ..state.durable.clone()
     };
     let torn = if mutant!(TornSlotReblessedByRecovery) {
         superblock::torn(&*inner.storage)?
     } else {
-        [None; 4]
+        [const { None }; 4]
     };
     write_superblock(inner, &superblock)?;
     for (index, torn) in torn.iter().enumerate() {

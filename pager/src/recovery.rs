@@ -190,7 +190,8 @@ pub(crate) fn open(
     } else {
         storage
     };
-    let map = Map::open(geometry, &*storage, &found.map, found.pages, config.cache_size / 8)?;
+    let budget = config.cache_size / 8;
+    let map = Map::open(geometry, &*storage, &found.map, &found.delta, found.pages, budget)?;
     let max_pages = config.max_size / page_size;
     let space = Space::new(map, geometry, storage.clone(), found.pages, max_pages, found.stamp);
 
@@ -238,7 +239,7 @@ pub(crate) fn open(
         readers: Readers::new(version),
         head: Mutex::new(Head { version, next_stamp: version.stamp + 1 }),
         space: Mutex::new(space),
-        checkpoint: Mutex::new(CheckpointState { durable: found, session: false }),
+        checkpoint: Mutex::new(CheckpointState { durable: found.clone(), session: false }),
         checkpoint_number: AtomicU64::new(found.checkpoint),
         stamp_ceiling: AtomicU64::new(u64::MAX),
         poison: Poison::default(),

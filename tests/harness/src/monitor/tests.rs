@@ -92,7 +92,8 @@ impl Store {
 
     /// The next superblock, the same but for its number and `change`.
     fn next(&self, change: impl FnOnce(&mut Superblock)) -> Superblock {
-        let mut next = Superblock { checkpoint: self.newest.checkpoint + 1, ..self.newest };
+        let checkpoint = self.newest.checkpoint + 1;
+        let mut next = Superblock { checkpoint, ..self.newest.clone() };
         change(&mut next);
         next
     }

@@ -11,7 +11,7 @@ use std::{
 };
 
 use cowslip_pager::{
-    CacheStats, Config, Durability, Pager,
+    BytesWritten, CacheStats, Config, Durability, Pager,
     storage::{FileStorage, MemoryStorage, OpenError, Storage},
 };
 use parking_lot::{Condvar, Mutex};
@@ -111,6 +111,11 @@ pub struct Stats {
     pub log_capacity: u64,
     /// Durable log writes since the database was opened.
     pub log_syncs: u64,
+    /// Bytes written since the database was opened, by what they are.
+    pub written: BytesWritten,
+    /// Pages whose number of owners commits have changed since the database was opened, each time
+    /// that one did: what copying shared pages costs besides the copies.
+    pub count_changes: u64,
     /// Snapshots.
     pub snapshots: u64,
     /// Branches.
@@ -527,6 +532,8 @@ impl Database {
             log_bytes: stats.log_bytes,
             log_capacity: stats.log_capacity,
             log_syncs: stats.log_syncs,
+            written: stats.written,
+            count_changes: stats.count_changes,
             snapshots: count(SNAPSHOT),
             branches: count(BRANCH),
             cache: stats.cache,

@@ -27,7 +27,7 @@ mod tree;
 mod value;
 mod write;
 
-pub use cowslip_pager::{CacheStats, Durability, storage, storage::Storage};
+pub use cowslip_pager::{BytesWritten, CacheStats, Durability, storage, storage::Storage};
 pub use database::{BranchInfo, Builder, Database, SnapshotInfo, Stats};
 pub use diff::{Change, Diff};
 pub use error::{Error, Result};

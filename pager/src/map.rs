@@ -14,11 +14,12 @@ mod delta;
 mod directory;
 mod plan;
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use crate::{
     error::{Error, Result},
     geometry::Geometry,
+    hash::NumberMap,
     mutant,
     page::{PageId, u32_at},
     storage::Storage,
@@ -79,7 +80,7 @@ pub(crate) struct Map {
     upper: Vec<Vec<DirectoryEntry>>,
     /// Of the last durable superblock.
     delta: DeltaList,
-    groups: HashMap<u64, Group>,
+    groups: NumberMap<u64, Group>,
     budget: usize,
     /// Number of the running transaction, or of the last one.
     transaction: u64,
@@ -93,7 +94,7 @@ impl Map {
             durable: Vec::new(),
             upper: Vec::new(),
             delta: DeltaList::default(),
-            groups: HashMap::new(),
+            groups: NumberMap::default(),
             budget: (budget_bytes / geometry.page_size).max(64),
             // Not 0, which marks groups that no transaction has prepared.
             transaction: 1,
@@ -208,28 +209,49 @@ impl Map {
         Ok(())
     }
 
-    fn change(&mut self, page: PageId, change: impl FnOnce(&mut Entry)) {
+    /// The words of a prepared group, to be changed.
+    fn change(&mut self, group: u64) -> &mut [u64] {
+        let group = self.groups.get_mut(&group).expect("the group was prepared by the transaction");
+        group.dirty = !(mutant!(ChangeOfSealedGroupForgotten) && group.sealed);
+        group.recent = true;
+        Arc::make_mut(&mut group.words).as_mut_slice()
+    }
+
+    fn change_entry(&mut self, page: PageId, change: impl FnOnce(&mut Entry)) {
         let index = (page.0 % self.geometry.group_pages) as usize;
-        let group = self
-            .groups
-            .get_mut(&self.geometry.group_of(page))
-            .expect("the group was prepared by the transaction");
-        let word = &mut Arc::make_mut(&mut group.words)[index];
+        let word = &mut self.change(self.geometry.group_of(page))[index];
         let mut entry = Entry::unpack(*word);
         change(&mut entry);
         *word = entry.pack();
-        group.dirty = !(mutant!(ChangeOfSealedGroupForgotten) && group.sealed);
-        group.recent = true;
+    }
+
+    /// Sets counts of a prepared group, by index; returns how many.
+    pub(crate) fn set_counts(
+        &mut self,
+        group: u64,
+        counts: impl Iterator<Item = (usize, u32)>,
+    ) -> u64 {
+        let mut counts = counts.peekable();
+        if counts.peek().is_none() {
+            return 0;
+        }
+        let words = self.change(group);
+        let mut changes = 0;
+        for (index, count) in counts {
+            words[index] = words[index] & !0xFFFF_FFFF | u64::from(count);
+            changes += 1;
+        }
+        changes
     }
 
     /// Sets the count of a prepared page.
     pub(crate) fn set_count(&mut self, page: PageId, count: u32) {
-        self.change(page, |entry| entry.count = count);
+        self.change_entry(page, |entry| entry.count = count);
     }
 
     /// Sets the crc of a prepared page.
     pub(crate) fn set_crc(&mut self, page: PageId, crc: u32) {
-        self.change(page, |entry| entry.crc = crc);
+        self.change_entry(page, |entry| entry.crc = crc);
     }
 
     /// Free pages of a group: exact if loaded, else as the durable directory has it.
@@ -271,7 +293,8 @@ impl Map {
                 continue;
             };
             let live = self.groups.get_mut(&number);
-            let shared = live.as_ref().is_some_and(|g| Arc::ptr_eq(&g.words, &sealed.groups[at].words));
+            let shared =
+                live.as_ref().is_some_and(|g| Arc::ptr_eq(&g.words, &sealed.groups[at].words));
             let put = |words: &mut Words| {
                 let words = Arc::make_mut(words);
                 for (page, crc) in run {

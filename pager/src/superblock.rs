@@ -391,4 +391,42 @@ mod tests {
             assert!(Superblock::decode(&damaged).is_err(), "byte {at}");
         }
     }
+
+    /// A checksum that is right proves nothing about a file made by somebody else.
+    #[test]
+    fn a_delta_list_that_could_not_have_been_written_is_refused() {
+        let forged = |count: u32, entries: &[(u32, u32)], stray: Option<usize>| {
+            let mut bytes = Superblock { delta: DeltaList::default(), ..sample() }.encode();
+            put(&mut bytes, 176, &count.to_le_bytes());
+            for (i, (page, count)) in entries.iter().enumerate() {
+                put(&mut bytes, DELTA_AT + 8 * i, &page.to_le_bytes());
+                put(&mut bytes, DELTA_AT + 8 * i + 4, &count.to_le_bytes());
+            }
+            if let Some(at) = stray {
+                bytes[at] = 1;
+            }
+            let crc = crc32fast::hash(&bytes[..SUPERBLOCK_SIZE - 4]);
+            put(&mut bytes, SUPERBLOCK_SIZE - 4, &crc.to_le_bytes());
+            Superblock::decode(&bytes).map(|block| block.delta.entries().len())
+        };
+        assert_eq!(forged(2, &[(398, 7), (399, 0)], None).unwrap(), 2);
+        assert!(forged(2, &[(399, 7), (398, 0)], None).is_err(), "not ascending");
+        assert!(forged(2, &[(399, 7), (399, 7)], None).is_err(), "a page twice");
+        assert!(forged(1, &[(400, 1)], None).is_err(), "behind the end of the file");
+        assert!(forged(1, &[(398, 7), (399, 0)], None).is_err(), "more than it says");
+        assert!(forged(3, &[(398, 7), (399, 0)], None).is_err(), "fewer than it says");
+        assert!(forged(1, &[(399, 7)], Some(4091)).is_err(), "something behind it");
+        for count in [DeltaList::CAPACITY as u32 + 1, u32::MAX] {
+            assert!(forged(count, &[(399, 7)], None).is_err(), "more than fit");
+        }
+    }
+
+    #[test]
+    fn a_full_delta_list_survives_its_encoding() {
+        let capacity = DeltaList::CAPACITY as u64;
+        let entries = (0..capacity).map(|i| DeltaEntry { page: PageId(i + 3), count: i as u32 });
+        let delta = DeltaList::new(entries.collect());
+        let block = Superblock { delta, pages: 800, ..sample() };
+        assert_eq!(Superblock::decode(&block.encode()).unwrap(), block);
+    }
 }

@@ -117,7 +117,12 @@ impl Reach {
             map.slots.insert(slot);
             let known = before.and_then(|before| before.map.groups.get(&number));
             let group = match known {
-                Some(known) if known.entry == entry => known.clone(),
+                // `free` may change by the delta list alone.
+                Some(Group { entry: old, owned })
+                    if (old.slot, old.crc) == (entry.slot, entry.crc) =>
+                {
+                    Group { entry, owned: owned.clone() }
+                }
                 _ => {
                     let bytes = read("the map group", slot, entry.crc);
                     Group { entry, owned: bytes.map(|bytes| owned(&bytes)) }
@@ -125,7 +130,8 @@ impl Reach {
             };
             map.groups.insert(number, group);
         }
-        let mut listed = superblock.delta.entries().iter().map(|entry| geometry.group_of(entry.page));
+        let mut listed =
+            superblock.delta.entries().iter().map(|entry| geometry.group_of(entry.page));
         if let Some(stray) = listed.find(|group| !map.groups.contains_key(group)) {
             fault.get_or_insert(format!("the delta list is about group {stray}, never written"));
         }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use cowslip_pager::{
-    CacheStats, Config, Durability, Pager,
+    BytesWritten, CacheStats, Config, Durability, Pager,
     storage::{FileStorage, MemoryStorage, OpenError, Storage},
 };
 use parking_lot::Mutex;
@@ -95,6 +95,11 @@ pub struct Stats {
     pub log_capacity: u64,
     /// Durable log writes since the database was opened.
     pub log_syncs: u64,
+    /// Bytes written since the database was opened, by what they are.
+    pub written: BytesWritten,
+    /// Pages whose number of owners commits have changed since the database was opened, each time
+    /// that one did: what copying shared pages costs besides the copies.
+    pub count_changes: u64,
     /// Snapshots.
     pub snapshots: u64,
     /// Branches.
@@ -333,6 +338,8 @@ impl Database {
             log_bytes: stats.log_bytes,
             log_capacity: stats.log_capacity,
             log_syncs: stats.log_syncs,
+            written: stats.written,
+            count_changes: stats.count_changes,
             snapshots: count(SNAPSHOT),
             branches: count(BRANCH) - count(INCOMING),
             cache: stats.cache,

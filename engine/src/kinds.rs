@@ -101,6 +101,21 @@ impl Kinds for EngineKinds {
         }
         Ok(())
     }
+
+    fn child_pages(&self, bytes: &[u8], pages: &mut Vec<PageId>) -> cowslip_pager::Result<()> {
+        let node = Node::new(bytes);
+        if !node.is_leaf() {
+            pages.extend((0..node.count()).map(|i| Pointer::decode(node.child(i)).page));
+            return Ok(());
+        }
+        self.children(bytes, &mut |child| {
+            pages.push(match child {
+                Child::Node(pointer) => pointer.page,
+                Child::Extent(extent) => extent.head(),
+            });
+            Ok(())
+        })
+    }
 }
 
 /// The keys and values of a (valid) node page, for tools.

@@ -31,7 +31,7 @@ mod usage;
 mod value;
 mod write;
 
-pub use cowslip_pager::{CacheStats, Durability, storage, storage::Storage};
+pub use cowslip_pager::{BytesWritten, CacheStats, Durability, storage, storage::Storage};
 pub use database::{BookmarkInfo, BranchInfo, Builder, Database, Releases, SnapshotInfo, Stats};
 pub use diff::{Change, Diff};
 pub use digest::Digest;

@@ -53,10 +53,10 @@ fn checkpoint<'a>(
     report.pages_total = superblock.pages;
     let to_do = superblock.pages.saturating_sub(superblock.free);
     let mut check = Check { storage, options, geometry, superblock, length, report, to_do };
-    if check.length < superblock.pages * geometry.page_size as u64 {
+    let needed = check.superblock.pages * geometry.page_size as u64;
+    if check.length < needed {
         check.report.add(
-            Problem::new(Kind::FileTooShort, "bytes of the file")
-                .values(superblock.pages * geometry.page_size as u64, check.length),
+            Problem::new(Kind::FileTooShort, "bytes of the file").values(needed, check.length),
         );
     }
     log::run(&mut check);

@@ -129,6 +129,9 @@ catalogue! {
     BeyondEnd "F0305" Leak "I3"
         "The map counts owners of a page behind the end of the file."
         => "set the count to zero";
+    DeltaList "F0306" Corruption "I3"
+        "The superblock's delta list names a page of a group that was never written."
+        => "rebuild the map from the trees";
     PageUnreadable "F0401" Damage "I8"
         "A page cannot be read."
         => "refill its keys from a snapshot that has them, or cut it off, on demand";

@@ -4,9 +4,13 @@ mod support;
 
 use std::sync::Arc;
 
-use cowslip::storage::SimulatedStorage;
+use cowslip::{Database, storage::SimulatedStorage};
 use cowslip_fsck::Error;
-use cowslip_pager::superblock::Superblock;
+use cowslip_pager::{
+    PageId,
+    map::{DeltaEntry, DeltaList},
+    superblock::Superblock,
+};
 use support::*;
 
 const META: u8 = 1;
@@ -204,5 +208,82 @@ fn a_short_file_and_a_foreign_one() {
     for length in [100, 4096, 20000, 70000] {
         let report = check(&Wreck::new().bytes[..length]);
         assert!(!report.is_clean());
+    }
+}
+
+/// The wreck with this delta list, under right checksums.
+fn with_list(wreck: &mut Wreck, entries: &[(u64, u32)]) {
+    let entries = entries.iter().map(|&(page, count)| DeltaEntry { page: PageId(page), count });
+    wreck.block.delta = DeltaList::new(entries.collect());
+    wreck.write_superblock();
+}
+
+#[test]
+fn a_delta_list_that_says_wrong_counts() {
+    let mut wreck = Wreck::new();
+    let leaf = wreck.nodes(TABLE, 0)[2];
+    let count = wreck.count(leaf);
+    with_list(&mut wreck, &[(leaf, count + 7)]);
+    wreck.expect(&["F0702"]);
+    // What is free is counted with the list applied.
+    with_list(&mut wreck, &[(leaf, 0)]);
+    wreck.expect(&["F0304", "F0704"]);
+    with_list(&mut wreck, &[(leaf, count)]);
+    assert!(wreck.check().is_clean());
+    // A group of which nothing was ever written.
+    let behind = wreck.geometry.groups(wreck.block.pages) * wreck.geometry.group_pages;
+    wreck.block.pages = behind + 10;
+    wreck.bytes.resize((behind + 10) as usize * wreck.geometry.page_size, 0);
+    with_list(&mut wreck, &[]);
+    assert!(wreck.check().is_clean());
+    with_list(&mut wreck, &[(behind + 9, 1)]);
+    assert!(wreck.check().has("F0306"));
+    let opened =
+        Database::builder().open_or_create_on(Arc::new(SimulatedStorage::from_image(wreck.bytes)));
+    assert!(matches!(opened, Err(cowslip::Error::Corrupted { .. })));
+}
+
+/// Whatever stands in the list, under a right checksum: the checker names it or it changes nothing,
+/// and a store that opens is read and written without a panic.
+#[test]
+fn forged_delta_lists_hurt_nobody() {
+    let mut whole = Wreck::new();
+    let mut random = fastrand::Rng::with_seed(5);
+    for round in 0..150 {
+        let mut bytes = whole.bytes.clone();
+        let mut block = whole.block.encode().to_vec();
+        let most = [4, 60, 460][random.usize(..3)];
+        let entries = random.usize(..most);
+        let mut page = 0;
+        let mut says_nothing_new = true;
+        block[176..180].copy_from_slice(&(entries as u32).to_le_bytes());
+        for entry in block[512..4088].chunks_exact_mut(8).take(entries) {
+            page = if random.u8(..50) > 0 { page + random.u32(1..9) } else { random.u32(..) };
+            entry[..4].copy_from_slice(&page.to_le_bytes());
+            let most = [3, u32::MAX][random.usize(..2)];
+            let count = random.u32(..most);
+            entry[4..].copy_from_slice(&count.to_le_bytes());
+            says_nothing_new &=
+                u64::from(page) < whole.block.pages && whole.count(page.into()) == count;
+        }
+        let crc = crc32fast::hash(&block[..4092]);
+        block[4092..].copy_from_slice(&crc.to_le_bytes());
+        for copy in 0..2 {
+            let at = Superblock::offset(whole.block.checkpoint % 2, copy) as usize;
+            bytes[at..at + 4096].copy_from_slice(&block);
+        }
+        let clean = try_check(&bytes).is_ok_and(|report| report.is_clean());
+        assert!(!clean || says_nothing_new, "round {round}: {entries} entries unnoticed");
+        let storage = Arc::new(SimulatedStorage::from_image(bytes));
+        let Ok(db) = Database::builder().background(false).open_or_create_on(storage) else {
+            continue;
+        };
+        let Ok(tx) = db.begin_write() else { continue };
+        let written = tx.open_table("first").and_then(|mut t| t.insert(b"key", &[1; 3000]));
+        if written.is_ok() {
+            let _ = tx.commit();
+        }
+        let _ = db.checkpoint();
+        let _ = db.close();
     }
 }

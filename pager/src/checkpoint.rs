@@ -18,15 +18,19 @@
 //! larger ring or shortens the file, so no record can fall between two rings.
 
 use std::{
-    collections::HashSet,
-    sync::{Arc, atomic::Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
 use crate::{
     aligned::Aligned,
     cache::PageRef,
+    counters::count,
     error::{Error, Result},
+    hash::PageSet,
     log::{BLOCKS_MAX, BLOCKS_MIN, Record, Ring},
     log_writer::Sealed as SealedLog,
     map, mutant,
@@ -34,7 +38,7 @@ use crate::{
     pager::Inner,
     readers::Version,
     space::{Freed, InProgress},
-    superblock::{self, LogStart, STAMP_WINDOW, Superblock},
+    superblock::{self, LogStart, STAMP_WINDOW, SUPERBLOCK_SIZE, Superblock},
 };
 
 /// Bytes written at a time: larger pieces delay the log's writes, smaller ones cost more calls.
@@ -207,7 +211,7 @@ fn seal(inner: &Inner, state: &CheckpointState, scope: Scope) -> Result<Option<S
         return Ok(None);
     }
     let dirty = std::mem::take(&mut space.dirty);
-    let pages: HashSet<PageId> = dirty.into_keys().collect();
+    let pages: PageSet = dirty.into_keys().collect();
     let mut sorted: Vec<PageId> = pages.iter().copied().collect();
     sorted.sort_unstable();
     space.in_progress = Some(InProgress { stamp: head.version.stamp, pages: Arc::new(pages) });
@@ -279,6 +283,7 @@ pub(crate) fn zero_ring(inner: &Inner, ring: &Ring) -> Result<()> {
             .storage
             .write_direct(&zeros[..length as usize], offset)
             .map_err(|e| Error::io("clearing the log", offset, e))?;
+        count(&inner.counters.log, length as usize);
         done += length;
     }
     Ok(())
@@ -319,6 +324,7 @@ fn write(inner: &Inner, state: &mut CheckpointState, seal: Seal, paced: bool) ->
         pages: seal.file_pages,
         free: plan.free,
         map: plan.root,
+        delta: plan.delta.clone(),
         log: LogStart {
             page: seal.new_ring.map_or(old_log.page, |(_, page)| page),
             blocks: seal.new_ring.map_or(old_log.blocks, |(ring, _)| ring.blocks),
@@ -327,7 +333,7 @@ fn write(inner: &Inner, state: &mut CheckpointState, seal: Seal, paced: bool) ->
             chain: seal.log.tail.chain,
             generation: seal.log.generation,
         },
-        ..state.durable
+        ..state.durable.clone()
     };
     let length = superblock.pages * inner.geometry.page_size as u64;
     let cut = || {
@@ -351,7 +357,7 @@ fn write(inner: &Inner, state: &mut CheckpointState, seal: Seal, paced: bool) ->
     if mutant!(GrowthNotSyncedBeforeHeader) && inner.storage.len().is_ok_and(|now| now < length) {
         cut()?;
     }
-    state.durable = superblock;
+    state.durable = superblock.clone();
     inner.checkpoint_number.store(superblock.checkpoint, Ordering::Relaxed);
     inner.stamp_ceiling.store(superblock.stamp_ceiling, Ordering::Relaxed);
     if let Some((ring, _)) = seal.new_ring {
@@ -430,12 +436,12 @@ fn begin_session(inner: &Inner, state: &mut CheckpointState) -> Result<()> {
     let superblock = Superblock {
         checkpoint: state.durable.checkpoint + 1,
         stamp_ceiling: stamp + STAMP_WINDOW,
-        ..state.durable
+        ..state.durable.clone()
     };
     let torn = if mutant!(TornSlotReblessedByRecovery) {
         superblock::torn(&*inner.storage)?
     } else {
-        [None; 4]
+        [const { None }; 4]
     };
     write_superblock(inner, &superblock)?;
     for (index, torn) in torn.iter().enumerate() {
@@ -463,7 +469,7 @@ pub(crate) fn write_superblock(inner: &Inner, superblock: &Superblock) -> Result
 
 fn write_copy(inner: &Inner, superblock: &Superblock, copy: u64) -> Result<()> {
     let mut bytes = Aligned::default();
-    bytes.reserve(4096).map_err(|e| Error::io("reserving a buffer", None, e))?;
+    bytes.reserve(SUPERBLOCK_SIZE).map_err(|e| Error::io("reserving a buffer", None, e))?;
     bytes.extend(&superblock.encode());
     let offset = Superblock::offset(superblock.checkpoint % 2, copy);
     let written = if mutant!(SuperblockNotDurable | SuperblockCopiesAtOnce) {
@@ -471,11 +477,13 @@ fn write_copy(inner: &Inner, superblock: &Superblock, copy: u64) -> Result<()> {
     } else {
         inner.storage.write_durable(&bytes, offset)
     };
-    written.map_err(|e| Error::io("writing the superblock", offset, e))
+    written.map_err(|e| Error::io("writing the superblock", offset, e))?;
+    count(&inner.counters.superblock, SUPERBLOCK_SIZE);
+    Ok(())
 }
 
 fn write_map(inner: &Inner, writes: &[(PageId, Vec<u8>)], paced: bool) -> Result<()> {
-    let mut out = Pieces::new(inner, paced)?;
+    let mut out = Pieces::new(inner, paced, &inner.counters.map)?;
     for (page, bytes) in writes {
         out.push(*page)?.copy_from_slice(bytes);
     }
@@ -491,7 +499,7 @@ pub(crate) struct PageWriter<'i> {
 
 impl<'i> PageWriter<'i> {
     pub(crate) fn new(inner: &'i Inner, paced: bool) -> Result<PageWriter<'i>> {
-        Ok(PageWriter { out: Pieces::new(inner, paced)?, crcs: Vec::new() })
+        Ok(PageWriter { out: Pieces::new(inner, paced, &inner.counters.pages)?, crcs: Vec::new() })
     }
 
     pub(crate) fn push(&mut self, page: PageId, bytes: &PageRef<'_>) -> Result<()> {
@@ -516,6 +524,8 @@ struct Pieces<'i> {
     inner: &'i Inner,
     buffer: Aligned,
     start: PageId,
+    /// Where the bytes are counted.
+    written: &'i AtomicU64,
     paced: bool,
     /// Bytes written since the last pause, and when that was.
     unpaced: usize,
@@ -523,10 +533,11 @@ struct Pieces<'i> {
 }
 
 impl<'i> Pieces<'i> {
-    fn new(inner: &'i Inner, paced: bool) -> Result<Pieces<'i>> {
+    fn new(inner: &'i Inner, paced: bool, written: &'i AtomicU64) -> Result<Pieces<'i>> {
         let mut buffer = Aligned::default();
         buffer.reserve(PIECE).map_err(|e| Error::io("reserving a buffer", None, e))?;
-        Ok(Pieces { inner, buffer, start: PageId::NONE, paced, unpaced: 0, last: Instant::now() })
+        let start = PageId::NONE;
+        Ok(Pieces { inner, buffer, start, written, paced, unpaced: 0, last: Instant::now() })
     }
 
     /// Room for `page` in the buffer; writes what is there if the page does not continue it.
@@ -559,6 +570,7 @@ impl<'i> Pieces<'i> {
         };
         let result = result.map_err(|e| Error::io("writing pages", offset, e));
         self.inner.poison.on_failure(result)?;
+        count(self.written, self.buffer.len());
         self.unpaced += self.buffer.len();
         self.buffer.clear();
         if self.paced && self.unpaced >= PIECE {

@@ -72,6 +72,7 @@ struct State {
     sync_time: Duration,
     scratch: Vec<u8>,
     syncs: u64,
+    bytes_written: u64,
 }
 
 /// Where a sealed checkpoint's log begins.
@@ -131,6 +132,7 @@ impl LogWriter {
                 sync_time: Duration::from_micros(100),
                 scratch: Vec::new(),
                 syncs: 0,
+                bytes_written: 0,
             }),
             progress: Condvar::new(),
             arrival: Condvar::new(),
@@ -167,6 +169,11 @@ impl LogWriter {
     /// Durable writes so far.
     pub(crate) fn syncs(&self) -> u64 {
         self.state.lock().syncs
+    }
+
+    /// Bytes written so far.
+    pub(crate) fn bytes_written(&self) -> u64 {
+        self.state.lock().bytes_written
     }
 
     /// Appends a transaction's record; returns the position behind it. The caller holds the writer
@@ -245,9 +252,11 @@ impl LogWriter {
         let length = state.pending.len();
         let start = (from - state.pending_at) as usize;
         state.pending.resize(length.next_multiple_of(BLOCK));
+        let bytes = state.pending.len() - start;
         let result = state.ring.write(&*self.storage, from, &state.pending[start..], false);
         state.pending.resize(length);
         poison.on_failure(result)?;
+        state.bytes_written += bytes as u64;
         state.written = state.tail.at;
         Ok(())
     }
@@ -346,6 +355,7 @@ impl LogWriter {
         if poison.on_failure(result).is_ok() {
             state.durable = state.durable.max(end);
             state.syncs += 1;
+            state.bytes_written += (bytes.len() - known) as u64;
             state.last_group = group;
             state.sync_time = (state.sync_time * 7 + took.min(Duration::from_millis(2))) / 8;
         }

@@ -4,62 +4,32 @@
 //! boundaries only (R2). A checkpoint *seals* the dirty groups: it takes a shared handle to each, and
 //! a commit that changes a sealed group copies it first (R6, by `Arc::make_mut`). Sealed groups
 //! are written to the slot that the last durable directory does **not** name (R5); which slot is
-//! durable toggles in memory only when the superblock is.
+//! durable toggles in memory only when the superblock is. Where only a few counts of a group changed
+//! they go to the superblock's [delta list](DeltaList) instead, and the group's page stays as it is.
 //!
 //! A directory entry for each group stays in memory (16 bytes for each 512 pages at 4 KiB);
 //! groups come and go within a budget.
 
-use std::{collections::HashMap, sync::Arc};
+mod delta;
+mod directory;
+mod plan;
+
+use std::sync::Arc;
 
 use crate::{
     error::{Error, Result},
     geometry::Geometry,
+    hash::NumberMap,
     mutant,
-    page::{PageId, put, u32_at},
+    page::{PageId, u32_at},
     storage::Storage,
     superblock::MapRoot,
 };
 
-/// The directory's word about a child: a group, or a lower directory page.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct DirectoryEntry {
-    /// crc32 of the child's current slot.
-    pub crc: u32,
-    /// Pages with refcount 0 below it.
-    pub free: u32,
-    /// The current slot.
-    pub slot: u8,
-    /// False: never written; all its entries are zero.
-    pub present: bool,
-}
-
-impl DirectoryEntry {
-    /// Bytes of an encoded entry.
-    pub const SIZE: usize = 16;
-
-    /// Reads entry `index` of a directory page.
-    pub fn decode(page: &[u8], index: usize) -> Result<DirectoryEntry> {
-        let at = index * DirectoryEntry::SIZE;
-        let entry = DirectoryEntry {
-            crc: u32_at(page, at),
-            free: u32_at(page, at + 4),
-            slot: page[at + 8],
-            present: page[at + 9] == 1,
-        };
-        if entry.slot > 1 || page[at + 9] > 1 || page[at + 10..at + 16] != [0; 6] {
-            return Err(Error::corrupted(0, "map directory entry", 0, entry.slot.into()));
-        }
-        Ok(entry)
-    }
-
-    fn encode(&self, page: &mut [u8], index: usize) {
-        let at = index * DirectoryEntry::SIZE;
-        put(page, at, &self.crc.to_le_bytes());
-        put(page, at + 4, &self.free.to_le_bytes());
-        page[at + 8] = self.slot;
-        page[at + 9] = u8::from(self.present);
-    }
-}
+pub use delta::{DeltaEntry, DeltaList};
+pub use directory::{DirectoryEntry, read_directory, read_group};
+use plan::SealedGroup;
+pub(crate) use plan::{Plan, Sealed};
 
 /// What the map says about a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -89,8 +59,12 @@ type Words = Arc<Vec<u64>>;
 
 struct Group {
     words: Words,
+    /// As they stand in the current slot: shared with `words` as long as nothing differs. What
+    /// differs and is not dirty is in the delta list.
+    stored: Words,
+    /// Changed since the last seal.
     dirty: bool,
-    /// A checkpoint in progress is to write it: the file has only an older state.
+    /// A checkpoint in progress decides about it: the file has only an older state.
     sealed: bool,
     /// The transaction that last prepared it: while that one runs, the group stays.
     held_by: u64,
@@ -104,7 +78,9 @@ pub(crate) struct Map {
     durable: Vec<DirectoryEntry>,
     /// The same for directory pages, by level (index 0 = level 1).
     upper: Vec<Vec<DirectoryEntry>>,
-    groups: HashMap<u64, Group>,
+    /// Of the last durable superblock.
+    delta: DeltaList,
+    groups: NumberMap<u64, Group>,
     budget: usize,
     /// Number of the running transaction, or of the last one.
     transaction: u64,
@@ -117,7 +93,8 @@ impl Map {
             geometry,
             durable: Vec::new(),
             upper: Vec::new(),
-            groups: HashMap::new(),
+            delta: DeltaList::default(),
+            groups: NumberMap::default(),
             budget: (budget_bytes / geometry.page_size).max(64),
             // Not 0, which marks groups that no transaction has prepared.
             transaction: 1,
@@ -129,6 +106,7 @@ impl Map {
         geometry: Geometry,
         storage: &dyn Storage,
         root: &MapRoot,
+        delta: &DeltaList,
         pages: u64,
         budget_bytes: usize,
     ) -> Result<Map> {
@@ -141,6 +119,14 @@ impl Map {
             }
         };
         read_directory(geometry, storage, root, pages, &mut visit)?;
+        map.delta = delta.clone();
+        for entry in delta.entries() {
+            let group = geometry.group_of(entry.page) as usize;
+            if !map.durable.get(group).is_some_and(|group| group.present) {
+                let what = "page of the delta list, in a group never written";
+                return Err(Error::corrupted(0, what, 0, entry.page.0));
+            }
+        }
         Ok(map)
     }
 
@@ -150,10 +136,14 @@ impl Map {
             return Ok(());
         }
         let entry = self.durable.get(group as usize).copied().unwrap_or_default();
-        let words = read_group(self.geometry, storage, group, &entry)?;
+        let stored = Arc::new(read_group(self.geometry, storage, group, &entry)?);
+        let mut words = stored.clone();
+        if !self.delta.of_group(self.geometry, group).is_empty() && !mutant!(DeltaListNotApplied) {
+            self.delta.apply(self.geometry, group, Arc::make_mut(&mut words).as_mut_slice());
+        }
         self.groups.insert(
             group,
-            Group { words: Arc::new(words), dirty: false, sealed: false, held_by: 0, recent: true },
+            Group { words, stored, dirty: false, sealed: false, held_by: 0, recent: true },
         );
         Ok(())
     }
@@ -219,28 +209,49 @@ impl Map {
         Ok(())
     }
 
-    fn change(&mut self, page: PageId, change: impl FnOnce(&mut Entry)) {
+    /// The words of a prepared group, to be changed.
+    fn change(&mut self, group: u64) -> &mut [u64] {
+        let group = self.groups.get_mut(&group).expect("the group was prepared by the transaction");
+        group.dirty = !(mutant!(ChangeOfSealedGroupForgotten) && group.sealed);
+        group.recent = true;
+        Arc::make_mut(&mut group.words).as_mut_slice()
+    }
+
+    fn change_entry(&mut self, page: PageId, change: impl FnOnce(&mut Entry)) {
         let index = (page.0 % self.geometry.group_pages) as usize;
-        let group = self
-            .groups
-            .get_mut(&self.geometry.group_of(page))
-            .expect("the group was prepared by the transaction");
-        let word = &mut Arc::make_mut(&mut group.words)[index];
+        let word = &mut self.change(self.geometry.group_of(page))[index];
         let mut entry = Entry::unpack(*word);
         change(&mut entry);
         *word = entry.pack();
-        group.dirty = !(mutant!(ChangeOfSealedGroupForgotten) && group.sealed);
-        group.recent = true;
+    }
+
+    /// Sets counts of a prepared group, by index; returns how many.
+    pub(crate) fn set_counts(
+        &mut self,
+        group: u64,
+        counts: impl Iterator<Item = (usize, u32)>,
+    ) -> u64 {
+        let mut counts = counts.peekable();
+        if counts.peek().is_none() {
+            return 0;
+        }
+        let words = self.change(group);
+        let mut changes = 0;
+        for (index, count) in counts {
+            words[index] = words[index] & !0xFFFF_FFFF | u64::from(count);
+            changes += 1;
+        }
+        changes
     }
 
     /// Sets the count of a prepared page.
     pub(crate) fn set_count(&mut self, page: PageId, count: u32) {
-        self.change(page, |entry| entry.count = count);
+        self.change_entry(page, |entry| entry.count = count);
     }
 
     /// Sets the crc of a prepared page.
     pub(crate) fn set_crc(&mut self, page: PageId, crc: u32) {
-        self.change(page, |entry| entry.crc = crc);
+        self.change_entry(page, |entry| entry.crc = crc);
     }
 
     /// Free pages of a group: exact if loaded, else as the durable directory has it.
@@ -254,17 +265,21 @@ impl Map {
         }
     }
 
-    /// Takes the dirty groups as they are now; later changes copy them first (R6).
+    /// Takes the groups that differ from their stored pages as they are now; later changes copy them
+    /// first (R6).
     pub(crate) fn seal(&mut self) -> Sealed {
-        let mut groups = Vec::new();
+        let mut sealed = Sealed::default();
         for (&number, group) in &mut self.groups {
-            if std::mem::take(&mut group.dirty) {
+            let dirty = std::mem::take(&mut group.dirty);
+            // One that is not dirty may have to be written all the same, to make room in the list.
+            if dirty || !Arc::ptr_eq(&group.words, &group.stored) {
                 group.sealed = true;
-                groups.push((number, group.words.clone()));
+                let (words, stored) = (group.words.clone(), group.stored.clone());
+                sealed.groups.push(SealedGroup { number, words, stored, dirty });
             }
         }
-        groups.sort_unstable_by_key(|(number, _)| *number);
-        Sealed { groups }
+        sealed.groups.sort_unstable_by_key(|group| group.number);
+        sealed
     }
 
     /// A written page's crc becomes known after the seal: it goes to the sealed group and, where the
@@ -273,12 +288,13 @@ impl Map {
         let geometry = self.geometry;
         for run in crcs.chunk_by(|a, b| geometry.group_of(a.0) == geometry.group_of(b.0)) {
             let number = geometry.group_of(run[0].0);
-            let Ok(at) = sealed.groups.binary_search_by_key(&number, |(n, _)| *n) else {
+            let Ok(at) = sealed.groups.binary_search_by_key(&number, |group| group.number) else {
                 debug_assert!(false, "a new page lies in a group that was not sealed");
                 continue;
             };
             let live = self.groups.get_mut(&number);
-            let shared = live.as_ref().is_some_and(|g| Arc::ptr_eq(&g.words, &sealed.groups[at].1));
+            let shared =
+                live.as_ref().is_some_and(|g| Arc::ptr_eq(&g.words, &sealed.groups[at].words));
             let put = |words: &mut Words| {
                 let words = Arc::make_mut(words);
                 for (page, crc) in run {
@@ -289,113 +305,34 @@ impl Map {
             match live {
                 Some(group) if shared => {
                     // One copy for both: drop the sealed handle, change, share again.
-                    sealed.groups[at].1 = Arc::default();
+                    sealed.groups[at].words = Arc::default();
                     put(&mut group.words);
-                    sealed.groups[at].1 = group.words.clone();
+                    sealed.groups[at].words = group.words.clone();
                 }
                 Some(group) => {
                     if !mutant!(ChecksumOnlyInSealedGroup) {
                         put(&mut group.words);
                     }
-                    put(&mut sealed.groups[at].1);
+                    put(&mut sealed.groups[at].words);
                 }
-                None => put(&mut sealed.groups[at].1),
+                None => put(&mut sealed.groups[at].words),
             }
         }
     }
 
-    /// The directory as it will be when `sealed` is durable.
-    pub(crate) fn plan(&self, sealed: &Sealed, pages: u64) -> Plan {
-        let geometry = self.geometry;
-        let count = geometry.groups(pages) as usize;
-        let mut entries = self.durable.clone();
-        entries.truncate(count);
-        entries.resize(count, DirectoryEntry::default());
-        let mut changed: Vec<u64> = Vec::new();
-        let mut writes = Vec::new();
-        for (number, words) in &sealed.groups {
-            if *number >= count as u64 {
-                continue;
-            }
-            let words = match self.groups.get(number) {
-                Some(live) if mutant!(SealedGroupChanged) => &live.words,
-                _ => words,
-            };
-            let old = entries[*number as usize];
-            let mut bytes = vec![0; geometry.page_size];
-            for (i, word) in words.iter().enumerate() {
-                put(&mut bytes, 8 * i, &word.to_le_bytes());
-            }
-            let mut slot = if old.present { 1 - old.slot } else { 0 };
-            if mutant!(GroupWrittenInPlace) {
-                slot = old.slot;
-            }
-            entries[*number as usize] = DirectoryEntry {
-                crc: crc32fast::hash(&bytes),
-                free: count_free(words),
-                slot,
-                present: true,
-            };
-            writes.push((geometry.group_slot(*number, slot), bytes));
-            changed.push(*number);
-        }
-        if entries.len() != self.durable.len() {
-            // Growth or shrinking changes the directory page at the end even without dirty groups.
-            changed.push(count as u64 - 1);
-        }
-        let mut upper = Vec::new();
-        let mut level_entries = &entries;
-        let depth = geometry.depth(pages);
-        for level in 1..=depth {
-            let count = (level_entries.len() as u64).div_ceil(geometry.fanout) as usize;
-            let mut own = self.upper.get(level as usize - 1).cloned().unwrap_or_default();
-            own.truncate(count);
-            let known = own.len();
-            own.resize(count, DirectoryEntry::default());
-            let mut dirty: Vec<u64> = changed.iter().map(|n| n / geometry.fanout).collect();
-            dirty.extend(known as u64..count as u64);
-            dirty.sort_unstable();
-            dirty.dedup();
-            for &index in &dirty {
-                let first = (index * geometry.fanout) as usize;
-                let last = (first + geometry.fanout as usize).min(level_entries.len());
-                let mut bytes = vec![0; geometry.page_size];
-                let mut free = 0u64;
-                for (i, entry) in level_entries[first..last].iter().enumerate() {
-                    entry.encode(&mut bytes, i);
-                    free += u64::from(entry.free);
-                }
-                let old = own[index as usize];
-                let mut slot = if old.present { 1 - old.slot } else { 0 };
-                if mutant!(DirectoryWrittenInPlace) {
-                    slot = old.slot;
-                }
-                own[index as usize] = DirectoryEntry {
-                    crc: crc32fast::hash(&bytes),
-                    free: u32::try_from(free).unwrap_or(u32::MAX),
-                    slot,
-                    present: true,
-                };
-                // The top page is written twice, as the superblock that names it.
-                if level == depth && !mutant!(DirectoryTopWrittenOnce) {
-                    writes.push((geometry.directory_slot(level, index, slot, 1), bytes.clone()));
-                }
-                writes.push((geometry.directory_slot(level, index, slot, 0), bytes));
-            }
-            changed = dirty;
-            upper.push(own);
-            level_entries = &upper[level as usize - 1];
-        }
-        let top = upper[depth as usize - 1][0];
-        writes.sort_unstable_by_key(|(page, _)| *page);
-        let free = entries.iter().map(|entry| u64::from(entry.free)).sum();
-        Plan { free, entries, upper, writes, root: MapRoot { depth, slot: top.slot, crc: top.crc } }
-    }
-
-    /// The superblock that names `plan`'s root is durable: its slots are the current ones (R5).
+    /// The superblock that names `plan`'s root is durable: its slots and its delta list are the
+    /// current ones (R5).
     pub(crate) fn adopt(&mut self, plan: Plan) {
         self.durable = plan.entries;
         self.upper = plan.upper;
+        if !mutant!(DeltaListKept) {
+            self.delta = plan.delta;
+        }
+        for (number, written) in plan.written {
+            if let Some(group) = self.groups.get_mut(&number) {
+                group.stored = written;
+            }
+        }
         for group in self.groups.values_mut() {
             group.sealed = false;
         }
@@ -408,140 +345,9 @@ impl Map {
     }
 }
 
-/// The dirty groups of a checkpoint.
-pub(crate) struct Sealed {
-    groups: Vec<(u64, Words)>,
-}
-
-impl Sealed {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.groups.is_empty()
-    }
-}
-
-/// What a checkpoint writes of the map.
-pub(crate) struct Plan {
-    /// Pages with refcount 0.
-    pub(crate) free: u64,
-    entries: Vec<DirectoryEntry>,
-    upper: Vec<Vec<DirectoryEntry>>,
-    /// Pages and their bytes, sorted by position.
-    pub(crate) writes: Vec<(PageId, Vec<u8>)>,
-    pub(crate) root: MapRoot,
-}
-
 fn count_free(words: &[u64]) -> u32 {
     words.iter().filter(|&&word| word as u32 == 0).count() as u32
 }
 
-/// Reads the entries of a group, verified by the directory's crc.
-pub fn read_group(
-    geometry: Geometry,
-    storage: &dyn Storage,
-    group: u64,
-    entry: &DirectoryEntry,
-) -> Result<Vec<u64>> {
-    if !entry.present {
-        return Ok(vec![0; geometry.group_pages as usize]);
-    }
-    let page = geometry.group_slot(group, entry.slot);
-    let mut bytes = vec![0; geometry.page_size];
-    let offset = geometry.offset(page);
-    storage
-        .read_at(&mut bytes, offset)
-        .map_err(|e| Error::io("reading a page map group", offset, e))?;
-    let crc = crc32fast::hash(&bytes);
-    if crc != entry.crc && !mutant!(GroupChecksumUnchecked) {
-        return Err(Error::corrupted(
-            page.0,
-            "page map group checksum",
-            entry.crc.into(),
-            crc.into(),
-        ));
-    }
-    Ok(bytes.chunks_exact(8).map(|word| crate::page::u64_at(word, 0)).collect())
-}
-
-/// Reads all directory pages from the top down. `visit` gets, for each level from the top to 0, the
-/// entries of all pages of that level (level 0 = groups).
-pub fn read_directory(
-    geometry: Geometry,
-    storage: &dyn Storage,
-    root: &MapRoot,
-    pages: u64,
-    visit: &mut dyn FnMut(u32, Vec<DirectoryEntry>),
-) -> Result<()> {
-    let mut entries =
-        vec![DirectoryEntry { crc: root.crc, free: 0, slot: root.slot, present: true }];
-    let groups = geometry.groups(pages);
-    for level in (1..=root.depth).rev() {
-        let mut below = Vec::new();
-        let wanted = groups.div_ceil(geometry.fanout.saturating_pow(level - 1));
-        for (index, entry) in entries.iter().enumerate() {
-            let left = (wanted as usize - below.len()).min(geometry.fanout as usize);
-            if !entry.present {
-                below.resize(below.len() + left, DirectoryEntry::default());
-                continue;
-            }
-            let copies = if level == root.depth { 2 } else { 1 };
-            let page = read_directory_page(geometry, storage, level, index as u64, entry, copies)?;
-            for i in 0..left {
-                below.push(DirectoryEntry::decode(&page, i)?);
-            }
-        }
-        visit(level, entries);
-        entries = below;
-    }
-    visit(0, entries);
-    Ok(())
-}
-
-fn read_directory_page(
-    geometry: Geometry,
-    storage: &dyn Storage,
-    level: u32,
-    index: u64,
-    entry: &DirectoryEntry,
-    copies: u8,
-) -> Result<Vec<u8>> {
-    let mut bytes = vec![0; geometry.page_size];
-    let mut failure = None;
-    for copy in 0..copies {
-        let page = geometry.directory_slot(level, index, entry.slot, copy);
-        let offset = geometry.offset(page);
-        match storage.read_at(&mut bytes, offset) {
-            Err(e) => failure = Some(Error::io("reading the page map directory", offset, e)),
-            Ok(()) => {
-                let crc = crc32fast::hash(&bytes);
-                if crc == entry.crc || mutant!(DirectoryChecksumUnchecked) {
-                    return Ok(bytes);
-                }
-                failure = Some(Error::corrupted(
-                    page.0,
-                    "page map directory checksum",
-                    entry.crc.into(),
-                    crc.into(),
-                ));
-            }
-        }
-    }
-    Err(failure.unwrap_or(Error::NotADatabase))
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::storage::MemoryStorage;
-
-    /// A process that only reads never begins a transaction that would let groups go.
-    #[test]
-    fn groups_that_only_readers_need_stay_within_the_budget() {
-        let geometry = Geometry::new(4096).unwrap();
-        let storage = MemoryStorage::new();
-        let mut map = Map::new(geometry, 0);
-        for group in 0..1000 {
-            map.read(&storage, PageId(geometry.group_start(group))).unwrap();
-        }
-        assert!(map.groups.len() <= 2 * map.budget + 1, "{} groups", map.groups.len());
-    }
-}
+mod tests;

@@ -70,6 +70,8 @@ catalogue! {
     "R5" GroupWrittenInPlace "a map group goes to the slot that the durable directory names"
     "R5" DirectoryWrittenInPlace "a directory page goes to the slot that is durable"
     "R5" DirectoryTopWrittenOnce "the top directory page is written to one of its two places"
+    "R5" DeltaListKept "after a checkpoint the delta list of the one before counts"
+    "R5" DeltaListNotApplied "a group that the delta list knows better is taken as it is read"
     "R5" GroupChecksumUnchecked "a map group is taken as it is read"
     "R5" DirectoryChecksumUnchecked "a directory page is taken as it is read"
 

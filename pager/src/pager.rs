@@ -13,6 +13,7 @@ use parking_lot::{Condvar, Mutex};
 use crate::{
     cache::{Cache, CacheStats, PageRef},
     checkpoint::{self, CheckpointState, Scope},
+    counters::{BytesWritten, Counters},
     epoch,
     error::{Corruption, Error, Result},
     extent::Extent,
@@ -48,6 +49,18 @@ pub trait Kinds: Send + Sync {
 
     /// Calls `visit` for each pointer that stands in a (valid) node page.
     fn children(&self, page: &[u8], visit: &mut dyn FnMut(Child) -> Result<()>) -> Result<()>;
+
+    /// Adds to `pages` where each pointer of a (valid) node page leads: for an extent its first
+    /// page. An owner of nodes with many children has a faster way to say so.
+    fn child_pages(&self, page: &[u8], pages: &mut Vec<PageId>) -> Result<()> {
+        self.children(page, &mut |child| {
+            pages.push(match child {
+                Child::Node(pointer) => pointer.page,
+                Child::Extent(extent) => extent.head(),
+            });
+            Ok(())
+        })
+    }
 }
 
 /// For tests: pages without meaning.
@@ -106,6 +119,11 @@ pub struct Stats {
     pub log_capacity: u64,
     /// Durable log writes since the store was opened.
     pub log_syncs: u64,
+    /// Bytes written since the store was opened.
+    pub written: BytesWritten,
+    /// Pages whose number of owners commits have changed since the store was opened, each time that
+    /// one did; new pages do not count, and a large value is one page.
+    pub count_changes: u64,
     /// The page cache.
     pub cache: CacheStats,
 }
@@ -140,6 +158,7 @@ pub(crate) struct Inner {
     pub(crate) checkpoint_number: AtomicU64,
     pub(crate) stamp_ceiling: AtomicU64,
     pub(crate) poison: Poison,
+    pub(crate) counters: Counters,
     pub(crate) background: Mutex<BackgroundState>,
     pub(crate) wake: Condvar,
     pub(crate) created: u64,
@@ -336,6 +355,8 @@ impl Pager {
             let space = inner.space.lock();
             (space.pages(), space.free_pages())
         };
+        let mut written = inner.counters.bytes_written();
+        written.log += inner.log.bytes_written();
         Stats {
             page_size: inner.geometry.page_size as u64,
             pages_total,
@@ -346,6 +367,8 @@ impl Pager {
             log_bytes: inner.log.used(),
             log_capacity: inner.log.blocks() * 4096,
             log_syncs: inner.log.syncs(),
+            written,
+            count_changes: inner.counters.count_changes.load(Ordering::Relaxed),
             cache: inner.cache.stats(),
         }
     }

@@ -23,6 +23,7 @@ use crate::{
     aligned::Aligned,
     cache::Cache,
     checkpoint::{self, CheckpointState, Scope},
+    counters::Counters,
     error::{Error, Result},
     geometry::{Geometry, SUPERBLOCK_AREA},
     lock::WriterLock,
@@ -150,6 +151,7 @@ pub(crate) fn create(
         checkpoint_number: AtomicU64::new(0),
         stamp_ceiling: AtomicU64::new(u64::MAX),
         poison: Poison::default(),
+        counters: Counters::default(),
         background: Mutex::new(BackgroundState::default()),
         wake: Condvar::new(),
         writer: WriterLock::default(),
@@ -190,7 +192,8 @@ pub(crate) fn open(
     } else {
         storage
     };
-    let map = Map::open(geometry, &*storage, &found.map, found.pages, config.cache_size / 8)?;
+    let budget = config.cache_size / 8;
+    let map = Map::open(geometry, &*storage, &found.map, &found.delta, found.pages, budget)?;
     let max_pages = config.max_size / page_size;
     let space = Space::new(map, geometry, storage.clone(), found.pages, max_pages, found.stamp);
 
@@ -238,10 +241,11 @@ pub(crate) fn open(
         readers: Readers::new(version),
         head: Mutex::new(Head { version, next_stamp: version.stamp + 1 }),
         space: Mutex::new(space),
-        checkpoint: Mutex::new(CheckpointState { durable: found, session: false }),
+        checkpoint: Mutex::new(CheckpointState { durable: found.clone(), session: false }),
         checkpoint_number: AtomicU64::new(found.checkpoint),
         stamp_ceiling: AtomicU64::new(u64::MAX),
         poison: Poison::default(),
+        counters: Counters::default(),
         background: Mutex::new(BackgroundState::default()),
         wake: Condvar::new(),
         writer: WriterLock::default(),

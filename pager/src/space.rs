@@ -20,14 +20,12 @@
 //!
 //! The log names no page (values are logged by their bytes), so R7c holds by itself.
 
-use std::{
-    collections::{BTreeMap, HashMap, HashSet},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
     error::{Error, Result},
     geometry::Geometry,
+    hash::{NumberMap, PageSet},
     map::Map,
     mutant,
     page::PageId,
@@ -64,7 +62,7 @@ impl Run {
 pub(crate) struct InProgress {
     pub(crate) stamp: u64,
     /// Dirty pages that it is to write.
-    pub(crate) pages: Arc<HashSet<PageId>>,
+    pub(crate) pages: Arc<PageSet>,
 }
 
 /// Free pages kept back for transactions that only delete, so that a full store can be emptied: at
@@ -108,7 +106,7 @@ pub(crate) struct Space {
     pub(crate) durable_stamp: u64,
     pub(crate) in_progress: Option<InProgress>,
     /// Pages changed since the last seal, with their birth: what the next checkpoint writes.
-    pub(crate) dirty: HashMap<PageId, u64>,
+    pub(crate) dirty: NumberMap<PageId, u64>,
 }
 
 impl Space {
@@ -142,7 +140,7 @@ impl Space {
             waiting_pages: 0,
             durable_stamp,
             in_progress: None,
-            dirty: HashMap::new(),
+            dirty: NumberMap::default(),
         };
         space.pages = pages;
         for group in 0..geometry.groups(pages) {
@@ -206,6 +204,12 @@ impl Space {
     pub(crate) fn count(&mut self, page: PageId) -> Result<u32> {
         self.prepare(page)?;
         Ok(self.map.get(&*self.storage, page)?.count)
+    }
+
+    /// The entries of a page's group, which can be changed at commit.
+    pub(crate) fn group_of(&mut self, page: PageId) -> Result<&[u64]> {
+        self.prepare(page)?;
+        self.map.group(&*self.storage, self.geometry.group_of(page))
     }
 
     /// The map entry of a page, for a reader.

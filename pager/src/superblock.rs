@@ -17,8 +17,8 @@
 //!   48  u64  checkpoint number     128  u64  log first page, u64 log blocks
 //!   56  u64  created, unix seconds 144  u64  log start (logical byte), u64 log sequence
 //!                                  160  u32  log chain crc, u32 zero, u64 log generation
-//!  176  u32  delta count (zero in this version)
-//!  512 .. 4092  the map's delta list (zero in this version)
+//!  176  u32  entries of the delta list
+//!  512 .. 4092  the map's delta list, {page u32, count u32}, ascending; then zero
 //! 4092  u32  crc32 of bytes 0..4092
 //! ```
 //!
@@ -28,6 +28,7 @@
 use crate::{
     error::{Error, Result},
     geometry::Geometry,
+    map::DeltaList,
     mutant,
     page::{PageId, Pointer, put, u32_at, u64_at},
     space::Run,
@@ -40,6 +41,8 @@ pub const MAGIC: [u8; 8] = *b"COWSLIP\n";
 pub const FORMAT_VERSION: u32 = 1;
 /// Bytes of a superblock copy.
 pub const SUPERBLOCK_SIZE: usize = 4096;
+/// Where the delta list stands in a superblock.
+pub const DELTA_AT: usize = 512;
 /// No stamp in a file is larger, so that there is always room above.
 pub const STAMP_MAX: u64 = u64::MAX / 2;
 /// How far the stamp ceiling is raised above the newest stamp.
@@ -74,7 +77,7 @@ pub struct LogStart {
 }
 
 /// The contents of a superblock.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Superblock {
     /// Bytes of a page.
     pub page_size: u32,
@@ -96,6 +99,8 @@ pub struct Superblock {
     pub free: u64,
     /// The page map.
     pub map: MapRoot,
+    /// Counts that are newer than the pages of the map.
+    pub delta: DeltaList,
     /// The intent log.
     pub log: LogStart,
 }
@@ -120,6 +125,7 @@ impl Superblock {
             pages: 0,
             free: 0,
             map: MapRoot::default(),
+            delta: DeltaList::default(),
             log: LogStart {
                 page: ring.start,
                 blocks,
@@ -159,6 +165,8 @@ impl Superblock {
         put(&mut b, 152, &self.log.sequence.to_le_bytes());
         put(&mut b, 160, &self.log.chain.to_le_bytes());
         put(&mut b, 168, &self.log.generation.to_le_bytes());
+        put(&mut b, 176, &(self.delta.entries().len() as u32).to_le_bytes());
+        self.delta.encode(&mut b[DELTA_AT..DELTA_AT + DeltaList::BYTES]);
         let crc = crc32fast::hash(&b[..SUPERBLOCK_SIZE - 4]);
         put(&mut b, SUPERBLOCK_SIZE - 4, &crc.to_le_bytes());
         b
@@ -187,7 +195,7 @@ impl Superblock {
                 return Err(Error::NewerFormat { found: u64_at(b, at), supported: 0 });
             }
         }
-        let block = Superblock {
+        let mut block = Superblock {
             page_size: u32_at(b, 12),
             store: u64_at(b, 40),
             checkpoint: u64_at(b, 48),
@@ -198,6 +206,7 @@ impl Superblock {
             pages: u64_at(b, 96),
             free: u64_at(b, 104),
             map: MapRoot { depth: u32_at(b, 112), slot: b[116], crc: u32_at(b, 120) },
+            delta: DeltaList::default(),
             log: LogStart {
                 page: PageId(u64_at(b, 128)),
                 blocks: u64_at(b, 136),
@@ -238,6 +247,8 @@ impl Superblock {
         if block.root.page.0 >= block.pages {
             return fault("root page in the superblock", block.pages, block.root.page.0);
         }
+        let place = &b[DELTA_AT..DELTA_AT + DeltaList::BYTES];
+        block.delta = DeltaList::decode(place, u32_at(b, 176), block.pages)?;
         Ok(block)
     }
 }
@@ -277,7 +288,7 @@ pub fn newest(storage: &dyn Storage) -> Result<Superblock> {
     for copy in copies {
         match copy {
             Ok(block) => {
-                if best.is_none_or(|b| block.checkpoint > b.checkpoint) {
+                if best.as_ref().is_none_or(|b| block.checkpoint > b.checkpoint) {
                     best = Some(block);
                 }
             }
@@ -316,7 +327,7 @@ pub fn newest(storage: &dyn Storage) -> Result<Superblock> {
 /// The contents of those copies that only their checksum tells to be torn, in the order of
 /// [`read_all`]: for a mutant that believes them.
 pub(crate) fn torn(storage: &dyn Storage) -> Result<[Option<Superblock>; 4]> {
-    let mut torn = [None; 4];
+    let mut torn = [const { None }; 4];
     for (index, copy) in read_all(storage)?.into_iter().enumerate() {
         let Err(Error::Corrupted(fault)) = copy else { continue };
         if fault.what != "superblock checksum" {
@@ -337,6 +348,7 @@ pub(crate) fn torn(storage: &dyn Storage) -> Result<[Option<Superblock>; 4]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::map::DeltaEntry;
 
     fn sample() -> Superblock {
         Superblock {
@@ -350,6 +362,10 @@ mod tests {
             pages: 400,
             free: 5,
             map: MapRoot { depth: 1, slot: 1, crc: 99 },
+            delta: DeltaList::new(vec![
+                DeltaEntry { page: PageId(399), count: 0 },
+                DeltaEntry { page: PageId(300), count: u32::MAX },
+            ]),
             log: LogStart {
                 page: PageId(200),
                 blocks: 64,
@@ -374,5 +390,43 @@ mod tests {
             damaged[at] ^= 0x40;
             assert!(Superblock::decode(&damaged).is_err(), "byte {at}");
         }
+    }
+
+    /// A checksum that is right proves nothing about a file made by somebody else.
+    #[test]
+    fn a_delta_list_that_could_not_have_been_written_is_refused() {
+        let forged = |count: u32, entries: &[(u32, u32)], stray: Option<usize>| {
+            let mut bytes = Superblock { delta: DeltaList::default(), ..sample() }.encode();
+            put(&mut bytes, 176, &count.to_le_bytes());
+            for (i, (page, count)) in entries.iter().enumerate() {
+                put(&mut bytes, DELTA_AT + 8 * i, &page.to_le_bytes());
+                put(&mut bytes, DELTA_AT + 8 * i + 4, &count.to_le_bytes());
+            }
+            if let Some(at) = stray {
+                bytes[at] = 1;
+            }
+            let crc = crc32fast::hash(&bytes[..SUPERBLOCK_SIZE - 4]);
+            put(&mut bytes, SUPERBLOCK_SIZE - 4, &crc.to_le_bytes());
+            Superblock::decode(&bytes).map(|block| block.delta.entries().len())
+        };
+        assert_eq!(forged(2, &[(398, 7), (399, 0)], None).unwrap(), 2);
+        assert!(forged(2, &[(399, 7), (398, 0)], None).is_err(), "not ascending");
+        assert!(forged(2, &[(399, 7), (399, 7)], None).is_err(), "a page twice");
+        assert!(forged(1, &[(400, 1)], None).is_err(), "behind the end of the file");
+        assert!(forged(1, &[(398, 7), (399, 0)], None).is_err(), "more than it says");
+        assert!(forged(3, &[(398, 7), (399, 0)], None).is_err(), "fewer than it says");
+        assert!(forged(1, &[(399, 7)], Some(4091)).is_err(), "something behind it");
+        for count in [DeltaList::CAPACITY as u32 + 1, u32::MAX] {
+            assert!(forged(count, &[(399, 7)], None).is_err(), "more than fit");
+        }
+    }
+
+    #[test]
+    fn a_full_delta_list_survives_its_encoding() {
+        let capacity = DeltaList::CAPACITY as u64;
+        let entries = (0..capacity).map(|i| DeltaEntry { page: PageId(i + 3), count: i as u32 });
+        let delta = DeltaList::new(entries.collect());
+        let block = Superblock { delta, pages: 800, ..sample() };
+        assert_eq!(Superblock::decode(&block.encode()).unwrap(), block);
     }
 }

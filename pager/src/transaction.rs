@@ -13,25 +13,25 @@
 //! Positions of new pages are free in the durable state, so a transaction larger than the cache
 //! writes ("spills") its pages early, and a crash forgets them.
 
+mod counts;
 mod values;
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::{Arc, atomic::Ordering},
-};
+use std::sync::{Arc, atomic::Ordering};
 
 use crate::{
     checkpoint::{self, PageWriter, Scope},
     error::{Error, Result},
     extent::Extent,
+    hash::{NumberMap, PageSet},
     log::Tail,
     mutant,
     page::{Header, PageId, Pointer},
-    pager::{Child, Inner, View},
+    pager::{Inner, View},
     readers::Version,
     space::{Freed, Run},
 };
 
+use counts::Counts;
 pub use values::ExtentWriter;
 
 /// When a commit returns.
@@ -62,15 +62,17 @@ pub struct Transaction {
     /// Node pages of this transaction that were dropped again.
     recycled: Vec<PageId>,
     /// Node pages of this transaction, in memory and not written.
-    dirty: HashSet<PageId>,
+    dirty: PageSet,
     /// Node pages of this transaction that are in the file already.
-    spilled: HashSet<PageId>,
+    spilled: PageSet,
     /// Runs of this transaction's extents, by head.
-    extents: HashMap<PageId, Vec<Run>>,
+    extents: NumberMap<PageId, Vec<Run>>,
     /// Committed pages that this transaction freed.
     freed: Vec<Freed>,
     /// New counts of pages, where sharing changed.
-    counts: HashMap<PageId, u32>,
+    counts: Counts,
+    /// The children of the node that was copied last: the list keeps its memory.
+    children: Vec<PageId>,
     privileged: bool,
     changed: bool,
     /// The writer lock was given back.
@@ -117,11 +119,12 @@ impl Transaction {
             root: base.root,
             reserve: None,
             recycled: Vec::new(),
-            dirty: HashSet::new(),
-            spilled: HashSet::new(),
-            extents: HashMap::new(),
+            dirty: PageSet::default(),
+            spilled: PageSet::default(),
+            extents: NumberMap::default(),
             freed: Vec::new(),
-            counts: HashMap::new(),
+            counts: Counts::new(&inner.geometry),
+            children: Vec::new(),
             privileged: false,
             changed: false,
             done: false,
@@ -208,7 +211,7 @@ impl Transaction {
     /// root. `shared_at` is the stamp of the last event that shared anything below that root (R3):
     /// younger pages have one owner, for older ones the count decides.
     pub fn shadow(&mut self, pointer: &Pointer, shared_at: u64) -> Result<Pointer> {
-        if pointer.stamp == self.stamp && !self.counts.contains_key(&pointer.page) {
+        if pointer.stamp == self.stamp && !self.counts.is_changed(pointer.page) {
             return Ok(*pointer);
         }
         // R3 decides; the count of a younger page only tells a damaged tree that leads here twice.
@@ -220,7 +223,7 @@ impl Transaction {
         }
         self.make_room()?;
         // Before anything changes: what may fail.
-        self.inner.space.lock().prepare(pointer.page)?;
+        self.prepare_count(pointer.page)?;
         let inner = self.inner.clone();
         let old = inner.pin(pointer, self.stamp)?;
         if count > 1 && !mutant!(ChildrenOfCopyNotCounted) {
@@ -241,7 +244,7 @@ impl Transaction {
         self.dirty.insert(page);
         if count > 1 {
             let lost = if mutant!(OldOwnerStaysCounted) { 0 } else { 1 };
-            self.counts.insert(pointer.page, count - lost);
+            self.counts.set(pointer.page, count - lost);
         } else if !mutant!(OldPageNotFreed) {
             self.free_run(Run { start: pointer.page, length: 1 }, pointer.stamp);
         }
@@ -250,11 +253,12 @@ impl Transaction {
 
     /// A copy of a shared node has been made: each of its children has one more owner.
     fn own_children(&mut self, node: &[u8]) -> Result<()> {
-        let kinds = self.inner.kinds.clone();
-        kinds.children(node, &mut |child| match child {
-            Child::Node(pointer) => self.retain(pointer.page),
-            Child::Extent(extent) => self.retain(extent.head()),
-        })
+        let mut children = std::mem::take(&mut self.children);
+        children.clear();
+        self.inner.kinds.child_pages(node, &mut children)?;
+        children.iter().try_for_each(|&page| self.retain(page))?;
+        self.children = children;
+        Ok(())
     }
 
     /// Changes a page of this transaction.
@@ -317,9 +321,13 @@ impl Transaction {
 
     /// How many owners a page has, as this transaction sees it.
     pub fn count(&self, page: PageId) -> Result<u32> {
-        if let Some(&count) = self.counts.get(&page) {
+        let known = self.counts.get(page);
+        if let Some(count) = known
+            && (count > 0 || self.counts.is_changed(page))
+        {
             return Ok(count);
         }
+        // One of this transaction's: free in the map.
         if self.dirty.contains(&page)
             || self.spilled.contains(&page)
             || self.extents.contains_key(&page)
@@ -329,18 +337,30 @@ impl Transaction {
         self.inner.space.lock().count(page)
     }
 
+    /// Makes sure that the count of a page can be set.
+    fn prepare_count(&mut self, page: PageId) -> Result<()> {
+        if self.counts.get(page).is_none() {
+            let mut space = self.inner.space.lock();
+            self.counts.insert_group(page, space.group_of(page)?);
+        }
+        Ok(())
+    }
+
     /// Adds an owner.
     pub fn retain(&mut self, page: PageId) -> Result<()> {
         self.changed = true;
-        let count = self.count(page)?;
-        if count == 0 || count == u32::MAX {
-            return Err(Error::corrupted(page.0, "refcount of a page in use", 1, count.into()));
+        if !self.counts.raise(page) {
+            let count = self.count(page)?;
+            if count == 0 || count == u32::MAX {
+                return Err(Error::corrupted(page.0, "refcount of a page in use", 1, count.into()));
+            }
+            self.prepare_count(page)?;
+            self.counts.set(page, count + 1);
         }
-        self.counts.insert(page, count + 1);
         if mutant!(CountsAppliedAtOnce) {
             let mut space = self.inner.space.lock();
             space.prepare(page)?;
-            space.map.set_count(page, count + 1);
+            space.map.set_count(page, self.counts.get(page).unwrap_or(1));
         }
         Ok(())
     }
@@ -369,11 +389,13 @@ impl Transaction {
         match count {
             0 => Err(Error::corrupted(head.0, "refcount of a page in use", 1, 0)),
             1 => {
-                self.counts.remove(&head);
+                self.prepare_count(head)?;
                 if self.dirty.remove(&head) || self.spilled.remove(&head) {
+                    self.counts.forget(head);
                     self.inner.cache.discard(head.0);
                     self.recycled.push(head);
                 } else if self.extents.remove(&head).is_some() {
+                    self.counts.forget(head);
                     let mut space = self.inner.space.lock();
                     runs.iter().for_each(|run| space.give_back(*run));
                 } else {
@@ -387,8 +409,8 @@ impl Transaction {
                 Ok(true)
             }
             _ => {
-                self.inner.space.lock().prepare(head)?;
-                self.counts.insert(head, count - 1);
+                self.prepare_count(head)?;
+                self.counts.set(head, count - 1);
                 Ok(false)
             }
         }
@@ -396,7 +418,7 @@ impl Transaction {
 
     fn free_run(&mut self, run: Run, birth: u64) {
         // Not removed: a second owner that a damaged tree claims finds 0, an error.
-        self.counts.insert(run.start, 0);
+        self.counts.set(run.start, 0);
         self.freed.push(Freed { start: run.start, length: run.length, birth, death: self.stamp });
     }
 
@@ -564,9 +586,11 @@ impl Transaction {
         for page in self.extents.values().flatten().flat_map(|run| run.start.0..run.end()) {
             space.map.set_count(PageId(page), 1);
         }
-        for (&page, &count) in &self.counts {
-            space.map.set_count(page, count);
+        let mut changes = 0;
+        for (group, counts) in self.counts.changes() {
+            changes += space.map.set_counts(group, counts);
         }
+        self.inner.counters.count_changes.fetch_add(changes, Ordering::Relaxed);
         space.free(&self.freed);
     }
 
@@ -623,7 +647,9 @@ impl Transaction {
         }
         let mut space = self.inner.space.lock();
         if mutant!(CountsAppliedByAbort) {
-            self.counts.iter().for_each(|(&page, &count)| space.map.set_count(page, count));
+            for (group, counts) in self.counts.changes() {
+                space.map.set_counts(group, counts);
+            }
         }
         if mutant!(AbortFreesPages) {
             space.free(&self.freed);

@@ -8,6 +8,7 @@ use cowslip_harness::{Op, session::disk_of};
 use cowslip_pager::{Child, Config, Corruption, Kinds, Pager};
 
 mod checkpoints;
+mod delta;
 mod newest;
 mod order;
 mod sharing;

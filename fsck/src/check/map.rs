@@ -11,7 +11,7 @@ use crate::{problem::Kind, report::Problem};
 /// Groups kept in memory: at most 16 MiB.
 const CACHED_BYTES: usize = 16 << 20;
 
-/// The map, read group by group.
+/// The map, read group by group, with the superblock's delta list applied.
 pub(super) struct PageMap {
     /// By group; `None` where the directory or the group is damaged.
     groups: Vec<Option<DirectoryEntry>>,
@@ -25,7 +25,7 @@ impl PageMap {
     /// Reads and verifies the directory.
     pub(super) fn read(check: &mut Check<'_>) -> PageMap {
         let geometry = check.geometry;
-        let superblock = check.superblock;
+        let superblock = check.superblock.clone();
         let groups = geometry.groups(superblock.pages);
         let depth = superblock.map.depth;
         let root = DirectoryEntry {
@@ -67,6 +67,18 @@ impl PageMap {
                     .page(0)
                     .values(free, superblock.free),
             );
+        }
+        for entry in superblock.delta.entries() {
+            let group = level_entries.get(geometry.group_of(entry.page) as usize);
+            if group.is_some_and(|group| group.is_some_and(|group| !group.present)) {
+                check.report.add(
+                    Problem::new(
+                        Kind::DeltaList,
+                        "page of the delta list, in a group that was never written",
+                    )
+                    .page(entry.page.0),
+                );
+            }
         }
         PageMap { groups: level_entries, cache: HashMap::new(), order: VecDeque::new(), free }
     }
@@ -132,6 +144,10 @@ impl PageMap {
             Ok(()) => {
                 let crc = crc32fast::hash(&bytes);
                 if crc == entry.crc {
+                    for newer in check.superblock.delta.of_group(check.geometry, group) {
+                        let at = 8 * (newer.page.0 % check.geometry.group_pages) as usize;
+                        bytes[at..at + 4].copy_from_slice(&newer.count.to_le_bytes());
+                    }
                     return Some(bytes);
                 }
                 Problem::new(Kind::Group, format!("checksum of group {group}"))

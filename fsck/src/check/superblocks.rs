@@ -34,7 +34,7 @@ pub(super) fn run(
     let ours = copies.iter().any(|copy| copy.bytes.starts_with(&MAGIC));
     let newest =
         copies.iter().filter_map(|copy| copy.block.as_ref().ok()).max_by_key(|b| b.checkpoint);
-    let Some(&newest) = newest else {
+    let Some(newest) = newest.cloned() else {
         if !ours || unfinished(&copies) {
             return Err(Error::NotADatabase);
         }
@@ -42,7 +42,7 @@ pub(super) fn run(
     };
     let Some(geometry) = Geometry::new(newest.page_size as usize) else { return Ok(None) };
     for slot in 0..2 {
-        judge_slot(&copies[slot], &copies[slot + 2], slot as u64, &newest, report);
+        judge_slot(&copies[slot], &copies[slot + 2], slot as u64, (&newest, length), report);
     }
     for copy in &copies {
         let Ok(block) = &copy.block else { continue };
@@ -125,7 +125,13 @@ fn unfinished(copies: &[Copy]) -> bool {
     copies[0].bytes.starts_with(&MAGIC) && copies[0].bytes[MAGIC.len()..].iter().all(|&b| b == 0)
 }
 
-fn judge_slot(first: &Copy, second: &Copy, slot: u64, newest: &Superblock, report: &mut Report) {
+fn judge_slot(
+    first: &Copy,
+    second: &Copy,
+    slot: u64,
+    (newest, length): (&Superblock, u64),
+    report: &mut Report,
+) {
     let page = |copy: u64| Superblock::offset(slot, copy) / u64::from(newest.page_size);
     for (copy, which) in [(first, 0), (second, 1)] {
         if let (Err(what), true) = (&copy.block, copy.field) {
@@ -175,7 +181,7 @@ fn judge_slot(first: &Copy, second: &Copy, slot: u64, newest: &Superblock, repor
                 return;
             }
             let not_yet = which == 1 && whole.checkpoint <= 2 && hurt.bytes.iter().all(|&b| b == 0);
-            if not_yet || torn(&hurt.bytes, whole, which, newest) {
+            if not_yet || torn(&hurt.bytes, whole, which, newest, length) {
                 report.note(format!("writing a superblock was interrupted (slot {slot})"));
                 return;
             }
@@ -190,24 +196,64 @@ fn judge_slot(first: &Copy, second: &Copy, slot: u64, newest: &Superblock, repor
     }
 }
 
-/// Is this copy a mixture of sectors of an older and a newer superblock?
-fn torn(bytes: &[u8], whole: &Superblock, which: u64, newest: &Superblock) -> bool {
-    if bytes[512..SUPERBLOCK_SIZE - 4].iter().any(|&b| b != 0) {
-        return false;
-    }
+/// Is this copy a mixture of sectors of an older and a newer superblock? One of them is in the twin;
+/// of the other it is known what its sectors could hold.
+fn torn(bytes: &[u8], whole: &Superblock, which: u64, newest: &Superblock, length: u64) -> bool {
+    // The file is cut only when both copies that say so are durable, and grows before.
+    let pages = length / u64::from(newest.page_size);
     let encoded = whole.encode();
-    let (head, tail) = (&bytes[..512], &bytes[SUPERBLOCK_SIZE - 4..]);
-    let same_head = *head == encoded[..512];
-    let same_tail = *tail == encoded[SUPERBLOCK_SIZE - 4..];
     // The twin that is whole is the newer one when the second copy was being written, and the older
     // one when the first was.
     let other =
         if which == 1 { whole.checkpoint.checked_sub(2) } else { Some(whole.checkpoint + 2) };
-    let plausible_head = head.starts_with(&MAGIC)
-        && u64_at(head, 40) == whole.store
-        && Some(u64_at(head, 48)) == other;
-    let blank = head.iter().all(|&b| b == 0) && whole.checkpoint <= 2;
     // A first copy is being written only while its checkpoint is the next one.
-    let in_time = which == 1 || whole.checkpoint + 1 == newest.checkpoint;
-    in_time && (same_head && !same_tail || (plausible_head || blank) && same_tail)
+    if which == 0 && whole.checkpoint + 1 != newest.checkpoint {
+        return false;
+    }
+    let never_written = whole.checkpoint <= 2;
+    let mut of_twin = 0;
+    let sectors = bytes.chunks_exact(SECTOR).zip(encoded.chunks_exact(SECTOR));
+    for (index, (sector, same)) in sectors.enumerate() {
+        if sector == same {
+            of_twin += 1;
+            continue;
+        }
+        let blank = never_written && sector.iter().all(|&b| b == 0);
+        let plausible = match index {
+            0 => {
+                sector.starts_with(&MAGIC)
+                    && u64_at(sector, 40) == whole.store
+                    && Some(u64_at(sector, 48)) == other
+            }
+            // The last one ends with the checksum.
+            LAST_SECTOR => could_be_of_a_list(&sector[..SECTOR - 4], pages),
+            _ => could_be_of_a_list(sector, pages),
+        };
+        if !blank && !plausible {
+            return false;
+        }
+    }
+    (1..=LAST_SECTOR).contains(&of_twin)
+}
+
+/// What a disk writes whole or not at all.
+const SECTOR: usize = 512;
+const LAST_SECTOR: usize = SUPERBLOCK_SIZE / SECTOR - 1;
+
+/// Could these bytes be a part of a delta list: ascending pages of the file, then zeros?
+fn could_be_of_a_list(bytes: &[u8], pages: u64) -> bool {
+    let mut before = 0;
+    let mut entries = bytes.chunks(8);
+    for entry in entries.by_ref() {
+        if entry.iter().all(|&b| b == 0) {
+            break;
+        }
+        // Page 0, and so the first of these, is in no list.
+        let page = if entry.len() == 8 { u32_at(entry, 0) } else { 0 };
+        if page <= before || u64::from(page) >= pages {
+            return false;
+        }
+        before = page;
+    }
+    entries.all(|entry| entry.iter().all(|&b| b == 0))
 }

@@ -11,6 +11,7 @@ use cowslip_fsck::{Error, Options, Report};
 use cowslip_pager::{
     PageId, Pointer,
     geometry::Geometry,
+    map::DeltaList,
     page::{node_crc, u64_at},
     superblock::{self, Superblock},
 };
@@ -126,12 +127,21 @@ impl Wreck {
         self.geometry.group_slot(group, slot).0
     }
 
-    /// Changes the map's entry of a page, and every checksum above it.
+    /// Changes the map's entry of a page, and every checksum above it. The delta list has nothing
+    /// about its group any more.
     pub fn set_map(&mut self, page: u64, change: impl FnOnce(&mut [u8])) {
-        let group = self.geometry.group_of(PageId(page));
+        let geometry = self.geometry;
+        let group = geometry.group_of(PageId(page));
         let at = self.group(group);
-        let index = (page % self.geometry.group_pages) as usize;
+        let index = (page % geometry.group_pages) as usize;
+        let (listed, others): (Vec<_>, _) =
+            self.block.delta.entries().iter().partition(|e| geometry.group_of(e.page) == group);
+        self.block.delta = DeltaList::new(others);
         let bytes = self.page(at);
+        for entry in listed {
+            let at = 8 * (entry.page.0 % geometry.group_pages) as usize;
+            bytes[at..at + 4].copy_from_slice(&entry.count.to_le_bytes());
+        }
         change(&mut bytes[8 * index..8 * index + 8]);
         let crc = crc32fast::hash(bytes);
         let free = bytes.chunks_exact(8).filter(|e| e[..4] == [0; 4]).count() as u32;
@@ -185,6 +195,9 @@ impl Wreck {
     }
 
     pub fn count(&mut self, page: u64) -> u32 {
+        if let Some(count) = self.block.delta.count(PageId(page)) {
+            return count;
+        }
         let group = self.group(self.geometry.group_of(PageId(page)));
         let index = (page % self.geometry.group_pages) as usize;
         let bytes = self.page(group);

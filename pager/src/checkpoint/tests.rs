@@ -151,13 +151,13 @@ fn a_torn_copy_is_made_good() {
                 commit(&inner, 1);
                 checkpoint(&inner, Scope::default());
             }
-            let newest = inner.checkpoint.lock().durable;
+            let newest = inner.checkpoint.lock().durable.clone();
             drop(inner);
             disk.write_at(&[0xEE; 512], Superblock::offset(slot, copy)).unwrap();
             let inner = opened(&disk);
             let copies = superblock::read_all(&*disk).unwrap();
             assert!(copies.iter().all(std::result::Result::is_ok), "slot {slot}, copy {copy}");
-            let session = inner.checkpoint.lock().durable;
+            let session = inner.checkpoint.lock().durable.clone();
             assert_eq!(session.checkpoint, newest.checkpoint + 1);
             assert_eq!(session.root, newest.root);
             // The one before is still there, twice.
@@ -180,7 +180,7 @@ fn a_copy_that_was_left_behind_is_made_good() {
         commit(&inner, 1);
         checkpoint(&inner, Scope::default());
     }
-    let newest = inner.checkpoint.lock().durable;
+    let newest = inner.checkpoint.lock().durable.clone();
     drop(inner);
     disk.write_at(&older, Superblock::offset(slot, 1)).unwrap();
     let inner = opened(&disk);
@@ -199,7 +199,7 @@ fn stamps_stay_below_a_durable_ceiling() {
     let (disk, inner) = created();
     commit(&inner, 1);
     checkpoint(&inner, Scope::default());
-    let durable = inner.checkpoint.lock().durable;
+    let durable = inner.checkpoint.lock().durable.clone();
     assert_eq!(durable.stamp_ceiling, durable.stamp + STAMP_WINDOW);
     assert_eq!(inner.stamp_ceiling.load(Ordering::Relaxed), durable.stamp_ceiling);
     drop(inner);
@@ -306,7 +306,7 @@ fn readers_that_begin_after_the_log_has_moved_do_not_hold_the_old_one() {
     checkpoint(&inner, Scope { log_for: Some(300_000), ..Scope::default() });
     let head = inner.head.lock();
     assert_eq!(inner.readers.visible().stamp, head.version.stamp);
-    let durable = inner.checkpoint.lock().durable;
+    let durable = inner.checkpoint.lock().durable.clone();
     assert_eq!((durable.stamp, durable.stamp + 1), (head.version.stamp, head.next_stamp));
 }
 
@@ -472,12 +472,12 @@ fn a_record_that_the_log_cannot_hold_is_made_durable_by_a_checkpoint() {
         let disk = Arc::new(Recorder::default());
         let inner = Arc::new(recovery::create(disk.clone(), config, Arc::new(Opaque)).unwrap());
         commit(&inner, 1);
-        let before = inner.checkpoint.lock().durable;
+        let before = inner.checkpoint.lock().durable.clone();
         let mut transaction = begin(&inner);
         let root = transaction.allocate(1, 0, 1).unwrap();
         transaction.set_root(root);
         transaction.commit(Some(&[7; 300_000]), Durability::Immediate).unwrap();
-        let after = inner.checkpoint.lock().durable;
+        let after = inner.checkpoint.lock().durable.clone();
         assert_eq!(inner.log.has_transactions(), logged);
         assert_eq!(after.log.blocks > before.log.blocks, logged);
         assert_eq!(after.root == root, !logged, "the checkpoint has it if the log has not");

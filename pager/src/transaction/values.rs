@@ -3,6 +3,7 @@
 use super::Transaction;
 use crate::{
     aligned::Aligned,
+    counters::count,
     error::{Error, Result},
     extent::Extent,
     page::{HEADER, PageId},
@@ -112,6 +113,7 @@ impl Transaction {
                 .write_at(piece, offset)
                 .map_err(|e| Error::io("writing a large value", offset, e));
             self.inner.poison.on_failure(result)?;
+            count(&self.inner.counters.pages, pages * size);
             let mut space = self.inner.space.lock();
             for (i, &crc) in crcs[done..done + pages].iter().enumerate() {
                 let page = PageId(start.0 + i as u64);

@@ -37,7 +37,7 @@ struct Map {
 #[derive(Clone, Debug)]
 struct Group {
     entry: DirectoryEntry,
-    /// A bit for each page that has an owner. `None`: damaged when it was first seen, so nothing is
+    /// A bit for each page that has an owner, before the delta list. `None`: damaged when it was first seen, so nothing is
     /// known of its pages until it is written anew.
     owned: Option<Arc<[u64]>>,
 }
@@ -67,6 +67,7 @@ impl Reach {
             Geometry::new(superblock.page_size as usize).expect("a superblock that was decoded");
         if let Some(before) = before
             && before.superblock.map == superblock.map
+            && before.superblock.delta == superblock.delta
             && before.superblock.pages == superblock.pages
         {
             return (Reach { superblock, ..before.clone() }, None);
@@ -116,13 +117,23 @@ impl Reach {
             map.slots.insert(slot);
             let known = before.and_then(|before| before.map.groups.get(&number));
             let group = match known {
-                Some(known) if known.entry == entry => known.clone(),
+                // `free` may change by the delta list alone.
+                Some(Group { entry: old, owned })
+                    if (old.slot, old.crc) == (entry.slot, entry.crc) =>
+                {
+                    Group { entry, owned: owned.clone() }
+                }
                 _ => {
                     let bytes = read("the map group", slot, entry.crc);
                     Group { entry, owned: bytes.map(|bytes| owned(&bytes)) }
                 }
             };
             map.groups.insert(number, group);
+        }
+        let mut listed =
+            superblock.delta.entries().iter().map(|entry| geometry.group_of(entry.page));
+        if let Some(stray) = listed.find(|group| !map.groups.contains_key(group)) {
+            fault.get_or_insert(format!("the delta list is about group {stray}, never written"));
         }
         let reserved = geometry.reserved(0);
         (Reach { superblock, geometry, reserved, map: Arc::new(map) }, fault)
@@ -158,6 +169,12 @@ impl Reach {
         let pages = (log.blocks * BLOCK as u64).div_ceil(self.geometry.page_size as u64);
         if (log.page.0..log.page.0 + pages).contains(&page) {
             return Part::Log;
+        }
+        // What the list says is newer than the group.
+        match self.superblock.delta.count(PageId(page)) {
+            Some(0) => return Part::Nothing,
+            Some(_) => return Part::Owned,
+            None => {}
         }
         let group = self.map.groups.get(&self.geometry.group_of(PageId(page)));
         let index = (page % self.geometry.group_pages) as usize;

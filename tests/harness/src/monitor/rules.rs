@@ -62,7 +62,7 @@ impl State {
             })
             .collect();
         for (copy, block) in found.iter().enumerate() {
-            state.copies[copy] = block.map(|block| block.checkpoint);
+            state.copies[copy] = block.as_ref().map(|block| block.checkpoint);
         }
         let Some(newest) = found.into_iter().flatten().max_by_key(|block| block.checkpoint) else {
             return state;
@@ -73,7 +73,7 @@ impl State {
             peek(&mut bytes, page * page_size as u64).ok().map(|()| bytes)
         };
         // A damaged page of the map is for the engine to find. What it covers is not protected here.
-        let (reach, _) = Reach::of(newest, &look, None);
+        let (reach, _) = Reach::of(newest.clone(), &look, None);
         for slot in reach.directory_slots() {
             state.reserved.extend(look(slot).map(|bytes| (slot, bytes)));
         }
@@ -245,7 +245,7 @@ impl State {
             remember(&mut self.reserved, geometry.page_size, is_reserved, &bytes, offset);
         }
         let look = |page: u64| self.reserved.get(&page).cloned();
-        let (reach, fault) = Reach::of(superblock, &look, self.durable.as_ref());
+        let (reach, fault) = Reach::of(superblock.clone(), &look, self.durable.as_ref());
         if let Some(fault) = fault {
             return Err(format!("I2: checkpoint {number}: {fault}"));
         }

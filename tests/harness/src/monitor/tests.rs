@@ -79,7 +79,10 @@ impl Store {
     fn user_page(&self, owned: bool) -> u64 {
         let group = self.group(0).1;
         let ring = self.newest.log.page.0 + self.newest.log.blocks;
-        let counts = group.chunks_exact(8).map(|entry| entry[..4] != [0; 4]).enumerate();
+        let counts = group.chunks_exact(8).enumerate().map(|(page, entry)| {
+            let newer = self.newest.delta.count(PageId(page as u64));
+            (page, newer.map_or(entry[..4] != [0; 4], |count| count > 0))
+        });
         let found = counts.skip(self.geometry.reserved(0) as usize).find(|&(page, is)| {
             is == owned && !(self.newest.log.page.0..ring).contains(&(page as u64))
         });
@@ -92,7 +95,8 @@ impl Store {
 
     /// The next superblock, the same but for its number and `change`.
     fn next(&self, change: impl FnOnce(&mut Superblock)) -> Superblock {
-        let mut next = Superblock { checkpoint: self.newest.checkpoint + 1, ..self.newest };
+        let checkpoint = self.newest.checkpoint + 1;
+        let mut next = Superblock { checkpoint, ..self.newest.clone() };
         change(&mut next);
         next
     }

@@ -12,7 +12,7 @@
 //! All three are exact and cost writers nothing while nobody asks. To ask for `unique` keeps writers
 //! waiting while it walks: counts and trees must be of one moment.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use cowslip_pager::{Child, Extent, PageId, Pager, Pointer, View};
 
@@ -47,20 +47,30 @@ pub struct Usage {
 impl Database {
     /// What a snapshot or branch costs.
     pub fn usage(&self, name: &str) -> Result<Usage> {
+        self.usages(&[name]).map(|usages| usages[0])
+    }
+
+    /// What each of several snapshots and branches costs, all of one moment.
+    pub fn usages(&self, names: &[&str]) -> Result<Vec<Usage>> {
         self.at_one_moment(|pager, view, root| {
+            let history = History::read(view, root)?;
+            let waiting = Trial::of_releases(pager, view, root)?;
             let page_size = pager.page_size() as u64;
-            let catalog = Tree::new(CATALOG, 0, find_either(view, root, name)?).checked(0)?;
-            let referenced = catalog.sums(view)?.pages;
-            let unique = unique(pager, view, root, &[catalog.root])?;
-            let written = match predecessor(view, root, name)? {
-                Some(before) => written(view, catalog.root, &before)?,
-                None => referenced,
+            let one = |name: &&str| {
+                let catalog = Tree::new(CATALOG, 0, find_either(view, root, name)?).checked(0)?;
+                let referenced = catalog.sums(view)?.pages;
+                let unique = waiting.clone().pages_of(&[catalog.root])?;
+                let written = match history.predecessor(&lineage(view, root, name)?, name) {
+                    Some(before) => written(view, catalog.root, before)?,
+                    None => referenced,
+                };
+                Ok(Usage {
+                    referenced_bytes: referenced * page_size,
+                    unique_bytes: unique * page_size,
+                    written_bytes: written * page_size,
+                })
             };
-            Ok(Usage {
-                referenced_bytes: referenced * page_size,
-                unique_bytes: unique * page_size,
-                written_bytes: written * page_size,
-            })
+            names.iter().map(one).collect()
         })
     }
 
@@ -71,7 +81,8 @@ impl Database {
             let distinct: HashSet<&str> = names.iter().copied().collect();
             let catalogs: Result<Vec<Pointer>> =
                 distinct.into_iter().map(|name| find_either(view, root, name)).collect();
-            Ok(unique(pager, view, root, &catalogs?)? * pager.page_size() as u64)
+            let pages = Trial::of_releases(pager, view, root)?.pages_of(&catalogs?)?;
+            Ok(pages * pager.page_size() as u64)
         })
     }
 
@@ -90,22 +101,8 @@ impl Database {
     }
 }
 
-/// Pages that would be freed if each of `catalogs` lost an owner.
-fn unique(pager: &Pager, view: View<'_>, root: Pointer, catalogs: &[Pointer]) -> Result<u64> {
-    let mut trial =
-        Trial { pager, view, left: HashMap::new(), freed: 0, limit: pager.stats().pages_total };
-    // What was deleted already and waits to be taken apart owns nothing.
-    for (_, value, page) in Draft::entries(view, root, RELEASE)? {
-        trial.release(decode_release(&value, page, pager.page_size())?)?;
-    }
-    trial.freed = 0;
-    for &catalog in catalogs.iter().filter(|catalog| !catalog.is_none()) {
-        trial.release(Child::Node(catalog))?;
-    }
-    Ok(trial.freed)
-}
-
 /// A deletion that changes nothing.
+#[derive(Clone)]
 struct Trial<'p> {
     pager: &'p Pager,
     view: View<'p>,
@@ -114,6 +111,27 @@ struct Trial<'p> {
     freed: u64,
     /// Pages of the file: a damaged tree that leads in circles frees more.
     limit: u64,
+}
+
+impl<'p> Trial<'p> {
+    /// What was deleted already and waits to be taken apart: it owns nothing any more.
+    fn of_releases(pager: &'p Pager, view: View<'p>, root: Pointer) -> Result<Trial<'p>> {
+        let limit = pager.stats().pages_total;
+        let mut trial = Trial { pager, view, left: HashMap::new(), freed: 0, limit };
+        for (_, value, page) in Draft::entries(view, root, RELEASE)? {
+            trial.release(decode_release(&value, page, pager.page_size())?)?;
+        }
+        Ok(trial)
+    }
+
+    /// Pages that would be freed if each of `catalogs` lost an owner as well.
+    fn pages_of(mut self, catalogs: &[Pointer]) -> Result<u64> {
+        let before = self.freed;
+        for &catalog in catalogs.iter().filter(|catalog| !catalog.is_none()) {
+            self.release(Child::Node(catalog))?;
+        }
+        Ok(self.freed - before)
+    }
 }
 
 impl Trial<'_> {
@@ -191,28 +209,38 @@ fn is_plain_leaf(child: &Pointer, cell: &[u8; crate::node::CHILD]) -> bool {
     child.kind == TABLE && child.level == 0 && Sums::of_child(cell).pages == 1
 }
 
-/// A snapshot's place in time.
+/// The snapshots by the line they are on.
+struct History(HashMap<u64, BTreeMap<(u64, String), Pointer>>);
+
+/// An ancestor.
 struct Before {
     catalog: Pointer,
     stamp: u64,
 }
 
-/// The newest ancestor that is still a snapshot.
-fn predecessor(view: View<'_>, root: Pointer, name: &str) -> Result<Option<Before>> {
-    let lineage = lineage(view, root, name)?;
-    let mut newest: Option<Before> = None;
-    for (other, bytes, page) in Draft::names(view, root, SNAPSHOT)? {
-        let record = SnapshotRecord::decode(&bytes, page)?;
-        // Two may have been made at one moment: then the names tell which is the first.
-        let earlier = lineage.tip().is_none_or(|own| (record.stamp, &*other) < (own.stamp, name));
-        if earlier
-            && lineage.descends_from(&record.lineage)
-            && newest.as_ref().is_none_or(|newest| newest.stamp < record.stamp)
-        {
-            newest = Some(Before { catalog: record.catalog, stamp: record.stamp });
+impl History {
+    fn read(view: View<'_>, root: Pointer) -> Result<History> {
+        let mut lines: HashMap<u64, BTreeMap<(u64, String), Pointer>> = HashMap::new();
+        for (name, bytes, page) in Draft::names(view, root, SNAPSHOT)? {
+            let record = SnapshotRecord::decode(&bytes, page)?;
+            if let Some(place) = record.lineage.tip() {
+                let line = lines.entry(place.line).or_default();
+                line.insert((place.stamp, name), record.catalog);
+            }
         }
+        Ok(History(lines))
     }
-    Ok(newest)
+
+    /// The newest ancestor that is still a snapshot. Two may have been made at one moment: then the
+    /// names tell which is the first.
+    fn predecessor(&self, lineage: &Lineage, name: &str) -> Option<Before> {
+        let mut end = name.to_owned();
+        lineage.stretches().rev().find_map(|stretch| {
+            let until = (stretch.stamp, std::mem::replace(&mut end, String::from(char::MAX)));
+            let ((stamp, _), catalog) = self.0.get(&stretch.line)?.range(..until).next_back()?;
+            Some(Before { catalog: *catalog, stamp: *stamp })
+        })
+    }
 }
 
 fn lineage(view: View<'_>, root: Pointer, name: &str) -> Result<Lineage> {
@@ -226,7 +254,7 @@ fn lineage(view: View<'_>, root: Pointer, name: &str) -> Result<Lineage> {
 }
 
 /// Pages below `catalog` that are not below the ancestor `before`.
-fn written(view: View<'_>, catalog: Pointer, before: &Before) -> Result<u64> {
+fn written(view: View<'_>, catalog: Pointer, before: Before) -> Result<u64> {
     // Compaction gives moved pages new stamps, also the ones that both have.
     let mut moved = Young { view, since: before.stamp, known: HashSet::new(), count: 0 };
     moved.walk(before.catalog)?;

@@ -59,6 +59,11 @@ impl Lineage {
         self.0.last().copied()
     }
 
+    /// The stretches, oldest first.
+    pub(crate) fn stretches(&self) -> impl DoubleEndedIterator<Item = Place> + '_ {
+        self.0.iter().copied()
+    }
+
     /// Is `version` an ancestor of this one, or this one itself?
     pub fn descends_from(&self, version: &Lineage) -> bool {
         let Some(place) = version.tip() else { return false };

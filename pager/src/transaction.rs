@@ -389,7 +389,6 @@ impl Transaction {
         match count {
             0 => Err(Error::corrupted(head.0, "refcount of a page in use", 1, 0)),
             1 => {
-                self.prepare_count(head)?;
                 if self.dirty.remove(&head) || self.spilled.remove(&head) {
                     self.counts.forget(head);
                     self.inner.cache.discard(head.0);
@@ -399,6 +398,9 @@ impl Transaction {
                     let mut space = self.inner.space.lock();
                     runs.iter().for_each(|run| space.give_back(*run));
                 } else {
+                    for run in runs {
+                        self.prepare_count(run.start)?;
+                    }
                     let mut space = self.inner.space.lock();
                     for page in runs.iter().flat_map(|run| run.start.0..run.end()) {
                         space.prepare(PageId(page))?;

@@ -70,6 +70,29 @@ fn a_page_without_an_owner_gets_none_and_loses_none() {
     damaged(transaction.retain(other.page));
 }
 
+/// The runs of a large value may lie in different groups of the map; all of them are freed with it.
+#[test]
+fn a_value_in_several_groups_is_freed_whole() {
+    let pager = pager();
+    let mut transaction = pager.begin_write().unwrap();
+    let group_pages = transaction.inner.geometry.group_pages;
+    let pages: Vec<Pointer> =
+        (0..2 * group_pages).map(|_| transaction.allocate(1, 0, 1).unwrap()).collect();
+    transaction.set_root(pages[0]);
+    transaction.commit(Some(b"made"), Durability::Immediate).unwrap();
+    let free = pager.stats().pages_free;
+    let runs: Vec<Run> = [0, group_pages, 2 * group_pages - 1]
+        .map(|i| Run { start: pages[i as usize].page, length: 1 })
+        .into();
+    let mut transaction = pager.begin_write().unwrap();
+    assert!(transaction.release_run(&runs, pages[0].stamp).unwrap());
+    for run in &runs {
+        assert_eq!(transaction.count(run.start).unwrap(), 0);
+    }
+    transaction.commit(Some(b"freed"), Durability::Immediate).unwrap();
+    assert_eq!(pager.stats().pages_free, free + 3);
+}
+
 /// What changed nothing is told from what did.
 #[test]
 fn a_transaction_knows_whether_it_has_changed_anything() {

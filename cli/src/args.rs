@@ -33,8 +33,14 @@ enum Verb {
     Tables(verb::tables::Args),
     #[command(subcommand)]
     Snapshot(verb::snapshot::Verb),
+    #[command(subcommand)]
+    Branch(verb::branch::Verb),
     Rollback(verb::rollback::Args),
     Diff(verb::diff::Args),
+    Send(verb::send::Args),
+    Receive(verb::receive::Args),
+    #[command(subcommand)]
+    Bookmark(verb::bookmark::Verb),
     Fsck(verb::fsck::Args),
     Stats(verb::stats::Args),
     Compact(verb::upkeep::CompactArgs),
@@ -103,9 +109,13 @@ fn dispatch(verb: Verb) -> Outcome {
         Verb::Dump(args) => verb::dump::run(&args),
         Verb::Tables(args) => verb::tables::run(&args),
         Verb::Snapshot(verb) => verb::snapshot::run(&verb),
+        Verb::Branch(verb) => verb::branch::run(&verb),
         Verb::Rollback(args) => verb::rollback::run(&args),
         // A name that `diff` cannot find is no difference, so it must not look like one.
         Verb::Diff(args) => verb::diff::run(&args).map_err(Failure::never_found),
+        Verb::Send(args) => verb::send::run(&args),
+        Verb::Receive(args) => verb::receive::run(&args),
+        Verb::Bookmark(verb) => verb::bookmark::run(&verb),
         Verb::Fsck(args) => Ok(verb::fsck::run(&args)),
         Verb::Stats(args) => verb::stats::run(&args),
         Verb::Compact(args) => verb::upkeep::compact(&args),

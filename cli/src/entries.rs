@@ -26,7 +26,8 @@ impl Range {
         self.to.as_ref().is_some_and(|to| *to <= self.from)
     }
 
-    fn bounds(&self) -> (Bound<&[u8]>, Bound<&[u8]>) {
+    /// Its bounds, for the library.
+    pub(crate) fn bounds(&self) -> (Bound<&[u8]>, Bound<&[u8]>) {
         let to = self.to.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
         (Bound::Included(&self.from), to)
     }

@@ -18,7 +18,7 @@ pub(crate) type Outcome = Result<ExitCode, Failure>;
 /// A verb that did not get through.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// A key, table or snapshot is missing (status 1).
+    /// A key, or something with a name, is missing (status 1).
     NotFound(String),
     /// The arguments make no sense together (status 2).
     Usage(String),
@@ -79,7 +79,11 @@ impl From<cowslip::Error> for Failure {
         match error {
             cowslip::Error::TableNotFound { .. }
             | cowslip::Error::SnapshotNotFound { .. }
-            | cowslip::Error::BranchNotFound { .. } => Failure::NotFound(error.to_string()),
+            | cowslip::Error::BranchNotFound { .. }
+            | cowslip::Error::BookmarkNotFound { .. } => Failure::NotFound(error.to_string()),
+            cowslip::Error::Held(_) => Failure::Other(format!(
+                "{error}; nothing was changed (`cowslip snapshot release` lets it go)"
+            )),
             _ => Failure::Other(error.to_string()),
         }
     }

@@ -32,6 +32,21 @@ pub(crate) fn bytes(total: Option<u64>) -> ProgressBar {
     bar
 }
 
+/// How long standard input is, where it is a file.
+pub(crate) fn input_bytes() -> Option<u64> {
+    file_bytes("/dev/stdin")
+}
+
+/// Does standard output go to a file? Then nobody else shows how far it is.
+pub(crate) fn writes_a_file() -> bool {
+    file_bytes("/dev/stdout").is_some()
+}
+
+fn file_bytes(path: &str) -> Option<u64> {
+    let metadata = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file)?;
+    Some(metadata.len())
+}
+
 /// Something that turns while work of unknown length goes on.
 pub(crate) fn spinner(doing: &'static str) -> ProgressBar {
     let bar = ProgressBar::new_spinner();

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use cowslip::{Database, Error, ReadTransaction};
+use cowslip::{Database, Error};
 
 use crate::failure::Failure;
 
@@ -21,15 +21,6 @@ pub(crate) fn for_writing(path: &Path) -> Result<Database, Failure> {
 /// Closes `db`, and reports what only then goes wrong.
 pub(crate) fn close(path: &Path, db: Database) -> Result<(), Failure> {
     db.close().map_err(|error| Failure::of_file(path, error))
-}
-
-/// A read transaction on `main`, or on the snapshot of `--at`.
-pub(crate) fn read(db: &Database, at: Option<&str>) -> Result<ReadTransaction, Failure> {
-    let transaction = match at {
-        Some(snapshot) => db.begin_read_at(snapshot),
-        None => db.begin_read(),
-    };
-    Ok(transaction?)
 }
 
 /// Why `path` could not be opened, with the next thing to try where there is one.

@@ -1,11 +1,11 @@
-//! Nothing is ever written to a file that is not a Cowslip database, and no verb but `create` and
-//! `tour` makes one.
+//! Nothing is ever written to a file that is not a Cowslip database, and no verb but `create`,
+//! `tour` and a `receive` that receives makes one.
 
 mod support;
 use support::{Store, cowslip};
 
 /// Every verb that takes a file, with arguments that would make sense.
-const VERBS: [(&str, &[&str]); 17] = [
+const VERBS: [(&str, &[&str]); 31] = [
     ("create", &[]),
     ("put", &["t", "k", "v"]),
     ("get", &["t", "k"]),
@@ -17,8 +17,23 @@ const VERBS: [(&str, &[&str]); 17] = [
     ("snapshot create", &["s"]),
     ("snapshot list", &[]),
     ("snapshot delete", &["s"]),
+    ("snapshot hold", &["s"]),
+    ("snapshot release", &["s"]),
+    ("snapshot usage", &["s"]),
+    ("snapshot digest", &["s"]),
+    ("snapshot prune", &["--keep-last", "1"]),
+    ("branch create", &["b", "s"]),
+    ("branch list", &[]),
+    ("branch delete", &["b"]),
+    ("branch promote", &["b"]),
     ("rollback", &["s"]),
     ("diff", &["s", "main"]),
+    ("send", &["s"]),
+    // What comes in these tests is no stream.
+    ("receive", &[]),
+    ("bookmark create", &["s"]),
+    ("bookmark list", &[]),
+    ("bookmark delete", &["b"]),
     ("fsck", &[]),
     ("stats", &[]),
     ("compact", &[]),

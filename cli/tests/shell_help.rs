@@ -7,10 +7,9 @@ use support::cowslip;
 #[test]
 fn help_names_every_verb_and_hides_the_hidden_one() {
     let help = cowslip(["--help"], b"").ok();
-    for verb in
-        "create put get del scan load dump tables snapshot rollback diff fsck stats compact \
-                 scrub tour completions man"
-            .split_whitespace()
+    for verb in "create put get del scan load dump tables snapshot branch rollback diff send \
+                 receive bookmark fsck stats compact scrub tour completions man"
+        .split_whitespace()
     {
         assert!(help.lines().any(|line| line.trim_start().starts_with(verb)), "{verb}");
         cowslip([verb, "--help"], b"").ok();
@@ -44,7 +43,7 @@ fn completions_and_man_pages_are_generated() {
 
 #[test]
 fn without_a_verb_there_is_help_and_exit_status_2() {
-    for args in [&[][..], &["snapshot"]] {
+    for args in [&[][..], &["snapshot"], &["branch"], &["bookmark"]] {
         let output = support::command().args(args).output().unwrap();
         assert_eq!(output.status.code(), Some(2));
         assert!(String::from_utf8(output.stderr).unwrap().contains("Commands:"), "{args:?}");

@@ -406,7 +406,6 @@ impl Transaction {
                         space.prepare(PageId(page))?;
                     }
                     drop(space);
-                    runs.iter().try_for_each(|run| self.prepare_count(run.start))?;
                     runs.iter().for_each(|run| self.free_run(*run, birth));
                 }
                 Ok(true)

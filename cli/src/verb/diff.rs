@@ -1,14 +1,15 @@
-//! `diff`: what changed from one snapshot to another, or to `main`.
+//! `diff`: what changed from one snapshot or branch to another.
 
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use cowslip::Change;
+use cowslip::{Change, Error};
 
 use crate::failure::{Failure, NOT_FOUND, Outcome};
 use crate::format::{jsonl, tsv};
+use crate::keys::Keys;
 use crate::output::{self, Output, json_line};
 use crate::store;
 
@@ -20,13 +21,15 @@ TABs and escaped as by scan.")]
 pub(crate) struct Args {
     /// The database
     file: PathBuf,
-    /// The snapshot (or main) to start from
+    /// The snapshot or branch to start from
     a: String,
-    /// The snapshot (or main) to arrive at
+    /// The snapshot or branch to arrive at
     b: String,
     /// Only this table
     #[arg(long)]
     table: Option<String>,
+    #[command(flatten)]
+    keys: Keys,
     /// Only the numbers of changes of each table
     #[arg(long)]
     stat: bool,
@@ -64,41 +67,67 @@ struct JsonCount<'a> {
 }
 
 pub(crate) fn run(args: &Args) -> Outcome {
+    let range = args.keys.range(args.hex)?;
     let db = store::for_reading(&args.file)?;
+    let mut diff = db.diff(&args.a, &args.b)?.within::<&[u8]>(range.bounds());
+    if let Some(table) = &args.table {
+        diff = diff.only(table);
+    }
     let mut out = output::stdout();
     let mut counts: BTreeMap<String, Count> = BTreeMap::new();
-    for change in db.diff(&args.a, &args.b)? {
-        let change = change.map_err(|error| Failure::of_file(&args.file, error))?;
-        if args.table.as_ref().is_some_and(|table| *table != change.table) {
-            continue;
-        }
+    let mut too_large = 0_u64;
+    for change in diff {
+        let change = match change {
+            // It is passed by, and the walk goes on behind it.
+            Err(Error::ValueTooLarge { .. }) => {
+                too_large += 1;
+                continue;
+            }
+            change => change.map_err(|error| Failure::of_file(&args.file, error))?,
+        };
         if !args.stat {
             print(&mut out, &change, args)?;
         }
-        if !counts.contains_key(&change.table) {
-            counts.insert(change.table.clone(), Count::default());
-        }
-        if let Some(count) = counts.get_mut(&change.table) {
-            match (&change.old, &change.new) {
-                (None, _) => count.added += 1,
-                (_, None) => count.removed += 1,
-                _ => count.changed += 1,
-            }
-        }
+        counts.entry(change.table).or_default().add(&change.old, &change.new);
     }
     if args.stat {
-        for (table, count) in &counts {
-            let Count { added, removed, changed } = *count;
-            if args.json {
-                json_line(&mut out, &JsonCount { table, added, removed, changed })?;
-            } else {
-                tsv::write_escaped(&mut out, table.as_bytes())?;
-                writeln!(out, "\t+{added}\t-{removed}\t~{changed}")?;
-            }
-        }
+        print_counts(&mut out, &counts, args.json)?;
     }
     out.flush()?;
+    if too_large > 0 {
+        return Err(Failure::Other(format!(
+            "{}: {too_large} more differences may be in values that are too large to be compared",
+            args.file.display()
+        )));
+    }
     Ok(if counts.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(NOT_FOUND) })
+}
+
+impl Count {
+    fn add(&mut self, old: &Option<Vec<u8>>, new: &Option<Vec<u8>>) {
+        match (old, new) {
+            (None, _) => self.added += 1,
+            (_, None) => self.removed += 1,
+            _ => self.changed += 1,
+        }
+    }
+}
+
+fn print_counts(
+    out: &mut Output,
+    counts: &BTreeMap<String, Count>,
+    json: bool,
+) -> Result<(), Failure> {
+    for (table, count) in counts {
+        let Count { added, removed, changed } = *count;
+        if json {
+            json_line(out, &JsonCount { table, added, removed, changed })?;
+        } else {
+            tsv::write_escaped(out, table.as_bytes())?;
+            writeln!(out, "\t+{added}\t-{removed}\t~{changed}")?;
+        }
+    }
+    Ok(())
 }
 
 fn print(out: &mut Output, change: &Change, args: &Args) -> Result<(), Failure> {

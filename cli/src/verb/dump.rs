@@ -13,6 +13,7 @@ use crate::failure::{Failure, Outcome};
 use crate::format::dump::Encoding;
 use crate::format::{Format, Sink, csv, dump, jsonl, tsv};
 use crate::output::{self, Output};
+use crate::place::At;
 use crate::{entries, progress, store};
 
 /// Print a table as text that `load` (or mdb_load) reads
@@ -35,9 +36,8 @@ pub(crate) struct Args {
     /// Print all tables, one after the other (dump format only)
     #[arg(long, conflicts_with = "table")]
     all: bool,
-    /// Read from this snapshot, not from main
-    #[arg(long, value_name = "SNAPSHOT")]
-    at: Option<String>,
+    #[command(flatten)]
+    at: At,
 }
 
 pub(crate) fn run(args: &Args) -> Outcome {
@@ -46,7 +46,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
         return Err(Failure::Usage(why.to_owned()));
     }
     let db = store::for_reading(&args.file)?;
-    let tx = store::read(&db, args.at.as_deref())?;
+    let tx = args.at.read(&db)?;
     let mut out = output::stdout();
     {
         let mut sink = sink(args, &db, &mut out);

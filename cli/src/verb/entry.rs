@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use cowslip::Error;
 
 use crate::failure::{Failure, Outcome};
+use crate::place::{At, On};
 use crate::{bytes, format, output, store};
 
 /// Put a value under a key
@@ -26,6 +27,8 @@ pub(crate) struct PutArgs {
     /// Take the value from this file (`-`: standard input), whatever its size
     #[arg(long, value_name = "PATH", conflicts_with = "value")]
     value_from: Option<PathBuf>,
+    #[command(flatten)]
+    on: On,
     /// KEY and VALUE are in hexadecimal
     #[arg(long)]
     hex: bool,
@@ -40,9 +43,8 @@ pub(crate) struct GetArgs {
     table: String,
     /// The key, as bytes
     key: OsString,
-    /// Read from this snapshot, not from main
-    #[arg(long, value_name = "SNAPSHOT")]
-    at: Option<String>,
+    #[command(flatten)]
+    at: At,
     /// KEY is in hexadecimal, and the value is printed so
     #[arg(long)]
     hex: bool,
@@ -60,6 +62,8 @@ pub(crate) struct DelArgs {
     table: String,
     /// The key, as bytes
     key: OsString,
+    #[command(flatten)]
+    on: On,
     /// KEY is in hexadecimal
     #[arg(long)]
     hex: bool,
@@ -68,7 +72,7 @@ pub(crate) struct DelArgs {
 pub(crate) fn put(args: &PutArgs) -> Outcome {
     let key = bytes::from_argument(&args.key, args.hex)?;
     let db = store::for_writing(&args.file)?;
-    let tx = db.begin_write()?;
+    let tx = args.on.write(&db)?;
     {
         let mut table = tx.open_table(&args.table)?;
         match (&args.value_from, &args.value) {
@@ -94,7 +98,7 @@ pub(crate) fn put(args: &PutArgs) -> Outcome {
 pub(crate) fn get(args: &GetArgs) -> Outcome {
     let key = bytes::from_argument(&args.key, args.hex)?;
     let db = store::for_reading(&args.file)?;
-    let table = store::read(&db, args.at.as_deref())?.open_table(&args.table)?;
+    let table = args.at.read(&db)?.open_table(&args.table)?;
     let missing = || Failure::NotFound(format!("no such key in table `{}`", args.table));
     let mut out = output::stdout();
     match table.get(&key) {
@@ -119,7 +123,7 @@ pub(crate) fn get(args: &GetArgs) -> Outcome {
 pub(crate) fn del(args: &DelArgs) -> Outcome {
     let key = bytes::from_argument(&args.key, args.hex)?;
     let db = store::for_writing(&args.file)?;
-    let tx = db.begin_write()?;
+    let tx = args.on.write(&db)?;
     // A deletion must not make the table that it finds missing.
     if !tx.tables()?.contains(&args.table) {
         return Err(Failure::NotFound(format!("no table `{}`", args.table)));

@@ -2,13 +2,14 @@
 //! many as were committed.
 
 use std::io::{self, BufReader, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use cowslip::{Database, WriteTransaction};
 
 use crate::failure::{Failure, Outcome};
 use crate::format::{self, Format, InputError, LongValue, Next, Record, Section, Source};
+use crate::place::On;
 use crate::{progress, store};
 
 /// Load entries from standard input into a table
@@ -26,6 +27,8 @@ pub(crate) struct Args {
     /// The format of the input
     #[arg(long, value_enum, default_value = "dump")]
     format: Format,
+    #[command(flatten)]
+    on: On,
     /// Commit after each N entries
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     commit_every: Option<u64>,
@@ -49,7 +52,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
         return Err(Failure::Usage(why.to_owned()));
     }
     let db = store::for_writing(&args.file)?;
-    let bar = progress::bytes(input_bytes());
+    let bar = progress::bytes(progress::input_bytes());
     let input = BufReader::with_capacity(256 << 10, bar.wrap_read(io::stdin().lock()));
     let mut source = format::source(args.format, input, args.hex);
     let mut load = Load { args, db: &db, pending: 0, committed: 0 };
@@ -73,7 +76,7 @@ struct Load<'a> {
 impl Load<'_> {
     fn run(&mut self, source: &mut dyn Source) -> Result<(), Failure> {
         let every = self.args.commit_every.unwrap_or(u64::MAX);
-        let mut tx = self.db.begin_write()?;
+        let mut tx = self.args.on.write(self.db)?;
         let mut record = Record::default();
         let mut choice = Choice::new(self.args);
         while let Some(section) = self.input(source.next_section())? {
@@ -87,7 +90,7 @@ impl Load<'_> {
                 let more = self.fill(&tx, &table, source, &mut record, every)?;
                 if self.pending == every {
                     self.commit(tx)?;
-                    tx = self.db.begin_write()?;
+                    tx = self.args.on.write(self.db)?;
                 }
                 if !more {
                     break;
@@ -217,11 +220,4 @@ fn at(source: &dyn Source, error: cowslip::Error) -> InputError {
         return error;
     }
     InputError { line: source.line(), what: error.to_string() }
-}
-
-/// How long standard input is, where it is a file.
-fn input_bytes() -> Option<u64> {
-    let path = Path::new("/dev/stdin");
-    let metadata = std::fs::metadata(path).ok().filter(|metadata| metadata.is_file())?;
-    Some(metadata.len())
 }

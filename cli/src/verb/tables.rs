@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use crate::failure::Outcome;
 use crate::format::tsv;
 use crate::output::{self, json_line};
+use crate::place::At;
 use crate::store;
 
 /// List the tables
@@ -14,9 +15,8 @@ use crate::store;
 pub(crate) struct Args {
     /// The database
     file: PathBuf,
-    /// Read from this snapshot, not from main
-    #[arg(long, value_name = "SNAPSHOT")]
-    at: Option<String>,
+    #[command(flatten)]
+    at: At,
     /// Print the number of entries after each name
     #[arg(long)]
     long: bool,
@@ -33,7 +33,7 @@ struct Row {
 
 pub(crate) fn run(args: &Args) -> Outcome {
     let db = store::for_reading(&args.file)?;
-    let tx = store::read(&db, args.at.as_deref())?;
+    let tx = args.at.read(&db)?;
     let mut rows = Vec::new();
     for name in tx.tables()? {
         let entries = tx.open_table(&name)?.len()?;

@@ -10,7 +10,7 @@ use cowslip::{Error, Retention, Verdict};
 use super::delete;
 use crate::failure::{Failure, Outcome};
 use crate::format::tsv;
-use crate::output::{self, Output, json_line, moment};
+use crate::output::{self, json_line, moment};
 use crate::store;
 
 /// Delete the snapshots that no rule keeps, all at once, and print their names
@@ -90,16 +90,20 @@ pub(crate) fn run(args: &Args) -> Outcome {
         json_line(&mut out, &deleted)?;
     } else {
         for name in &deleted {
-            line(&mut out, None, name)?;
+            tsv::write_escaped(&mut out, name.as_bytes())?;
+            out.write_all(b"\n")?;
         }
     }
     out.flush()?;
     Ok(ExitCode::SUCCESS)
 }
 
+/// A rule of the library that takes a number.
+type Rule = fn(Retention, usize) -> Retention;
+
 impl Args {
     fn retention(&self) -> Retention {
-        let rules: [(Option<usize>, fn(Retention, usize) -> Retention); 6] = [
+        let rules: [(Option<usize>, Rule); 6] = [
             (self.rules.keep_last, Retention::last),
             (self.rules.keep_hourly, Retention::hourly),
             (self.rules.keep_daily, Retention::daily),
@@ -143,25 +147,15 @@ fn show(verdicts: &[Verdict], json: bool) -> Outcome {
         json_line(&mut out, &verdicts.collect::<Vec<_>>())?;
     } else {
         for verdict in verdicts {
-            if verdict.kept_by.is_empty() {
-                line(&mut out, Some(("delete", "")), &verdict.snapshot.name)?;
-            } else {
-                let rules = format!("\t{}", verdict.kept_by.join(","));
-                line(&mut out, Some(("keep", &rules)), &verdict.snapshot.name)?;
+            let kept = !verdict.kept_by.is_empty();
+            write!(out, "{}\t", if kept { "keep" } else { "delete" })?;
+            tsv::write_escaped(&mut out, verdict.snapshot.name.as_bytes())?;
+            if kept {
+                write!(out, "\t{}", verdict.kept_by.join(","))?;
             }
+            out.write_all(b"\n")?;
         }
     }
     out.flush()?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// A name, and in a plan what becomes of it in front, and why behind it.
-fn line(out: &mut Output, plan: Option<(&str, &str)>, name: &str) -> Result<(), Failure> {
-    if let Some((what, _)) = plan {
-        write!(out, "{what}\t")?;
-    }
-    tsv::write_escaped(out, name.as_bytes())?;
-    let (_, why) = plan.unwrap_or_default();
-    writeln!(out, "{why}")?;
-    Ok(())
 }

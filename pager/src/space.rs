@@ -144,7 +144,10 @@ impl Space {
         };
         space.pages = pages;
         for group in 0..geometry.groups(pages) {
-            let hint = space.group_limit(group).min(u64::from(space.map.free_hint(group)));
+            // The map's word counts what lies behind the end of the file, too.
+            let end = geometry.group_start(group) + geometry.group_pages;
+            let free = u64::from(space.map.free_hint(group)).saturating_sub(end.saturating_sub(pages));
+            let hint = space.group_limit(group).min(free);
             space.available.push(None);
             space.available_count.push(hint as u32);
             space.total_available += hint;

@@ -46,7 +46,7 @@ pub(crate) struct DigestArgs {
 }
 
 /// A `Usage` as it is printed.
-#[derive(serde::Serialize)]
+#[derive(Clone, Copy, serde::Serialize)]
 pub(super) struct Bytes {
     #[serde(rename = "referenced_bytes")]
     referenced: u64,
@@ -96,8 +96,9 @@ pub(crate) fn usage(args: &UsageArgs) -> Outcome {
     let db = store::for_reading(&args.file)?;
     let of_file = |error| Failure::of_file(&args.file, error);
     let mut out = output::stdout();
-    for name in &args.name {
-        let usage = Bytes::from(db.usage(name).map_err(of_file)?);
+    let names: Vec<&str> = args.name.iter().map(String::as_str).collect();
+    for (name, usage) in args.name.iter().zip(db.usages(&names).map_err(of_file)?) {
+        let usage = Bytes::from(usage);
         if args.json {
             json_line(&mut out, &JsonUsage { name, usage })?;
         } else {
@@ -106,7 +107,6 @@ pub(crate) fn usage(args: &UsageArgs) -> Outcome {
         }
     }
     if args.name.len() > 1 {
-        let names: Vec<&str> = args.name.iter().map(String::as_str).collect();
         let unique_bytes = db.unique_bytes_of(&names).map_err(of_file)?;
         if args.json {
             json_line(&mut out, &JsonTogether { together: &args.name, unique_bytes })?;

@@ -39,9 +39,15 @@ struct Row {
 
 pub(crate) fn run(args: &Args) -> Outcome {
     let db = store::for_reading(&args.file)?;
+    let snapshots = db.snapshots()?;
+    let usages = if args.usage {
+        let names: Vec<&str> = snapshots.iter().map(|info| info.name.as_str()).collect();
+        db.usages(&names)?.into_iter().map(Bytes::from).map(Some).collect()
+    } else {
+        vec![None; snapshots.len()]
+    };
     let mut rows = Vec::new();
-    for info in db.snapshots()? {
-        let usage = if args.usage { Some(Bytes::from(db.usage(&info.name)?)) } else { None };
+    for (info, usage) in snapshots.into_iter().zip(usages) {
         rows.push(Row {
             name: info.name,
             created: moment(info.created),

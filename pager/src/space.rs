@@ -146,7 +146,8 @@ impl Space {
         for group in 0..geometry.groups(pages) {
             // The map's word counts what lies behind the end of the file, too.
             let end = geometry.group_start(group) + geometry.group_pages;
-            let free = u64::from(space.map.free_hint(group)).saturating_sub(end.saturating_sub(pages));
+            let free =
+                u64::from(space.map.free_hint(group)).saturating_sub(end.saturating_sub(pages));
             let hint = space.group_limit(group).min(free);
             space.available.push(None);
             space.available_count.push(hint as u32);

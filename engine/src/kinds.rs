@@ -13,7 +13,7 @@
 //! Inner nodes of all kinds look alike: values of 26 bytes, `{pointer 16, entries u48, pages u32}`,
 //! the last two of all that is in and below the child ([`Sums`]).
 
-use cowslip_pager::{Child, Corruption, Extent, Kinds, PageId, Pointer, page};
+use cowslip_pager::{Child, Corruption, Extent, Kinds, PageId, Pointer, mutant, page};
 
 use crate::{
     meta::{self, TableRecord},
@@ -196,6 +196,7 @@ impl Sums {
 #[inline]
 pub(crate) fn value_pages(kind: u8, value: &[u8], extent: bool, page_size: usize) -> u64 {
     match kind {
+        TABLE if mutant!(PagesOfValuesNotCounted) => 0,
         TABLE if extent && value.len() >= 8 => Extent::pages_for(page::u64_at(value, 0), page_size),
         CATALOG => TableRecord::pages_of(value),
         _ => 0,

@@ -10,7 +10,7 @@
 pub struct Entry {
     /// Which one.
     pub mutant: Mutant,
-    /// The rule (R1 to R12) or invariant (I1 to I10) of `docs/design.md` that it breaks, or the
+    /// The rule (R1 to R12) or invariant (I1 to I11) of `docs/design.md` that it breaks, or the
     /// engine in which this very failure happened.
     pub attacks: &'static str,
     /// What it does.
@@ -138,6 +138,15 @@ catalogue! {
     "I2" FailedSyncIgnored "a failed sync counts as done"
     "I2" FailedSyncRetried "a failed sync is tried again, and the second answer counts"
     "I2" PoisoningForgotten "after a failed write the store goes on"
+
+    "I10" PagesOfValuesNotCounted "the sums beside a child leave out the pages of large values"
+    "I10" GoneNodeStaysCounted "a node that was removed stays in the sums above its parent"
+    "I11" InheritorNotRewritten "the leaf that a removed leaf's keys fall to is not made new"
+    "streams" FrameChecksumUnchecked "a frame of a stream is taken as it comes"
+    "streams" BaseByName "a stream's base is whatever has its name"
+    "streams" AnyBookmarkWillDo "a stream is made since a bookmark that is no ancestor"
+    "streams" ForeignPartContinued "a stream goes on with a part that another one has begun"
+    "streams" GapsLeft "what a stream's range does not mention stays"
 
     "I8" SuperblockChecksumUnchecked "a copy of the superblock is taken as it is read"
     "I8" NodeChecksumUnchecked "a node's checksum is not compared"

@@ -3,7 +3,7 @@
 
 use std::io::{self, Read, Write};
 
-use cowslip_pager::page::u32_at;
+use cowslip_pager::{mutant, page::u32_at};
 
 use super::{MAGIC, Malformed};
 use crate::error::{Error, Result};
@@ -151,7 +151,7 @@ impl<R: Read> FrameReader<R> {
         let mut body = vec![0; length];
         self.fill(&mut body)?;
         let (crc, stored) = (checksum(self.chain, &header, &body), u32_at(&header, 12));
-        if crc != stored {
+        if crc != stored && !mutant!(FrameChecksumUnchecked) {
             return damaged(at, "checksum of a frame", crc.into(), stored.into());
         }
         let number = u32_at(&header, 8);

@@ -13,14 +13,14 @@
 
 use std::{collections::VecDeque, io::Read};
 
-use cowslip_pager::Pointer;
+use cowslip_pager::{Pointer, mutant};
 
 use super::{
     Begin, In, Mode, VERSION,
     frame::{Frame, FrameReader, Kind, damaged},
     operation::{Decoder, Operation},
     position::{Position, Token},
-    send::snapshot_by_id,
+    send::{snapshot_by_id, snapshot_by_name},
 };
 use crate::{
     Database,
@@ -226,7 +226,10 @@ impl<'d> Receiver<'d> {
         let base = match begin.mode {
             Mode::Full => None,
             Mode::Changes | Mode::Ranges => {
-                let found = snapshot_by_id(&reader, begin.base)?;
+                let found = match snapshot_by_id(&reader, begin.base)? {
+                    None if mutant!(BaseByName) => snapshot_by_name(&reader, &begin.base_name)?,
+                    found => found,
+                };
                 Some(found.ok_or_else(|| {
                     Error::WrongBase(format!(
                         "the stream builds on snapshot {:?} (id {:#x}), which is not here",
@@ -358,7 +361,7 @@ impl<'d> Receiver<'d> {
             draft.begin_incoming(&self.name, base, &self.incoming())?;
         }
         self.line = draft.open_incoming(&self.name)?;
-        if self.staged.is_some_and(|line| line != self.line) {
+        if self.staged.is_some_and(|line| line != self.line) && !mutant!(ForeignPartContinued) {
             return Err(Error::WrongBase(format!(
                 "another stream has begun to bring snapshot {:?}",
                 self.name
@@ -578,7 +581,7 @@ impl<'d> Receiver<'d> {
 
     /// Removes what the stream does not mention. Mostly there is nothing, which costs one look.
     fn clear(&mut self, draft: &mut Draft, table: &str, span: &Span) -> Result<()> {
-        if !span.is_empty() && draft.has_any(table, span)? {
+        if !span.is_empty() && draft.has_any(table, span)? && !mutant!(GapsLeft) {
             self.removals += draft.remove_range(table, span)?;
         }
         Ok(())

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use cowslip_pager::{Pointer, Reader};
+use cowslip_pager::{Pointer, Reader, mutant};
 
 use super::{
     Begin, Mode,
@@ -99,7 +99,9 @@ impl Database {
         }
         if let Base::Bookmark { name: bookmark, .. } = &base {
             let record = find_bookmark(reader, bookmark)?;
-            if record.is_none_or(|record| !target.lineage.descends_from(&record.lineage)) {
+            let descends =
+                record.is_some_and(|record| target.lineage.descends_from(&record.lineage));
+            if !descends && !mutant!(AnyBookmarkWillDo) {
                 return Err(Error::WrongBase(format!(
                     "bookmark {bookmark:?} is no ancestor of snapshot {name:?}"
                 )));
@@ -177,6 +179,14 @@ pub(super) fn snapshot_by_id(reader: &Reader, id: u64) -> Result<Option<(String,
         }
     }
     Ok(None)
+}
+
+/// For a mutant that believes names.
+pub(super) fn snapshot_by_name(
+    reader: &Reader,
+    name: &str,
+) -> Result<Option<(String, SnapshotRecord)>> {
+    Ok(find_snapshot(reader, name).ok().map(|record| (name.to_owned(), record)))
 }
 
 fn base_by_id(reader: &Reader, id: u64) -> Result<Option<Base>> {

@@ -1,6 +1,6 @@
 //! Removing a key; and mending: nodes that ran low are merged with a neighbour, empty ones go.
 
-use cowslip_pager::{Child, Extent, Pointer};
+use cowslip_pager::{Child, Extent, Pointer, mutant};
 
 use super::{Step, Tree, Writer, insert::add_sums};
 use crate::{
@@ -60,7 +60,7 @@ impl Tree {
         let mut emptied = false;
         let mut low = true;
         for step in steps.iter().rev() {
-            if gone > 0 {
+            if gone > 0 && !mutant!(GoneNodeStaysCounted) {
                 let lost = Sums::pages(gone).negative();
                 writer.txn.edit(&step.node, |page| add_sums(page, step.index, lost))?;
             } else if !low {
@@ -89,7 +89,7 @@ impl Tree {
             return Ok(());
         }
         self.take_off_root(writer)?;
-        if emptied {
+        if emptied && !mutant!(InheritorNotRewritten) {
             // The keys of the node that went belong to its neighbour now: I11.
             self.own(writer, key)?;
         }

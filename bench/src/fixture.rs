@@ -11,6 +11,7 @@ use anyhow::{Context, Result};
 use cowslip::{Database, Durability};
 use tempfile::TempDir;
 
+use crate::peer::Writer;
 use crate::workload::{LOADED, Prepared, Workload, pieces};
 
 /// The table that the rows are in.
@@ -33,17 +34,20 @@ pub fn workload() -> Result<Workload> {
 /// Puts all rows of `workload` into `database`, in one transaction.
 pub fn load(database: &Database, workload: &Workload) -> Result<()> {
     let transaction = database.begin_write()?;
-    {
-        let mut table = transaction.open_table(TABLE)?;
-        let mut prepared = Prepared::default();
-        for ids in pieces(0..workload.keys, PREPARED) {
-            prepared.fill(workload, LOADED, ids);
-            for (key, value) in prepared.rows() {
-                table.insert(key, value)?;
-            }
+    load_with(&mut transaction.open_table(TABLE)?, workload)?;
+    Ok(transaction.commit()?)
+}
+
+/// Puts all rows of `workload` through `writer`.
+pub fn load_with(writer: &mut impl Writer, workload: &Workload) -> Result<()> {
+    let mut prepared = Prepared::default();
+    for ids in pieces(0..workload.keys, PREPARED) {
+        prepared.fill(workload, LOADED, ids);
+        for (key, value) in prepared.rows() {
+            writer.put(key, value)?;
         }
     }
-    Ok(transaction.commit()?)
+    Ok(())
 }
 
 /// Puts the prepared rows into `database`, in one transaction.

@@ -9,6 +9,8 @@
 //! - [`rows`] is the list of figures, [`stages`] how each of them is measured, in a child process;
 //! - [`race`] runs the children in turn, [`report`] prints what they found.
 //!
+//! What snapshots cost is measured by `compare snapshots`: see [`snapshots`].
+//!
 //! `unsafe` is forbidden, but for one line that the `lmdb` feature brings: opening a memory map that
 //! another process could change is `unsafe` in `heed`.
 #![cfg_attr(not(feature = "lmdb"), forbid(unsafe_code))]
@@ -24,6 +26,7 @@ pub mod race;
 pub mod report;
 pub mod rows;
 pub mod settings;
+pub mod snapshots;
 pub mod stages;
 pub mod statistics;
 pub mod workload;

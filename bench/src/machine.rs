@@ -1,5 +1,6 @@
 //! What the figures were measured on, as far as the operating system tells.
 
+use std::fmt;
 use std::fs;
 use std::path::Path;
 
@@ -41,6 +42,17 @@ impl Machine {
             filesystem: filesystem(directory).unwrap_or_else(unknown),
             disk_cache: disk_cache(directory).unwrap_or_else(unknown),
         }
+    }
+}
+
+impl fmt::Display for Machine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Machine { processor, processors, memory_bytes, system, filesystem, disk_cache } = self;
+        write!(f, "{processor}, {processors} processors")?;
+        if let Some(bytes) = memory_bytes {
+            write!(f, ", {} GiB", bytes >> 30)?;
+        }
+        write!(f, ", {system}, {filesystem}, disk cache {disk_cache}.")
     }
 }
 

@@ -1,8 +1,9 @@
-//! `compare`: races Cowslip against other embedded stores and prints a table.
+//! `compare`: races Cowslip against other embedded stores, or measures what snapshots cost, and prints a
+//! table.
 #![forbid(unsafe_code)]
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, ensure};
@@ -13,7 +14,9 @@ use cowslip_bench::race::Race;
 use cowslip_bench::report::Report;
 use cowslip_bench::rows::ROWS;
 use cowslip_bench::settings::Settings;
+use cowslip_bench::snapshots;
 use cowslip_bench::stages::Order;
+use tempfile::TempDir;
 
 /// Race Cowslip against other embedded stores; the table goes to standard output as Markdown.
 #[derive(Parser)]
@@ -41,6 +44,20 @@ struct Arguments {
 enum Command {
     /// List the rows of the table by name.
     Rows,
+    /// Measure what snapshots cost.
+    Snapshots {
+        #[command(flatten)]
+        settings: snapshots::Settings,
+        /// Repetitions of everything.
+        #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..))]
+        repeat: u16,
+        /// Where to put the stores, on the disk to be measured: a directory in it is made and removed.
+        #[arg(long, default_value = ".")]
+        dir: PathBuf,
+        /// Write all samples to this file, as JSON.
+        #[arg(long)]
+        json: Option<PathBuf>,
+    },
     /// Do one errand of a race (the program calls itself so).
     #[command(hide = true)]
     Child {
@@ -72,7 +89,32 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
             println!("{}", serde_json::to_string(&order.obey()?)?);
             Ok(ExitCode::SUCCESS)
         }
+        Some(Command::Snapshots { settings, repeat, dir, json }) => {
+            let directory = new_directory(dir)?;
+            let report = snapshots::run(settings, (*repeat).into(), directory.path())?;
+            directory.close().context("removing the stores")?;
+            print!("{}", report.markdown());
+            write_json(json.as_deref(), || Ok(report.json()?))?;
+            Ok(if report.is_whole() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
         None => race(arguments),
+    }
+}
+
+/// A directory that is removed when it is dropped.
+fn new_directory(parent: &Path) -> Result<TempDir> {
+    tempfile::Builder::new()
+        .prefix("cowslip-bench-")
+        .tempdir_in(parent)
+        .with_context(|| format!("making a directory in {}", parent.display()))
+}
+
+fn write_json(path: Option<&Path>, json: impl FnOnce() -> Result<String>) -> Result<()> {
+    match path {
+        Some(path) => {
+            fs::write(path, json()?).with_context(|| format!("writing {}", path.display()))
+        }
+        None => Ok(()),
     }
 }
 
@@ -82,10 +124,7 @@ fn race(arguments: Arguments) -> Result<ExitCode> {
         true => Engine::all().to_vec(),
         false => arguments.engines,
     };
-    let directory = tempfile::Builder::new()
-        .prefix("cowslip-bench-")
-        .tempdir_in(&arguments.dir)
-        .with_context(|| format!("making a directory in {}", arguments.dir.display()))?;
+    let directory = new_directory(&arguments.dir)?;
     let race = Race {
         engines,
         settings: arguments.settings,
@@ -96,9 +135,7 @@ fn race(arguments: Arguments) -> Result<ExitCode> {
     let report = Report::of(&race, Machine::of(directory.path()), &outcome)?;
     directory.close().context("removing the stores")?;
     print!("{}", report.markdown());
-    if let Some(path) = arguments.json {
-        fs::write(&path, report.json()?).with_context(|| format!("writing {}", path.display()))?;
-    }
+    write_json(arguments.json.as_deref(), || report.json())?;
     Ok(match outcome.failures.is_empty() {
         true => ExitCode::SUCCESS,
         false => ExitCode::FAILURE,

@@ -91,13 +91,7 @@ impl Report {
     }
 
     fn write_markdown(&self, text: &mut String) -> std::fmt::Result {
-        let Machine { processor, processors, memory_bytes, system, filesystem, disk_cache } =
-            &self.machine;
-        write!(text, "{processor}, {processors} processors")?;
-        if let Some(bytes) = memory_bytes {
-            write!(text, ", {} GiB", bytes >> 30)?;
-        }
-        writeln!(text, ", {system}, {filesystem}, disk cache {disk_cache}.")?;
+        writeln!(text, "{}", self.machine)?;
         let Settings { keys, key_bytes, value_bytes, seed, puts, batches, batch, .. } =
             &self.settings;
         writeln!(
@@ -151,7 +145,7 @@ fn write_table(text: &mut String, names: &[&str], rows: &[&Results]) -> std::fmt
 }
 
 /// A median with its unit, and the span of the samples in the same unit.
-fn cell(unit: Unit, summary: &Summary) -> (String, String) {
+pub(crate) fn cell(unit: Unit, summary: &Summary) -> (String, String) {
     let (divisor, name) = scale(unit, summary.median);
     let show = |figure: f64| {
         let figure = figure / divisor;
@@ -167,8 +161,10 @@ fn cell(unit: Unit, summary: &Summary) -> (String, String) {
         1 => String::new(),
         _ => format!(" ({}–{})", show(summary.min), show(summary.max)),
     };
-    (format!("{} {name}", show(summary.median)), span)
+    (format!("{} {name}", show(summary.median)).trim_end().to_owned(), span)
 }
+
+const MIB: f64 = (1 << 20) as f64;
 
 fn scale(unit: Unit, figure: f64) -> (f64, &'static str) {
     match unit {
@@ -178,7 +174,11 @@ fn scale(unit: Unit, figure: f64) -> (f64, &'static str) {
         Unit::Microseconds if figure >= 1e6 => (1e6, "s"),
         Unit::Microseconds if figure >= 1e3 => (1e3, "ms"),
         Unit::Microseconds => (1.0, "µs"),
-        Unit::Bytes => ((1 << 20) as f64, "MiB"),
+        Unit::Bytes if figure < MIB => (1024.0, "KiB"),
+        Unit::Bytes => (MIB, "MiB"),
+        Unit::BytesPerSecond => (1e6, "MB/s"),
+        Unit::Count => (1.0, ""),
+        Unit::Times => (1.0, "×"),
     }
 }
 

@@ -24,6 +24,12 @@ pub enum Unit {
     Microseconds,
     /// Space: less is better.
     Bytes,
+    /// A rate of bytes: more is better.
+    BytesPerSecond,
+    /// Things counted: less is better.
+    Count,
+    /// How many times as much as something else: less is better.
+    Times,
 }
 
 macro_rules! rows {
@@ -102,8 +108,8 @@ impl Unit {
     /// Whether `a` is better than `b`.
     pub fn better(self, a: f64, b: f64) -> bool {
         match self {
-            Unit::PerSecond => a > b,
-            Unit::Microseconds | Unit::Bytes => a < b,
+            Unit::PerSecond | Unit::BytesPerSecond => a > b,
+            Unit::Microseconds | Unit::Bytes | Unit::Count | Unit::Times => a < b,
         }
     }
 
@@ -113,6 +119,9 @@ impl Unit {
             Unit::PerSecond => "per second",
             Unit::Microseconds => "microseconds",
             Unit::Bytes => "bytes",
+            Unit::BytesPerSecond => "bytes per second",
+            Unit::Count => "count",
+            Unit::Times => "times",
         }
     }
 }

@@ -11,7 +11,7 @@
 //! ```
 //!
 //! Inner nodes of all kinds look alike: values of 26 bytes, `{pointer 16, entries u48, pages u32}`,
-//! the last two of all that is in and below the child ([`Sums`]).
+//! the last two of all that is in and below the child.
 
 use cowslip_pager::{Child, Corruption, Extent, Kinds, PageId, Pointer, mutant, page};
 

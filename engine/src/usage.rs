@@ -9,8 +9,9 @@
 //!              (I5), so only young ones are looked into
 //! ```
 //!
-//! All three are exact and cost writers nothing while nobody asks. To ask for `unique` keeps writers
-//! waiting while it walks: counts and trees must be of one moment.
+//! All three are exact and cost writers nothing while nobody asks. Who asks for `unique` first helps
+//! to take apart what was deleted before, which would be in the way of every later question as well;
+//! then writers wait while it walks, since counts and trees must be of one moment.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -96,6 +97,7 @@ impl Database {
             let reader = pager.begin_read();
             return walk(pager, reader.view(), reader.version().root);
         }
+        self.wait_for_releases()?;
         let draft = Draft::new(pager.begin_write()?)?;
         walk(pager, draft.txn.view(), draft.names_root())
     }
@@ -114,7 +116,8 @@ struct Trial<'p> {
 }
 
 impl<'p> Trial<'p> {
-    /// What was deleted already and waits to be taken apart: it owns nothing any more.
+    /// What was deleted and still waits to be taken apart (in a store that is open for reading, or since
+    /// a moment ago): it owns nothing any more.
     fn of_releases(pager: &'p Pager, view: View<'p>, root: Pointer) -> Result<Trial<'p>> {
         let limit = pager.stats().pages_total;
         let mut trial = Trial { pager, view, left: HashMap::new(), freed: 0, limit };

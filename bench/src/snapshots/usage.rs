@@ -26,6 +26,9 @@ const TIMES: usize = 5;
 /// Rows of a batch.
 const BATCH: u64 = 1000;
 
+/// As long as deleted snapshots are waited for.
+const LONGEST: Duration = Duration::from_secs(30);
+
 /// Snapshots that are deleted.
 const DELETED: u64 = 20;
 
@@ -58,9 +61,13 @@ pub(super) fn run(bench: &mut Bench<'_>) -> Result<()> {
             format!("durable batches of {BATCH} overwrites, one snapshot, {}", word(*asked));
         bench.add(NAME, figure(title, Unit::PerSecond), *rate);
     }
-    for (asked, _, took) in &figures {
-        let title = format!("delete {DELETED} snapshots until the space is back, {}", word(*asked));
+    for (asked, _, (took, waiting)) in &figures {
+        let what = format!("{DELETED} snapshots until the space is back, {}", word(*asked));
+        let seconds = LONGEST.as_secs();
+        let title = format!("delete {what} (given up after {seconds} s)");
         bench.add(NAME, figure(title, Unit::Microseconds), *took);
+        let title = format!("– pages that still wait then ({})", word(*asked));
+        bench.add(NAME, figure(title, Unit::Count), *waiting);
     }
     Ok(())
 }
@@ -124,8 +131,9 @@ fn writing(bench: &Bench<'_>, workload: &Workload, asked: bool) -> Result<f64> {
     Ok((batches * BATCH) as f64 * 1e6 / microseconds)
 }
 
-/// Microseconds until the space of some snapshots is back.
-fn deleting(bench: &Bench<'_>, workload: &Workload, asked: bool) -> Result<f64> {
+/// Microseconds until the space of some snapshots is back, and the pages that still wait to be taken
+/// apart when that takes too long. Nothing but the background works at it.
+fn deleting(bench: &Bench<'_>, workload: &Workload, asked: bool) -> Result<(f64, f64)> {
     let store: Cowslip = bench.copy(workload.keys)?;
     let mut snapshots = Vec::new();
     let mut prepared = Prepared::default();
@@ -138,9 +146,12 @@ fn deleting(bench: &Bench<'_>, workload: &Workload, asked: bool) -> Result<f64> 
     store.settle()?;
     let kept = snapshots.remove(0);
     beside(&store, &kept, asked, || {
-        timed(|| {
-            snapshots.iter().try_for_each(|snapshot| store.delete(snapshot))?;
-            store.reclaim()
-        })
+        let start = Instant::now();
+        snapshots.iter().try_for_each(|snapshot| store.delete(snapshot))?;
+        while store.reclaims()? && start.elapsed() < LONGEST {
+            thread::sleep(Duration::from_millis(1));
+        }
+        let took = start.elapsed().as_secs_f64() * 1e6;
+        Ok((took, store.database.releases()?.pages as f64))
     })
 }

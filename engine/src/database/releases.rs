@@ -35,7 +35,7 @@ struct Signal {
 }
 
 /// Nodes taken apart in one transaction of the releaser: small enough not to stall a commit.
-const SLICE: usize = 256;
+const SLICE: usize = 64;
 
 /// One slice of the release queue, in a transaction of its own. False: nothing was waiting.
 fn release_slice(pager: &Pager) -> Result<bool> {

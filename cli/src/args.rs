@@ -46,6 +46,8 @@ enum Verb {
     Compact(verb::upkeep::CompactArgs),
     Scrub(verb::upkeep::ScrubArgs),
     Torture(Box<verb::torture::Args>),
+    #[command(subcommand)]
+    Vm(verb::vm::Verb),
     Tour(tour::Args),
     Completions(verb::shell::CompletionsArgs),
     Man(verb::shell::ManArgs),
@@ -121,6 +123,7 @@ fn dispatch(verb: Verb) -> Outcome {
         Verb::Compact(args) => verb::upkeep::compact(&args),
         Verb::Scrub(args) => verb::upkeep::scrub(&args),
         Verb::Torture(args) => verb::torture::run(&args),
+        Verb::Vm(verb) => verb::vm::run(&verb),
         Verb::Tour(args) => tour::run(&args),
         Verb::Completions(args) => verb::shell::completions(&args),
         Verb::Man(args) => verb::shell::man(&args),

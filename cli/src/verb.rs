@@ -18,3 +18,4 @@ pub(crate) mod stats;
 pub(crate) mod tables;
 pub(crate) mod torture;
 pub(crate) mod upkeep;
+pub(crate) mod vm;

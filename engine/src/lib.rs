@@ -29,6 +29,7 @@ mod stream;
 mod tree;
 mod usage;
 mod value;
+pub mod vm;
 mod write;
 
 pub use cowslip_pager::{BytesWritten, CacheStats, Durability, storage, storage::Storage};

@@ -1,0 +1,106 @@
+//! `vm`: the page-table module, run on a trace.
+
+mod explain;
+mod json;
+mod summary;
+
+use std::{
+    io::{Read, Write},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use cowslip::vm::{
+    ForkMode, Settings,
+    trace::{BadTrace, Player, parse},
+};
+
+use crate::failure::{Failure, Outcome};
+use crate::output;
+
+/// A model of how an operating system shares memory until it is written
+#[derive(clap::Subcommand)]
+pub(crate) enum Verb {
+    Run(RunArgs),
+}
+
+/// Run a trace of system calls and accesses, and count what a kernel would
+///
+/// Every operation is printed with its faults by kind, and the change of the process's page tables;
+/// `snap` prints what every process has mapped, and how many frames that takes. docs/traces/README.md
+/// has the language, and traces to start with.
+#[derive(clap::Args)]
+pub(crate) struct RunArgs {
+    /// The trace; `-`: standard input
+    trace: PathBuf,
+    /// How fork gives the child its memory: by copying tables, as Linux does, or by sharing them
+    #[arg(long, value_enum, default_value_t = Fork::Eager)]
+    fork: Fork,
+    /// Print the faults of every operation, step by step
+    #[arg(long)]
+    explain: bool,
+    /// Print a table of what each process did
+    #[arg(long)]
+    summary: bool,
+    /// Print one JSON object a line
+    #[arg(long, conflicts_with_all = ["explain", "summary"])]
+    json: bool,
+    /// Stop when the model itself would need more memory than so many MiB
+    #[arg(long, value_name = "MIB", default_value_t = 8192)]
+    memory: u32,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Fork {
+    Eager,
+    Shared,
+}
+
+pub(crate) fn run(verb: &Verb) -> Outcome {
+    let Verb::Run(args) = verb;
+    let text = read(&args.trace)?;
+    let bad = |bad: BadTrace| Failure::Other(format!("{}: {bad}", args.trace.display()));
+    let trace = parse(&text).map_err(bad)?;
+    let settings = Settings {
+        fork: match args.fork {
+            Fork::Eager => ForkMode::Eager,
+            Fork::Shared => ForkMode::Shared,
+        },
+        modelled: args.memory.saturating_mul(256),
+        ..Settings::default()
+    };
+    let mut player = Player::new(&trace, settings, args.explain);
+    let mut out = output::stdout();
+    for operation in &trace {
+        let answer = player.play(operation).map_err(bad)?;
+        if args.json {
+            writeln!(out, "{}", json::answer(&answer))?;
+        } else {
+            writeln!(out, "{answer}")?;
+            explain::print(&mut out, &answer.faults)?;
+        }
+    }
+    if args.json {
+        writeln!(out, "{}", json::end(&player))?;
+    } else {
+        for line in player.end() {
+            writeln!(out, "{line}")?;
+        }
+    }
+    if args.summary {
+        summary::print(&mut out, &player)?;
+    }
+    out.flush()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn read(path: &Path) -> Result<String, Failure> {
+    let mut text = String::new();
+    let result = if path == Path::new("-") {
+        std::io::stdin().read_to_string(&mut text).map(drop)
+    } else {
+        std::fs::read_to_string(path).map(|read| text = read)
+    };
+    result.map_err(|error| Failure::Other(format!("{}: {error}", path.display())))?;
+    Ok(text)
+}

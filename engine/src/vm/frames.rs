@@ -1,0 +1,342 @@
+//! Physical memory: frames of 4 KiB, each with the number of its owners.
+//!
+//! Data and page tables are the same thing here, 512 words of 64 bits; what differs is who reads
+//! them. A frame's owners are the entries that name it (one for each *table*, however many
+//! processes share that table) and the caches that keep it. It promises:
+//!
+//! - **V1** A frame is free exactly when it has no owner; [`Frames::release`] says who was the last.
+//! - **V2** A frame is written only by its sole owner, or, as a table, by whoever holds its only
+//!   path (the accessed and dirty bits excepted, which anyone may set).
+//! - **V3** The zero frame is never written, never counted and never freed.
+//!
+//! Counts change by compare-and-swap, so faults of several processes run side by side: a reader
+//! copies while it still owns the frame, and only then lets go (release); a writer that finds
+//! itself the sole owner (acquire) comes after all who read it.
+//!
+//! Memory is taken in chunks as frames are first used, so a machine costs what it touched, not
+//! what it was given.
+
+use std::sync::{
+    Mutex, OnceLock, PoisonError,
+    atomic::{
+        AtomicBool, AtomicU8, AtomicU32, AtomicU64,
+        Ordering::{AcqRel, Acquire, Relaxed},
+    },
+};
+
+use super::entry::Entry;
+
+/// Words of a page: entries of a table.
+pub(super) const WORDS: usize = 512;
+/// Bytes of a page.
+pub const PAGE: usize = WORDS * 8;
+
+/// The number of a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Frame(pub u32);
+
+impl Frame {
+    /// The one frame of zeros that all untouched memory is read from.
+    pub const ZERO: Frame = Frame(0);
+}
+
+/// What a frame is used for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Use {
+    /// Nobody's.
+    Free = 0,
+    /// A page table.
+    Table = 1,
+    /// Private memory of one or more processes.
+    Anonymous = 2,
+    /// A page of a file, or of anonymous memory that is shared by design.
+    File = 3,
+    /// Private memory that same-page merging keeps for all who have these contents.
+    Merged = 4,
+}
+
+impl Use {
+    fn of(number: u8) -> Use {
+        match number {
+            1 => Use::Table,
+            2 => Use::Anonymous,
+            3 => Use::File,
+            4 => Use::Merged,
+            _ => Use::Free,
+        }
+    }
+}
+
+/// No frame is free.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NoFrame;
+
+struct Slot {
+    owners: AtomicU32,
+    used: AtomicU8,
+    marks: AtomicU8,
+    /// The huge page it was made as a part of; 0: none.
+    huge: AtomicU32,
+}
+
+const LAZY: u8 = 1;
+const DIRTY: u8 = 2;
+
+const CHUNK: usize = 256;
+
+struct Chunk {
+    words: Box<[AtomicU64]>,
+    slots: Box<[Slot]>,
+}
+
+impl Chunk {
+    fn new() -> Chunk {
+        let slot = || Slot {
+            owners: AtomicU32::new(0),
+            used: AtomicU8::new(Use::Free as u8),
+            marks: AtomicU8::new(0),
+            huge: AtomicU32::new(0),
+        };
+        Chunk {
+            words: (0..CHUNK * WORDS).map(|_| AtomicU64::new(0)).collect(),
+            slots: (0..CHUNK).map(|_| slot()).collect(),
+        }
+    }
+}
+
+struct Pool {
+    /// Given back; to be cleaned before they are data or tables again.
+    free: Vec<Frame>,
+    /// Never used from here on.
+    next: u32,
+}
+
+/// All frames of a machine.
+pub struct Frames {
+    chunks: Box<[OnceLock<Chunk>]>,
+    pool: Mutex<Pool>,
+    limit: u32,
+    modelled: u32,
+    exhausted: AtomicBool,
+    used: AtomicU32,
+    copies: AtomicU64,
+}
+
+impl Frames {
+    /// Memory of so many frames, the zero frame not counted, of which no more than `modelled` are
+    /// ever taken.
+    pub(crate) fn new(limit: u32, modelled: u32) -> Frames {
+        let chunks = (limit as usize + 1).div_ceil(CHUNK);
+        Frames {
+            chunks: (0..chunks).map(|_| OnceLock::new()).collect(),
+            pool: Mutex::new(Pool { free: Vec::new(), next: 1 }),
+            limit,
+            modelled,
+            exhausted: AtomicBool::new(false),
+            used: AtomicU32::new(0),
+            copies: AtomicU64::new(0),
+        }
+    }
+
+    /// Frames in use.
+    pub fn used(&self) -> u32 {
+        self.used.load(Relaxed)
+    }
+
+    pub(crate) fn is_exhausted(&self) -> bool {
+        self.exhausted.load(Relaxed)
+    }
+
+    /// Frames that there are, the zero frame not counted.
+    pub fn limit(&self) -> u32 {
+        self.limit
+    }
+
+    /// Pages of data copied so far.
+    pub fn copies(&self) -> u64 {
+        self.copies.load(Relaxed)
+    }
+
+    /// A frame of zeros with one owner.
+    pub(crate) fn allocate(&self, used: Use) -> Result<Frame, NoFrame> {
+        let (frame, clean) = self.take()?;
+        if !clean {
+            self.words(frame).iter().for_each(|word| word.store(0, Relaxed));
+        }
+        self.claim(frame, used);
+        Ok(frame)
+    }
+
+    /// A copy of `original`, with one owner.
+    pub(crate) fn duplicate(&self, original: Frame, used: Use) -> Result<Frame, NoFrame> {
+        let (frame, _) = self.take()?;
+        for (to, from) in self.words(frame).iter().zip(self.words(original)) {
+            to.store(from.load(Relaxed), Relaxed);
+        }
+        self.claim(frame, used);
+        self.copies.fetch_add(1, Relaxed);
+        Ok(frame)
+    }
+
+    fn take(&self) -> Result<(Frame, bool), NoFrame> {
+        let mut pool = self.pool.lock().unwrap_or_else(PoisonError::into_inner);
+        let taken = match pool.free.pop() {
+            Some(frame) => (frame, false),
+            None if pool.next <= self.limit && pool.next > self.modelled => {
+                self.exhausted.store(true, Relaxed);
+                return Err(NoFrame);
+            }
+            None if pool.next <= self.limit => {
+                pool.next += 1;
+                (Frame(pool.next - 1), true)
+            }
+            None => return Err(NoFrame),
+        };
+        self.used.fetch_add(1, Relaxed);
+        Ok(taken)
+    }
+
+    fn claim(&self, frame: Frame, used: Use) {
+        let slot = self.slot(frame);
+        slot.used.store(used as u8, Relaxed);
+        slot.marks.store(0, Relaxed);
+        slot.huge.store(0, Relaxed);
+        slot.owners.store(1, Relaxed);
+    }
+
+    /// One owner more; for who owns it already, or has it from one who does.
+    pub(crate) fn retain(&self, frame: Frame) {
+        if frame != Frame::ZERO {
+            self.slot(frame).owners.fetch_add(1, Relaxed);
+        }
+    }
+
+    /// One owner less. True: it was the last, and the frame is the caller's to [give
+    /// back](Frames::give_back) when it has released what it names.
+    #[must_use]
+    pub(crate) fn release(&self, frame: Frame) -> bool {
+        frame != Frame::ZERO && self.slot(frame).owners.fetch_sub(1, AcqRel) == 1
+    }
+
+    /// Frees a frame without owners.
+    pub(crate) fn give_back(&self, frame: Frame) {
+        self.slot(frame).used.store(Use::Free as u8, Relaxed);
+        self.used.fetch_sub(1, Relaxed);
+        self.pool.lock().unwrap_or_else(PoisonError::into_inner).free.push(frame);
+    }
+
+    /// Drops an owner of a frame of data.
+    pub(crate) fn drop_data(&self, frame: Frame) {
+        if self.release(frame) {
+            self.give_back(frame);
+        }
+    }
+
+    /// How many owners a frame has.
+    pub fn owners(&self, frame: Frame) -> u32 {
+        if frame == Frame::ZERO { 0 } else { self.slot(frame).owners.load(Acquire) }
+    }
+
+    /// What a frame is used for.
+    pub fn used_for(&self, frame: Frame) -> Use {
+        Use::of(self.slot(frame).used.load(Relaxed))
+    }
+
+    pub(crate) fn set_use(&self, frame: Frame, used: Use) {
+        self.slot(frame).used.store(used as u8, Relaxed);
+    }
+
+    /// Offered by `madvise(FREE)`: it may be dropped instead of swapped while it stays clean.
+    pub(crate) fn set_lazy(&self, frame: Frame) {
+        self.slot(frame).marks.fetch_or(LAZY, Relaxed);
+    }
+
+    pub(crate) fn is_lazy(&self, frame: Frame) -> bool {
+        self.slot(frame).marks.load(Relaxed) & LAZY != 0
+    }
+
+    /// Differs from what its file says: written through a shared mapping.
+    pub(crate) fn set_dirty(&self, frame: Frame) {
+        self.slot(frame).marks.fetch_or(DIRTY, Relaxed);
+    }
+
+    pub(crate) fn is_dirty(&self, frame: Frame) -> bool {
+        self.slot(frame).marks.load(Relaxed) & DIRTY != 0
+    }
+
+    /// Says that a frame was made as a part of a huge page.
+    pub(crate) fn set_huge(&self, frame: Frame, huge: u32) {
+        self.slot(frame).huge.store(huge, Relaxed);
+    }
+
+    /// The huge page that a frame was made as a part of.
+    pub(crate) fn huge(&self, frame: Frame) -> Option<u32> {
+        Some(self.slot(frame).huge.load(Relaxed)).filter(|huge| *huge != 0)
+    }
+
+    /// The words of a frame.
+    pub(crate) fn words(&self, frame: Frame) -> &[AtomicU64] {
+        let (chunk, at) = self.find(frame);
+        &chunk.words[at * WORDS..(at + 1) * WORDS]
+    }
+
+    fn slot(&self, frame: Frame) -> &Slot {
+        let (chunk, at) = self.find(frame);
+        &chunk.slots[at]
+    }
+
+    #[inline]
+    fn find(&self, frame: Frame) -> (&Chunk, usize) {
+        let number = frame.0 as usize;
+        (self.chunks[number / CHUNK].get_or_init(Chunk::new), number % CHUNK)
+    }
+
+    // ---- as tables -----------------------------------------------------------------------
+
+    #[inline]
+    pub(crate) fn entry(&self, table: Frame, index: usize) -> Entry {
+        Entry(self.words(table)[index].load(Acquire))
+    }
+
+    #[inline]
+    pub(crate) fn set_entry(&self, table: Frame, index: usize, entry: Entry) {
+        self.words(table)[index].store(entry.0, std::sync::atomic::Ordering::Release);
+    }
+
+    /// Sets bits of an entry, as the processor does for accessed and dirty.
+    #[inline]
+    pub(crate) fn mark(&self, table: Frame, index: usize, flags: u64) {
+        self.words(table)[index].fetch_or(flags, Relaxed);
+    }
+
+    // ---- as data -------------------------------------------------------------------------
+
+    /// The byte at `offset`.
+    pub(crate) fn byte(&self, frame: Frame, offset: usize) -> u8 {
+        (self.words(frame)[offset / 8].load(Relaxed) >> (offset % 8 * 8)) as u8
+    }
+
+    /// Changes the byte at `offset`; for the sole owner, or of a file's page.
+    pub(crate) fn set_byte(&self, frame: Frame, offset: usize, value: u8) {
+        let shift = offset % 8 * 8;
+        let change = |old: u64| Some(old & !(0xFF << shift) | u64::from(value) << shift);
+        let word = &self.words(frame)[offset / 8];
+        // Several processes may write to a file's page at once; the change is never refused.
+        let _ = word.fetch_update(Relaxed, Relaxed, change);
+    }
+
+    /// Fills a frame from its start with `bytes`.
+    pub(crate) fn fill(&self, frame: Frame, bytes: &[u8]) {
+        for (word, bytes) in self.words(frame).iter().zip(bytes.chunks(8)) {
+            let mut value = [0; 8];
+            value[..bytes.len()].copy_from_slice(bytes);
+            word.store(u64::from_le_bytes(value), Relaxed);
+        }
+    }
+
+    /// The contents of a frame.
+    pub(crate) fn contents(&self, frame: Frame) -> Vec<u64> {
+        self.words(frame).iter().map(|word| word.load(Relaxed)).collect()
+    }
+}

@@ -1,0 +1,141 @@
+//! Swap: pages that gave up their frame, each in a slot with the number of entries that name it.
+//!
+//! ```text
+//! entry --slot--> { entries, contents, cached frame? }
+//! ```
+//!
+//! The first process that needs the page again brings it into a frame, which the slot remembers
+//! (the swap cache, an owner of the frame) while other entries still name the slot: they find the
+//! same frame, without reading.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::frames::{Frame, Frames, NoFrame, Use};
+
+/// No slot is free.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct NoSlot;
+
+struct Slot {
+    entries: u32,
+    contents: Vec<u64>,
+    cached: Option<Frame>,
+}
+
+#[derive(Default)]
+struct State {
+    slots: Vec<Slot>,
+    free: Vec<u32>,
+}
+
+/// The swap of a machine.
+pub struct Swap {
+    state: Mutex<State>,
+    pages: u32,
+}
+
+impl Swap {
+    /// A swap of so many pages.
+    pub fn new(pages: u32) -> Swap {
+        Swap { state: Mutex::new(State::default()), pages }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Pages that fit in it.
+    pub fn pages(&self) -> u32 {
+        self.pages
+    }
+
+    /// Slots in use.
+    pub fn used(&self) -> u32 {
+        let state = self.state();
+        (state.slots.len() - state.free.len()) as u32
+    }
+
+    /// Writes a page out for so many entries.
+    pub(crate) fn write(&self, contents: Vec<u64>, entries: u32) -> Result<u32, NoSlot> {
+        self.add(Slot { entries, contents, cached: None })
+    }
+
+    /// Writes a page out for one entry, whose frame the slot keeps (and owns) until memory is short.
+    pub(crate) fn write_cached(&self, frame: Frame) -> Result<u32, NoSlot> {
+        self.add(Slot { entries: 1, contents: Vec::new(), cached: Some(frame) })
+    }
+
+    /// Lets go of the frames that only the slots own.
+    pub(crate) fn shrink(&self, frames: &Frames) {
+        for slot in &mut self.state().slots {
+            if let Some(frame) = slot.cached.filter(|frame| frames.owners(*frame) == 1) {
+                slot.contents = frames.contents(frame);
+                slot.cached = None;
+                frames.drop_data(frame);
+            }
+        }
+    }
+
+    fn add(&self, slot: Slot) -> Result<u32, NoSlot> {
+        let mut state = self.state();
+        if let Some(number) = state.free.pop() {
+            state.slots[number as usize] = slot;
+            return Ok(number);
+        }
+        if state.slots.len() >= self.pages as usize {
+            return Err(NoSlot);
+        }
+        state.slots.push(slot);
+        Ok(state.slots.len() as u32 - 1)
+    }
+
+    /// One entry more names the slot.
+    pub(crate) fn retain(&self, slot: u32) {
+        self.state().slots[slot as usize].entries += 1;
+    }
+
+    /// One entry less; the last one frees the slot.
+    pub(crate) fn release(&self, slot: u32, frames: &Frames) {
+        let mut state = self.state();
+        let place = &mut state.slots[slot as usize];
+        place.entries -= 1;
+        if place.entries > 0 {
+            return;
+        }
+        place.contents = Vec::new();
+        let cached = place.cached.take();
+        state.free.push(slot);
+        drop(state);
+        cached.into_iter().for_each(|frame| frames.drop_data(frame));
+    }
+
+    /// Each slot in use: its number, entries, and cached frame.
+    pub(crate) fn each_slot(&self, mut visit: impl FnMut(u32, u32, Option<Frame>)) {
+        let state = self.state();
+        for (number, slot) in state.slots.iter().enumerate().filter(|(_, slot)| slot.entries > 0) {
+            visit(number as u32, slot.entries, slot.cached);
+        }
+    }
+
+    /// How many entries name a slot.
+    pub(crate) fn entries(&self, slot: u32) -> u32 {
+        self.state().slots[slot as usize].entries
+    }
+
+    /// The frame of a slot's page, with one owner more for the caller; true: it had to be read.
+    pub(crate) fn read(&self, slot: u32, frames: &Frames) -> Result<(Frame, bool), NoFrame> {
+        let mut state = self.state();
+        let place = &mut state.slots[slot as usize];
+        if let Some(frame) = place.cached {
+            frames.retain(frame);
+            return Ok((frame, false));
+        }
+        let frame = frames.allocate(Use::Anonymous)?;
+        for (word, value) in frames.words(frame).iter().zip(&place.contents) {
+            word.store(*value, std::sync::atomic::Ordering::Relaxed);
+        }
+        frames.retain(frame);
+        place.cached = Some(frame);
+        Ok((frame, true))
+    }
+}

@@ -146,11 +146,9 @@ impl Machine {
             Advise::Cold => {
                 for tables in space.tables.parts(&self.memory, part) {
                     for page in tables.pages {
-                        let entry = space.tables.entry(&self.memory, page);
-                        if entry.has(Entry::ACCESSED | Entry::PRESENT) {
-                            let cold = entry.without(Entry::ACCESSED);
-                            space.tables.set(&self.memory, page, cold)?;
-                        }
+                        // Also in a table that others share: all of them find it cold.
+                        let at = page as usize % 512;
+                        self.memory.frames.unmark(tables.table, at, Entry::ACCESSED);
                     }
                 }
             }
@@ -283,8 +281,9 @@ impl Machine {
                 }
                 let lazy = memory.frames.is_lazy(frame) && !entry.has(Entry::DIRTY);
                 if used == Use::File || lazy {
+                    // Dirty pages have to be written first: they stay for now.
                     if let Some((file, page)) = area.file_page(page)
-                        && used == Use::File
+                        && !(memory.frames.is_dirty(frame) && self.file(file).is_on_disk())
                     {
                         self.file(file).put_away(page);
                     }

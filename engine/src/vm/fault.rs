@@ -86,8 +86,6 @@ pub enum Action {
     OwnTables,
     /// A page came back from swap.
     SwapIn {
-        /// It had to be read: the swap cache did not have it.
-        read: bool,
         /// It was written while others share it: a copy in the same fault.
         copied: bool,
     },
@@ -108,6 +106,8 @@ pub struct Fault {
     pub owners: u32,
     /// What is mapped now.
     pub new: Entry,
+    /// Something had to be read, from swap or from the disk of a file: a major fault.
+    pub read: bool,
     /// Page tables made.
     pub tables: u64,
     /// Shared page tables copied.
@@ -165,28 +165,51 @@ impl Machine {
         let through_table = space.tables.leaf(&self.memory, page).is_some_and(|leaf| !leaf.sole);
         let owners = old.mapped().map_or(0, |frame| self.memory.frames.owners(frame))
             + u32::from(through_table);
-        let action = match old {
+        let (action, read) = match old {
             _ if old.is_guard() => return Err(Signal::NotMapped.into()),
-            _ if old.is_present() => self.write_fault(space, &area, page)?,
+            _ if old.is_present() => (self.write_fault(space, &area, page)?, false),
             _ if old.slot().is_some() => self.swap_fault(space, &area, page, write)?,
             _ => {
                 space.tables.own_above(&self.memory, page)?;
                 if area.is_anonymous() {
-                    self.anonymous_fault(space, &area, page, write)?
+                    (self.anonymous_fault(space, &area, page, write)?, false)
                 } else {
                     self.file_fault(space, &area, page, write)?
                 }
             }
         };
+        let (made, copied) = (space.tables.count - tables, space.tables.shadows - shadows);
+        let new = space.tables.entry(&self.memory, page);
+        Ok(Fault { page, write, action, old, owners, new, read, tables: made, shadows: copied })
+    }
+
+    /// Gives a process its own copy of a mapped page, whatever its area allows.
+    pub(crate) fn unshare(
+        &self,
+        space: &mut Space,
+        area: &Area,
+        page: u64,
+    ) -> Result<Fault, Refusal> {
+        let old = space.tables.entry(&self.memory, page);
+        let owners = old.mapped().map_or(0, |frame| self.memory.frames.owners(frame));
+        let action = self.write_fault(space, area, page)?;
+        // It was not written, so the first write is another fault, which reuses the page.
+        let mut refused = Entry::WRITABLE | Entry::DIRTY;
+        if !area.protection.any() {
+            refused |= Entry::USER;
+        }
+        let new = space.tables.entry(&self.memory, page).without(refused);
+        space.tables.set(&self.memory, page, new)?;
         Ok(Fault {
             page,
-            write,
+            write: false,
             action,
             old,
             owners,
-            new: space.tables.entry(&self.memory, page),
-            tables: space.tables.count - tables,
-            shadows: space.tables.shadows - shadows,
+            new,
+            read: false,
+            tables: 0,
+            shadows: 0,
         })
     }
 
@@ -232,12 +255,13 @@ impl Machine {
         area: &Area,
         page: u64,
         write: bool,
-    ) -> Result<Action, Refusal> {
+    ) -> Result<(Action, bool), Refusal> {
         let Some((file, file_page)) = area.file_page(page) else {
             return Err(Signal::NotMapped.into());
         };
         let file = self.file(file);
         let frames = &self.memory.frames;
+        let read = file.bring_back(file_page);
         if write && !area.shared {
             // Even a write that is refused leaves the area with an origin.
             self.prepare_origin(space, page);
@@ -248,7 +272,7 @@ impl Machine {
             let copy = frames.duplicate(original, Use::Anonymous);
             frames.drop_data(original);
             self.replace(space, page, Entry::frame(copy?, OWNED))?;
-            return Ok(Action::CopyFile);
+            return Ok((Action::CopyFile, read));
         }
         // Pages of memory can be written as soon as they are mapped; those of a disk must be
         // announced.
@@ -261,7 +285,7 @@ impl Machine {
             let frame = file.frame(file_page, frames)?;
             frames.set_dirty(frame);
             self.replace(space, page, Entry::frame(frame, flags | Entry::WRITABLE | Entry::DIRTY))?;
-            return Ok(Action::MapFile { pages: 1, around: false });
+            return Ok((Action::MapFile { pages: 1, around: false }, read));
         }
         let mut pages = 0;
         for near in around(area, page) {
@@ -280,7 +304,7 @@ impl Machine {
             self.replace(space, page, Entry::frame(frame, flags))?;
             pages += 1;
         }
-        Ok(Action::MapFile { pages, around: true })
+        Ok((Action::MapFile { pages, around: true }, read))
     }
 
     /// Something is mapped that does not allow the write.
@@ -325,9 +349,7 @@ impl Machine {
                 _ => (Action::Copy, frames.duplicate(frame, Use::Anonymous)?),
             }
         };
-        // Merging is undone in areas that may not be written, too.
-        let refused = if area.protection.write { 0 } else { Entry::WRITABLE | Entry::DIRTY };
-        self.replace(space, page, Entry::frame(new, OWNED & !refused))?;
+        self.replace(space, page, Entry::frame(new, OWNED))?;
         Ok(action)
     }
 
@@ -338,7 +360,7 @@ impl Machine {
         area: &Area,
         page: u64,
         write: bool,
-    ) -> Result<Action, Refusal> {
+    ) -> Result<(Action, bool), Refusal> {
         let memory = &self.memory;
         space.tables.own_leaf(memory, page)?;
         let swapped = space.tables.entry(memory, page);
@@ -363,7 +385,7 @@ impl Machine {
         };
         // The entry that named the slot is replaced, and lets go of it.
         self.replace(space, page, entry)?;
-        Ok(Action::SwapIn { read, copied })
+        Ok((Action::SwapIn { copied }, read))
     }
 
     /// Puts an entry in the place of another, which lets go of what it named.
@@ -444,11 +466,11 @@ impl Fault {
                 ("first write to a shared mapping".to_owned(), "none: all see it".to_owned())
             }
             Action::OwnTables => ("only tables were shared".to_owned(), "none".to_owned()),
-            Action::SwapIn { read, copied } => (
+            Action::SwapIn { copied } => (
                 "the page is in swap".to_owned(),
                 format!(
                     "{} frame {}{}",
-                    if read { "read into" } else { "found in the swap cache:" },
+                    if self.read { "read into" } else { "found in the swap cache:" },
                     number(self.new),
                     if copied { ", a copy: others share it" } else { "" }
                 ),

@@ -23,6 +23,9 @@ pub enum Contents {
     Shared,
 }
 
+/// Pages read from a disk for one that is needed: 128 KiB.
+const READ_AROUND: u64 = 32;
+
 /// A file.
 pub struct File {
     /// Its name in traces and pictures.
@@ -36,7 +39,8 @@ pub struct File {
 /// A page in the cache.
 struct Page {
     frame: Frame,
-    /// Of shared memory: it went to swap. It is still here, but no fault maps it around another.
+    /// It went to swap or back to its disk. The model keeps it here, but no fault maps it around
+    /// another, and a disk has to be read.
     away: bool,
 }
 
@@ -56,8 +60,8 @@ impl File {
 
     /// Could this page be mapped around a fault of another? It must exist.
     pub(crate) fn is_cached(&self, page: u64) -> bool {
-        let here = |page: &Page| !page.away;
-        page < self.pages && (self.is_on_disk() || self.cache().get(&page).is_some_and(here))
+        let here = self.cache().get(&page).map_or(self.is_on_disk(), |page| !page.away);
+        page < self.pages && here
     }
 
     /// The frame of a page, with one owner more, for the caller.
@@ -82,13 +86,25 @@ impl File {
         Ok(frame)
     }
 
-    /// A page goes to swap: it is found again, but not by faults of its neighbours.
+    /// A page goes to swap, or is let go of since the disk has it.
     pub(crate) fn put_away(&self, page: u64) {
-        if !self.is_on_disk()
-            && let Some(page) = self.cache().get_mut(&page)
-        {
+        if let Some(page) = self.cache().get_mut(&page) {
             page.away = true;
         }
+    }
+
+    /// A page is needed. True: it has to be read from the disk, and those around it are as well.
+    pub(crate) fn bring_back(&self, page: u64) -> bool {
+        let mut cache = self.cache();
+        if !self.is_on_disk() || cache.get(&page).is_none_or(|page| !page.away) {
+            return false;
+        }
+        for near in page.saturating_sub(READ_AROUND / 2)..page + READ_AROUND / 2 {
+            if let Some(page) = cache.get_mut(&near) {
+                page.away = false;
+            }
+        }
+        true
     }
 
     /// Takes pages out of it: they read as zeros.

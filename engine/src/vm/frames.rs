@@ -310,6 +310,11 @@ impl Frames {
         self.words(table)[index].fetch_or(flags, Relaxed);
     }
 
+    /// Takes such bits away again.
+    pub(crate) fn unmark(&self, table: Frame, index: usize, flags: u64) {
+        self.words(table)[index].fetch_and(!flags, Relaxed);
+    }
+
     // ---- as data -------------------------------------------------------------------------
 
     /// The byte at `offset`.

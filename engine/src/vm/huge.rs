@@ -44,9 +44,8 @@ impl Machine {
         if space.tables.leaf(&self.memory, page).is_some() {
             return Ok(None);
         }
-        if write {
-            self.prepare_origin(space, page);
-        }
+        // Linux prepares it before it knows whether the huge zero page will do.
+        self.prepare_origin(space, page);
         for page in pages.clone() {
             self.map_zeros(space, page, write)?;
         }

@@ -313,7 +313,8 @@ impl Machine {
         Ok(())
     }
 
-    /// Moves `pages`, which lie in one area, to `to`: no faults, and what was shared stays so.
+    /// Moves what is mapped in `pages`, holes and all, to `to`: no faults, and what was shared stays
+    /// so; only merged pages are taken apart first. The first page must be mapped.
     pub fn remap(&mut self, process: Pid, pages: Range<u64>, to: u64) -> Result<(), Errno> {
         let length = pages.end.saturating_sub(pages.start);
         let target = to..to.checked_add(length).ok_or(Errno::Invalid)?;
@@ -321,9 +322,9 @@ impl Machine {
         if length == 0 || pages.end > PAGES || target.end > PAGES || overlap {
             return Err(Errno::Invalid);
         }
-        let mut space = self.space_of(process)?;
-        let area = space.areas.find(pages.start).cloned().ok_or(Errno::Fault)?;
-        if area.pages.end < pages.end {
+        let space = self.space_of(process)?;
+        let parts = space.areas.within(&pages);
+        if parts.first().is_none_or(|part| part.start > pages.start) {
             return Err(Errno::Fault);
         }
         if space.areas.len() + 2 > self.settings.areas {
@@ -332,18 +333,32 @@ impl Machine {
         if !space.areas.within(&target).is_empty() {
             return Err(Errno::Invalid);
         }
-        self.move_entries(&mut space, &pages, to)?;
-        let moved = space.areas.remove(&pages);
-        let free = space.areas.gap_around(&pages);
-        space.tables.prune(&self.memory, pages.clone(), free)?;
-        for mut area in moved {
-            let start = to + (area.pages.start - pages.start);
+        drop(space);
+        parts.into_iter().try_for_each(|part| {
+            let to = to + (part.start - pages.start);
+            self.remap_part(process, part, to)
+        })
+    }
+
+    /// Moves a part of one area.
+    fn remap_part(&mut self, process: Pid, part: Range<u64>, to: u64) -> Result<(), Errno> {
+        let area = self.space_of(process)?.areas.find(part.start).cloned();
+        let area = area.ok_or(Errno::Fault)?;
+        if area.advice.mergeable {
+            self.unmerge_part(process, area.pages)?;
+        }
+        let mut space = self.space_of(process)?;
+        self.move_entries(&mut space, &part, to)?;
+        for mut area in space.areas.remove(&part) {
+            let start = to + (area.pages.start - part.start);
             area.pages = start..start + area.len();
             if area.is_anonymous() && area.anonymous_origin.is_none() {
                 area.backing = Backing::Anonymous { origin: start };
             }
             space.areas.insert(area);
         }
+        let free = space.areas.gap_around(&part);
+        space.tables.prune(&self.memory, part, free)?;
         Ok(())
     }
 
@@ -357,7 +372,7 @@ impl Machine {
             // As much as lies in one leaf table on both sides.
             let end = end.min(from + LEAF - target % LEAF);
             if space.tables.has_above(memory, from) {
-                space.tables.own_above(memory, target)?;
+                space.tables.own_second(memory, target)?;
                 let whole = aligned && end - from == LEAF;
                 if whole && space.tables.leaf(memory, target).is_none() {
                     if let Some(leaf) = space.tables.take_leaf(memory, from)? {
@@ -366,6 +381,8 @@ impl Machine {
                 } else if space.tables.leaf(memory, from).is_some() {
                     space.tables.set_huge(memory, from, false)?;
                     space.tables.own_leaf(memory, target)?;
+                    // Before an entry is read: what a shared table says of it changes now.
+                    space.tables.own_leaf(memory, from)?;
                     for page in from..end {
                         let entry = space.tables.entry(memory, page);
                         if !entry.is_none() {

@@ -89,12 +89,13 @@ impl Machine {
             match (twin, other) {
                 // The same frame in two processes is shared as it is.
                 (Some(_), Some(other)) if other == frame => {}
-                (Some((twin_pid, twin_page)), Some(other)) => {
-                    self.memory.frames.set_use(other, Use::Merged);
-                    self.write_protect(twin_pid, twin_page)?;
-                    stable.entry(contents).or_default().push(other);
-                    self.merge_into(pid, page, other)?;
-                    self.count(twin_pid, |tally| tally.merged += 1);
+                (Some((twin_pid, twin_page)), Some(_)) => {
+                    // The frame found last becomes the merged one, for all who have it.
+                    self.memory.frames.set_use(frame, Use::Merged);
+                    self.write_protect(pid, page)?;
+                    stable.entry(contents).or_default().push(frame);
+                    self.merge_into(twin_pid, twin_page, frame)?;
+                    self.count(pid, |tally| tally.merged += 1);
                 }
                 _ => {
                     unstable.insert(contents, (pid, page));
@@ -128,8 +129,8 @@ impl Machine {
             return Ok(());
         }
         let mut space = self.space(pid).ok_or(Errno::Invalid)?;
-        let protection = space.areas.find(page).map(|area| area.protection);
-        match self.fault(&mut space, page, protection.is_some_and(|p| p.write)) {
+        let Some(area) = space.areas.find(page).cloned() else { return Ok(()) };
+        match self.unshare(&mut space, &area, page) {
             Ok(fault) => tally.add_fault(&fault),
             Err(Refusal::NoFrame) => return Err(Errno::NoMemory),
             Err(Refusal::Signal { .. }) => {}

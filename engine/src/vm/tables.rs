@@ -193,6 +193,11 @@ impl Tables {
         self.own(memory, page, 1).map(drop)
     }
 
+    /// The table of the second level, which a move makes before it looks whether there is more.
+    pub(crate) fn own_second(&mut self, memory: &Memory, page: u64) -> Result<(), NoFrame> {
+        self.own(memory, page, 2).map(drop)
+    }
+
     /// As [`Tables::own_leaf`], only if there is one.
     pub(crate) fn own_existing(
         &mut self,

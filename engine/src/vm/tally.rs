@@ -48,10 +48,7 @@ pub struct Tally {
 impl Tally {
     /// Counts a fault.
     pub(crate) fn add_fault(&mut self, fault: &Fault) {
-        match fault.action {
-            Action::SwapIn { read: true, .. } => self.major += 1,
-            _ => self.minor += 1,
-        }
+        *if fault.read { &mut self.major } else { &mut self.minor } += 1;
         self.table_copies += fault.shadows;
         match fault.action {
             Action::ZeroFill { pages } => self.zero_filled += pages,

@@ -297,13 +297,17 @@ impl Player {
             file,
             populate: *populate,
             unreserved: *unreserved,
-            huge: *huge,
             ..Mapping::anonymous(*pages)
         };
         let before = (self.machine.tally(pid), self.machine.tables(pid));
         match self.machine.map(pid, &request) {
             Ok(_) => {}
             Err(errno) => answer.errno = Some(errno),
+        }
+        if *huge && answer.errno.is_none() {
+            // Said of the region when it is there, as programs do.
+            let pages = self.next_region..self.next_region + pages;
+            answer.errno = self.machine.advise(pid, pages, Advise::HugePage).err();
         }
         // What could not be mapped is a region of holes.
         let start = self.room(*pages);

@@ -52,3 +52,6 @@ pub use reclaim::{Replaced, Replacement};
 pub use swap::Swap;
 pub use tables::PAGES;
 pub use tally::Tally;
+
+#[cfg(test)]
+mod tests;

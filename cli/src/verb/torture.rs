@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
     process::ExitCode,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
@@ -100,7 +100,12 @@ pub(crate) fn run(args: &Args) -> Outcome {
     writeln!(out, "seed {seed}, {} threads", campaign.threads)?;
     out.flush()?;
     let bar = progress::spinner("cutting the power");
+    // What was done before a violation ended it.
+    let last = Mutex::new(Progress::default());
     let result = run_campaign(&engine, &campaign, |progress| {
+        if let Ok(mut last) = last.lock() {
+            *last = *progress;
+        }
         if interrupted.load(Ordering::Relaxed) {
             return ControlFlow::Break(());
         }
@@ -123,7 +128,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
     bar.finish_and_clear();
     match result {
         Ok(progress) => {
-            print_report(&mut out, &progress)?;
+            print_report(&mut out, &progress, 0)?;
             let interrupted = interrupted.load(Ordering::Relaxed);
             if interrupted {
                 writeln!(out, "interrupted before the end")?;
@@ -133,7 +138,10 @@ pub(crate) fn run(args: &Args) -> Outcome {
         }
         Err(failing) => {
             let what = failing.violation.what.lines().next().unwrap_or_default();
-            writeln!(out, "violations: 1\n  {what}\nmaking it shorter ...")?;
+            if let Ok(last) = last.into_inner() {
+                print_report(&mut out, &last, 1)?;
+            }
+            writeln!(out, "  {what}\nmaking it shorter ...")?;
             out.flush()?;
             let shorter = shortened(&engine, failing, Duration::from_secs(120));
             keep(&args.keep, &engine, &shorter)?;
@@ -166,7 +174,7 @@ fn campaign(args: &Args, seed: u64) -> Campaign {
     campaign
 }
 
-fn print_report(out: &mut impl Write, progress: &Progress) -> std::io::Result<()> {
+fn print_report(out: &mut impl Write, progress: &Progress, violations: u32) -> std::io::Result<()> {
     let report = &progress.report;
     let seconds = progress.time.as_secs_f64();
     writeln!(out, "histories   {:>14}", grouped(progress.histories))?;
@@ -180,7 +188,7 @@ fn print_report(out: &mut impl Write, progress: &Progress) -> std::io::Result<()
     writeln!(out, "  on faulty disks {faulted:>8}   {older} of them came to an older commit")?;
     let rate = per_second(report.recoveries, progress.time);
     writeln!(out, "time        {seconds:>12.1} s   {rate} recoveries a second")?;
-    writeln!(out, "violations               0")
+    writeln!(out, "violations  {violations:>14}")
 }
 
 fn per_second(count: u64, time: Duration) -> String {

@@ -181,6 +181,19 @@ impl Machine {
         }
     }
 
+    /// The leaf tables that hold something of `pages`: which of the pages each spans, and whether
+    /// another address space has the table too (fork with shared tables).
+    pub fn leaves(&self, process: Pid, pages: Range<u64>) -> Vec<(Range<u64>, bool)> {
+        let Some(space) = self.space(process) else { return Vec::new() };
+        let parts = space.tables.parts(&self.memory, pages).into_iter();
+        parts
+            .map(|part| {
+                let leaf = space.tables.leaf(&self.memory, part.pages.start);
+                (part.pages, leaf.is_some_and(|leaf| !leaf.sole))
+            })
+            .collect()
+    }
+
     /// A name for every frame that is mapped: who has it, and where, for pictures.
     pub fn places(&self) -> HashMap<Frame, Vec<(Pid, u64)>> {
         let mut places: HashMap<Frame, Vec<(Pid, u64)>> = HashMap::new();

@@ -136,6 +136,9 @@ impl Machine {
         let now = |&(table, at): &(Frame, usize)| frames.entry(table, at);
         let named: Vec<_> =
             entries.iter().filter(|place| now(place).mapped() == Some(frame)).collect();
+        if named.is_empty() {
+            return false;
+        }
         let chances = match self.hand.policy {
             Replacement::Clock => 1,
             Replacement::Sharing => frames.owners(frame),
@@ -160,7 +163,7 @@ impl Machine {
         let slot = if droppable {
             None
         } else {
-            match self.memory.swap.write(frames.contents(frame), named.len() as u32) {
+            match self.memory.swap.write(frame, named.len() as u32, frames) {
                 Ok(slot) => Some(slot),
                 Err(_) => return false,
             }

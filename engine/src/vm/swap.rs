@@ -8,7 +8,10 @@
 //! (the swap cache, an owner of the frame) while other entries still name the slot: they find the
 //! same frame, without reading.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::{
+    collections::HashMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 
 use super::frames::{Frame, Frames, NoFrame, Use};
 
@@ -26,6 +29,8 @@ struct Slot {
 struct State {
     slots: Vec<Slot>,
     free: Vec<u32>,
+    /// The slot that keeps a frame.
+    cached: HashMap<Frame, u32>,
 }
 
 /// The swap of a machine.
@@ -55,22 +60,39 @@ impl Swap {
         (state.slots.len() - state.free.len()) as u32
     }
 
-    /// Writes a page out for so many entries.
-    pub(crate) fn write(&self, contents: Vec<u64>, entries: u32) -> Result<u32, NoSlot> {
-        self.add(Slot { entries, contents, cached: None })
+    /// Writes the page in `frame` out for so many entries, to the slot that it came from if there is
+    /// one; that slot lets go of the frame.
+    pub(crate) fn write(&self, frame: Frame, entries: u32, frames: &Frames) -> Result<u32, NoSlot> {
+        let contents = frames.contents(frame);
+        let mut state = self.state();
+        let Some(number) = state.cached.remove(&frame) else {
+            drop(state);
+            return self.add(Slot { entries, contents, cached: None });
+        };
+        let slot = &mut state.slots[number as usize];
+        slot.contents = contents;
+        slot.entries += entries;
+        slot.cached = None;
+        drop(state);
+        frames.drop_data(frame);
+        Ok(number)
     }
 
     /// Writes a page out for one entry, whose frame the slot keeps (and owns) until memory is short.
     pub(crate) fn write_cached(&self, frame: Frame) -> Result<u32, NoSlot> {
-        self.add(Slot { entries: 1, contents: Vec::new(), cached: Some(frame) })
+        let number = self.add(Slot { entries: 1, contents: Vec::new(), cached: Some(frame) })?;
+        self.state().cached.insert(frame, number);
+        Ok(number)
     }
 
     /// Lets go of the frames that only the slots own.
     pub(crate) fn shrink(&self, frames: &Frames) {
-        for slot in &mut self.state().slots {
+        let State { slots, cached, .. } = &mut *self.state();
+        for slot in slots {
             if let Some(frame) = slot.cached.filter(|frame| frames.owners(*frame) == 1) {
                 slot.contents = frames.contents(frame);
                 slot.cached = None;
+                cached.remove(&frame);
                 frames.drop_data(frame);
             }
         }
@@ -104,6 +126,9 @@ impl Swap {
         }
         place.contents = Vec::new();
         let cached = place.cached.take();
+        cached.inspect(|frame| {
+            state.cached.remove(frame);
+        });
         state.free.push(slot);
         drop(state);
         cached.into_iter().for_each(|frame| frames.drop_data(frame));
@@ -136,6 +161,7 @@ impl Swap {
         }
         frames.retain(frame);
         place.cached = Some(frame);
+        state.cached.insert(frame, slot);
         Ok((frame, true))
     }
 }

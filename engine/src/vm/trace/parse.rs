@@ -150,6 +150,9 @@ pub struct Place {
 /// Longest line that is read; names stay short.
 const LINE: usize = 4096;
 
+/// Most pages of a region: more than any address space has, so that it can be seen to fail.
+const REGION: u64 = 1 << 40;
+
 /// Most pages of memory: 256 GiB.
 const RAM: u32 = 1 << 26;
 
@@ -384,8 +387,8 @@ fn map(process: String, region: &str, rest: &[&str]) -> Result<Call, String> {
     let (shared, populate) = (options.flag("shared"), options.flag("populate"));
     let (unreserved, huge) = (options.flag("noreserve"), options.flag("thp"));
     options.end()?;
-    if pages == 0 {
-        return Err("a mapping of no pages".to_owned());
+    if pages == 0 || pages > REGION {
+        return Err(format!("a mapping has between 1 and {REGION} pages"));
     }
     if offset > PAGES {
         return Err("no file is that large".to_owned());

@@ -79,6 +79,11 @@ impl Player {
         &self.machine
     }
 
+    /// The machine, to set its policies or to go on with it otherwise.
+    pub fn machine_mut(&mut self) -> &mut Machine {
+        &mut self.machine
+    }
+
     /// The name of a process.
     pub fn name(&self, process: Pid) -> &str {
         self.names.get(process.0 as usize).map_or("?", String::as_str)
@@ -427,7 +432,8 @@ impl Player {
     /// Takes so many pages of fresh addresses.
     fn room(&mut self, pages: u64) -> u64 {
         let start = self.next_region;
-        self.next_region = start.saturating_add(pages.max(1)).next_multiple_of(REGION);
+        // Behind the end of the address space nothing can be mapped; there it stops.
+        self.next_region = (start + pages.max(1)).next_multiple_of(REGION).min(1 << 50);
         start
     }
 

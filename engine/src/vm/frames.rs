@@ -9,22 +9,23 @@
 //!   path (the accessed and dirty bits excepted, which anyone may set).
 //! - **V3** The zero frame is never written, never counted and never freed.
 //!
-//! Counts change by compare-and-swap, so faults of several processes run side by side: a reader
-//! copies while it still owns the frame, and only then lets go (release); a writer that finds
-//! itself the sole owner (acquire) comes after all who read it.
+//! Counts are atomic (`owners`), so faults of several processes run side by side.
 //!
 //! Memory is taken in chunks as frames are first used, so a machine costs what it touched, not
 //! what it was given.
 
-use std::sync::{
-    Mutex, OnceLock, PoisonError,
-    atomic::{
-        AtomicBool, AtomicU8, AtomicU32, AtomicU64,
-        Ordering::{AcqRel, Acquire, Relaxed},
+use std::{
+    ops::Range,
+    sync::{
+        Mutex, OnceLock, PoisonError,
+        atomic::{
+            AtomicBool, AtomicU8, AtomicU32, AtomicU64,
+            Ordering::{Acquire, Relaxed},
+        },
     },
 };
 
-use super::entry::Entry;
+use super::{entry::Entry, owners::Owners};
 
 /// Words of a page: entries of a table.
 pub(super) const WORDS: usize = 512;
@@ -73,7 +74,7 @@ impl Use {
 pub struct NoFrame;
 
 struct Slot {
-    owners: AtomicU32,
+    owners: Owners,
     used: AtomicU8,
     marks: AtomicU8,
     /// The huge page it was made as a part of; 0: none.
@@ -93,7 +94,7 @@ struct Chunk {
 impl Chunk {
     fn new() -> Chunk {
         let slot = || Slot {
-            owners: AtomicU32::new(0),
+            owners: Owners::new(0),
             used: AtomicU8::new(Use::Free as u8),
             marks: AtomicU8::new(0),
             huge: AtomicU32::new(0),
@@ -153,6 +154,12 @@ impl Frames {
         self.limit
     }
 
+    /// The frames that were given back, and those that were never used.
+    pub(crate) fn free(&self) -> (Vec<Frame>, Range<u64>) {
+        let pool = self.pool.lock().unwrap_or_else(PoisonError::into_inner);
+        (pool.free.clone(), pool.next.into()..u64::from(self.limit) + 1)
+    }
+
     /// Pages of data copied so far.
     pub fn copies(&self) -> u64 {
         self.copies.load(Relaxed)
@@ -202,13 +209,13 @@ impl Frames {
         slot.used.store(used as u8, Relaxed);
         slot.marks.store(0, Relaxed);
         slot.huge.store(0, Relaxed);
-        slot.owners.store(1, Relaxed);
+        slot.owners.reset();
     }
 
     /// One owner more; for who owns it already, or has it from one who does.
     pub(crate) fn retain(&self, frame: Frame) {
         if frame != Frame::ZERO {
-            self.slot(frame).owners.fetch_add(1, Relaxed);
+            self.slot(frame).owners.retain();
         }
     }
 
@@ -216,7 +223,7 @@ impl Frames {
     /// back](Frames::give_back) when it has released what it names.
     #[must_use]
     pub(crate) fn release(&self, frame: Frame) -> bool {
-        frame != Frame::ZERO && self.slot(frame).owners.fetch_sub(1, AcqRel) == 1
+        frame != Frame::ZERO && self.slot(frame).owners.release()
     }
 
     /// Frees a frame without owners.
@@ -235,7 +242,7 @@ impl Frames {
 
     /// How many owners a frame has.
     pub fn owners(&self, frame: Frame) -> u32 {
-        if frame == Frame::ZERO { 0 } else { self.slot(frame).owners.load(Acquire) }
+        if frame == Frame::ZERO { 0 } else { self.slot(frame).owners.count() }
     }
 
     /// What a frame is used for.

@@ -40,13 +40,17 @@ pub(super) fn print(out: &mut impl Write, player: &Player) -> io::Result<()> {
         }
     }
     let (frames, commit) = (machine.frames(), &machine.commit);
+    let fragments = machine.fragments();
     writeln!(
         out,
-        "\nframes {} of {}   pages copied {}   promised {} pages, limit {}",
+        "\nframes {} of {}   pages copied {}   promised {} pages, limit {}\n\
+         free for huge pages {:.1} %   largest block 2^{} frames",
         grouped(frames.used().into()),
         grouped(frames.limit().into()),
         grouped(frames.copies()),
         grouped(commit.promised()),
-        grouped(commit.limit())
+        grouped(commit.limit()),
+        100.0 * (1.0 - fragments.unusable(9)),
+        fragments.blocks.iter().rposition(|blocks| *blocks > 0).unwrap_or(0)
     )
 }

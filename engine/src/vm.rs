@@ -32,6 +32,7 @@ mod machine;
 mod map;
 mod merge;
 mod owners;
+mod pool;
 mod reclaim;
 mod space;
 mod swap;

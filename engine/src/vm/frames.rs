@@ -17,15 +17,15 @@
 use std::{
     ops::Range,
     sync::{
-        Mutex, OnceLock, PoisonError,
+        OnceLock,
         atomic::{
-            AtomicBool, AtomicU8, AtomicU32, AtomicU64,
+            AtomicU8, AtomicU32, AtomicU64,
             Ordering::{Acquire, Relaxed},
         },
     },
 };
 
-use super::{entry::Entry, owners::Owners};
+use super::{entry::Entry, owners::Owners, pool::Pool};
 
 /// Words of a page: entries of a table.
 pub(super) const WORDS: usize = 512;
@@ -106,21 +106,10 @@ impl Chunk {
     }
 }
 
-struct Pool {
-    /// Given back; to be cleaned before they are data or tables again.
-    free: Vec<Frame>,
-    /// Never used from here on.
-    next: u32,
-}
-
 /// All frames of a machine.
 pub struct Frames {
     chunks: Box<[OnceLock<Chunk>]>,
-    pool: Mutex<Pool>,
-    limit: u32,
-    modelled: u32,
-    exhausted: AtomicBool,
-    used: AtomicU32,
+    pool: Pool,
     copies: AtomicU64,
 }
 
@@ -131,33 +120,28 @@ impl Frames {
         let chunks = (limit as usize + 1).div_ceil(CHUNK);
         Frames {
             chunks: (0..chunks).map(|_| OnceLock::new()).collect(),
-            pool: Mutex::new(Pool { free: Vec::new(), next: 1 }),
-            limit,
-            modelled,
-            exhausted: AtomicBool::new(false),
-            used: AtomicU32::new(0),
+            pool: Pool::new(limit, modelled),
             copies: AtomicU64::new(0),
         }
     }
 
     /// Frames in use.
     pub fn used(&self) -> u32 {
-        self.used.load(Relaxed)
+        self.pool.used()
     }
 
     pub(crate) fn is_exhausted(&self) -> bool {
-        self.exhausted.load(Relaxed)
+        self.pool.is_exhausted()
     }
 
     /// Frames that there are, the zero frame not counted.
     pub fn limit(&self) -> u32 {
-        self.limit
+        self.pool.limit()
     }
 
     /// The frames that were given back, and those that were never used.
     pub(crate) fn free(&self) -> (Vec<Frame>, Range<u64>) {
-        let pool = self.pool.lock().unwrap_or_else(PoisonError::into_inner);
-        (pool.free.clone(), pool.next.into()..u64::from(self.limit) + 1)
+        self.pool.free()
     }
 
     /// Pages of data copied so far.
@@ -167,7 +151,7 @@ impl Frames {
 
     /// A frame of zeros with one owner.
     pub(crate) fn allocate(&self, used: Use) -> Result<Frame, NoFrame> {
-        let (frame, clean) = self.take()?;
+        let (frame, clean) = self.pool.take()?;
         if !clean {
             self.words(frame).iter().for_each(|word| word.store(0, Relaxed));
         }
@@ -177,31 +161,13 @@ impl Frames {
 
     /// A copy of `original`, with one owner.
     pub(crate) fn duplicate(&self, original: Frame, used: Use) -> Result<Frame, NoFrame> {
-        let (frame, _) = self.take()?;
+        let (frame, _) = self.pool.take()?;
         for (to, from) in self.words(frame).iter().zip(self.words(original)) {
             to.store(from.load(Relaxed), Relaxed);
         }
         self.claim(frame, used);
         self.copies.fetch_add(1, Relaxed);
         Ok(frame)
-    }
-
-    fn take(&self) -> Result<(Frame, bool), NoFrame> {
-        let mut pool = self.pool.lock().unwrap_or_else(PoisonError::into_inner);
-        let taken = match pool.free.pop() {
-            Some(frame) => (frame, false),
-            None if pool.next <= self.limit && pool.next > self.modelled => {
-                self.exhausted.store(true, Relaxed);
-                return Err(NoFrame);
-            }
-            None if pool.next <= self.limit => {
-                pool.next += 1;
-                (Frame(pool.next - 1), true)
-            }
-            None => return Err(NoFrame),
-        };
-        self.used.fetch_add(1, Relaxed);
-        Ok(taken)
     }
 
     fn claim(&self, frame: Frame, used: Use) {
@@ -229,8 +195,7 @@ impl Frames {
     /// Frees a frame without owners.
     pub(crate) fn give_back(&self, frame: Frame) {
         self.slot(frame).used.store(Use::Free as u8, Relaxed);
-        self.used.fetch_sub(1, Relaxed);
-        self.pool.lock().unwrap_or_else(PoisonError::into_inner).free.push(frame);
+        self.pool.give_back(frame);
     }
 
     /// Drops an owner of a frame of data.

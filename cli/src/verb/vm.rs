@@ -2,6 +2,7 @@
 
 mod explain;
 mod json;
+mod picture;
 mod summary;
 
 use std::{
@@ -45,6 +46,9 @@ pub(crate) struct RunArgs {
     /// Print one JSON object a line
     #[arg(long, conflicts_with_all = ["explain", "summary"])]
     json: bool,
+    /// Draw what each process has mapped, and the frames behind it, at every `snap` and at the end
+    #[arg(long, value_name = "FILE.svg")]
+    picture: Option<PathBuf>,
     /// Stop when the model itself would need more memory than so many MiB
     #[arg(long, value_name = "MIB", default_value_t = 8192)]
     memory: u32,
@@ -58,6 +62,9 @@ enum Fork {
 
 pub(crate) fn run(verb: &Verb) -> Outcome {
     let Verb::Run(args) = verb;
+    if let Some(file) = &args.picture {
+        picture::check(&args.trace, file)?;
+    }
     let text = read(&args.trace)?;
     let bad = |bad: BadTrace| Failure::Other(format!("{}: {bad}", args.trace.display()));
     let trace = parse(&text).map_err(bad)?;
@@ -70,9 +77,13 @@ pub(crate) fn run(verb: &Verb) -> Outcome {
         ..Settings::default()
     };
     let mut player = Player::new(&trace, settings, args.explain);
+    let mut recorder = args.picture.as_ref().map(|_| picture::Recorder::new(&trace));
     let mut out = output::stdout();
     for operation in &trace {
         let answer = player.play(operation).map_err(bad)?;
+        if let Some(recorder) = &mut recorder {
+            recorder.see(operation, &answer, &player);
+        }
         if args.json {
             writeln!(out, "{}", json::answer(&answer))?;
         } else {
@@ -91,6 +102,9 @@ pub(crate) fn run(verb: &Verb) -> Outcome {
         summary::print(&mut out, &player)?;
     }
     out.flush()?;
+    if let (Some(recorder), Some(file)) = (recorder, &args.picture) {
+        recorder.write(&args.trace, &player, file)?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 

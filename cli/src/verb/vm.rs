@@ -1,7 +1,9 @@
 //! `vm`: the page-table module, run on a trace.
 
+mod elf;
 mod explain;
 mod json;
+mod outside;
 mod picture;
 mod summary;
 
@@ -76,7 +78,8 @@ pub(crate) fn run(verb: &Verb) -> Outcome {
         modelled: args.memory.saturating_mul(256),
         ..Settings::default()
     };
-    let mut player = Player::new(&trace, settings, args.explain);
+    let outside = Box::new(outside::Files::beside(&args.trace));
+    let mut player = Player::new(&trace, settings, args.explain).with_outside(outside);
     let mut recorder = args.picture.as_ref().map(|_| picture::Recorder::new(&trace));
     let mut out = output::stdout();
     for operation in &trace {

@@ -18,7 +18,7 @@ mod player;
 
 pub use answer::{Answer, Snapshot};
 pub use parse::{BadTrace, Call, Operation, parse};
-pub use player::Player;
+pub use player::{Outside, Player, Reference, References};
 
 #[cfg(test)]
 mod tests;

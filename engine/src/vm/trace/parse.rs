@@ -84,8 +84,15 @@ pub enum Call {
         process: String,
         child: String,
     },
+    /// With a path: of a real program.
     Exec {
         process: String,
+        program: Option<String>,
+    },
+    /// The accesses that a real program made, as `valgrind --tool=lackey --trace-mem=yes` lists them.
+    Replay {
+        process: String,
+        file: String,
     },
     Exit {
         process: String,
@@ -349,7 +356,9 @@ fn call(process: &str, verb: &str, rest: &[&str]) -> Result<Call, String> {
         ("fork", [child]) => Call::Fork { process, child: name(child)? },
         ("vfork", [child]) => Call::Vfork { process, child: name(child)? },
         ("posix_spawn", [child]) => Call::Spawn { process, child: name(child)? },
-        ("exec", []) => Call::Exec { process },
+        ("exec", []) => Call::Exec { process, program: None },
+        ("exec", [program]) => Call::Exec { process, program: Some((*program).to_owned()) },
+        ("replay", [file]) => Call::Replay { process, file: (*file).to_owned() },
         ("exit", []) => Call::Exit { process },
         ("wait", [child]) => Call::Wait { process, child: name(child)? },
         ("munmap", [region, pages]) => Call::Unmap { process, place: place(region, pages)? },

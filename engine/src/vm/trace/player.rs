@@ -9,9 +9,12 @@ use super::{
 use crate::vm::{
     advise::Advise,
     area::FileId,
+    fault::Fault,
     file::Contents,
+    frames::PAGE,
     machine::{Access, Errno, Machine, Pid, Settings, State},
     map::Mapping,
+    program::Program,
 };
 
 /// Where the first region begins, in pages: 0x200000000000.
@@ -28,6 +31,43 @@ struct Region {
     pages: u64,
 }
 
+/// An access of a real program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reference {
+    /// The first page.
+    pub page: u64,
+    /// And the last.
+    pub last: u64,
+    /// Is there a load?
+    pub load: bool,
+    /// Is there a store?
+    pub store: bool,
+}
+
+/// Accesses, or what is wrong with the file that has them.
+pub type References<'a> = Box<dyn Iterator<Item = Result<Reference, String>> + 'a>;
+
+/// What a trace may ask for that stands in real files.
+pub trait Outside {
+    /// A program, with all that it needs.
+    fn program(&self, path: &str) -> Result<Program, String>;
+    /// The accesses in a file.
+    fn references(&self, path: &str) -> Result<References<'_>, String>;
+}
+
+/// Nothing: such operations are refused.
+struct Nothing;
+
+impl Outside for Nothing {
+    fn program(&self, _: &str) -> Result<Program, String> {
+        Err("programs cannot be loaded here".to_owned())
+    }
+
+    fn references(&self, _: &str) -> Result<References<'_>, String> {
+        Err("files cannot be read here".to_owned())
+    }
+}
+
 /// A trace being run.
 pub struct Player {
     machine: Machine,
@@ -39,6 +79,7 @@ pub struct Player {
     next_region: u64,
     /// Are faults kept in the answers?
     listing: bool,
+    outside: Box<dyn Outside>,
 }
 
 impl Player {
@@ -71,7 +112,15 @@ impl Player {
             regions: HashMap::new(),
             next_region: FIRST_REGION,
             listing,
+            outside: Box::new(Nothing),
         }
+    }
+
+    /// Programs and lists of accesses are to be had from there.
+    #[must_use]
+    pub fn with_outside(mut self, outside: Box<dyn Outside>) -> Player {
+        self.outside = outside;
+        self
     }
 
     /// The machine as it is now.
@@ -166,15 +215,63 @@ impl Player {
                     Err(errno) => answer.errno = Some(errno),
                 }
             }
-            Call::Exec { process } => {
+            Call::Exec { process, program } => {
                 let pid = self.running(process)?;
-                match self.machine.exec(pid) {
-                    Ok(()) => {
-                        self.regions.remove(&pid);
-                        answer.regions = Some(0);
+                let before = self.machine.tally(pid);
+                answer.errno = match program {
+                    None => self.machine.exec(pid).err(),
+                    Some(path) => {
+                        let program = self.outside.program(path)?;
+                        let files = &mut self.files;
+                        let exec = self.machine.exec_program(pid, &program, |machine, object| {
+                            *files.entry(object.path.clone()).or_insert_with(|| {
+                                let pages = (object.bytes.len() as u64).div_ceil(PAGE as u64);
+                                let contents = Contents::Bytes(object.bytes.clone());
+                                machine.add_file(&object.path, pages, contents)
+                            })
+                        });
+                        answer.tally = Some(self.machine.tally(pid) - before);
+                        exec.err()
                     }
-                    Err(errno) => answer.errno = Some(errno),
+                };
+                self.regions.remove(&pid);
+                self.adopt_areas(pid);
+                if answer.errno.is_none() {
+                    answer.regions = Some(self.regions(pid).count() as u64);
                 }
+            }
+            Call::Replay { process, file } => {
+                let pid = self.running(process)?;
+                let before = (self.machine.tally(pid), self.machine.tables(pid));
+                let (listing, faults) = (self.listing, &mut answer.faults);
+                let machine = &mut self.machine;
+                let mut signal = None;
+                for reference in self.outside.references(file)? {
+                    let Reference { page, last, load, store } = reference?;
+                    for page in [page, last].into_iter().take(if page == last { 1 } else { 2 }) {
+                        machine
+                            .cover(pid, page)
+                            .map_err(|errno| format!("no memory for page {page:#x}: {errno}"))?;
+                        let loads = load.then_some(Access::Read { expect: None });
+                        let stores = store.then_some(Access::Write { value: 1 });
+                        for access in loads.into_iter().chain(stores) {
+                            let pages = page..page + 1;
+                            let see = &mut |fault: &Fault| {
+                                if listing {
+                                    faults.push(*fault);
+                                }
+                            };
+                            let touched = machine.touch_or_replace(pid, pages, 1, access, see);
+                            signal = signal.or(touched.signal);
+                        }
+                    }
+                    if signal.is_some() || machine.is_exhausted() {
+                        break;
+                    }
+                }
+                answer.signal = Some(signal);
+                self.adopt_areas(pid);
+                self.count(pid, before, answer);
             }
             Call::Exit { process } => {
                 let pid = self.running(process)?;
@@ -243,8 +340,14 @@ impl Player {
                 let start = match self.region(pid, heap) {
                     Ok(region) => region.start,
                     Err(_) => {
-                        let start = self.room(REGION);
-                        self.machine.set_heap(pid, start).map_err(|errno| errno.to_string())?;
+                        let start = match self.machine.heap(pid) {
+                            Some((start, _)) => start,
+                            None => {
+                                let start = self.room(REGION);
+                                self.machine.set_heap(pid, start).map_err(|e| e.to_string())?;
+                                start
+                            }
+                        };
                         self.add_region(pid, heap, start, 0);
                         start
                     }
@@ -421,6 +524,23 @@ impl Player {
         match self.region(pid, name) {
             Ok(_) => Err(format!("{} has a region {name} already", self.name(pid))),
             Err(_) => Ok(()),
+        }
+    }
+
+    /// Areas that no region of the process covers become regions.
+    fn adopt_areas(&mut self, pid: Pid) {
+        for area in self.machine.areas(pid).iter() {
+            let known = self.regions(pid).any(|(_, start, pages)| {
+                start < area.pages.end && area.pages.start < start + pages
+            });
+            if known {
+                continue;
+            }
+            let name = match &area.name {
+                Some(name) => name.to_string(),
+                None => format!("m_{:x}", area.pages.start),
+            };
+            self.add_region(pid, &name, area.pages.start, area.len());
         }
     }
 

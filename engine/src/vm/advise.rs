@@ -172,7 +172,10 @@ impl Machine {
                 advice.sequential = true;
                 advice.random = false;
             }),
-            Advise::Remove => return self.remove_part(guard, &area, &part),
+            Advise::Remove => {
+                drop(guard);
+                return self.remove_part(process, &area, &part);
+            }
             // All pages of files are in the page cache as it is; anonymous memory has none.
             Advise::WillNeed | Advise::PopulateRead | Advise::PopulateWrite => {}
         }
@@ -182,20 +185,15 @@ impl Machine {
     }
 
     /// Takes pages out of shared memory, for all who have it mapped.
-    fn remove_part(
-        &self,
-        own: std::sync::MutexGuard<'_, Space>,
-        area: &Area,
-        part: &Range<u64>,
-    ) -> Result<(), Errno> {
-        drop(own);
+    fn remove_part(&self, process: Pid, area: &Area, part: &Range<u64>) -> Result<(), Errno> {
         let Some((file, first)) = area.file_page(part.start) else { return Err(Errno::Invalid) };
         if !area.shared || !area.protection.write {
             return Err(Errno::Denied);
         }
         let gone = first..first + (part.end - part.start);
-        for (_, space) in self.spaces() {
+        for (pid, space) in self.spaces() {
             let mut space = lock(&space);
+            let mut dropped = 0;
             let areas = space.areas.clone();
             for area in areas.iter() {
                 let Some((_, start)) = area.file_page(area.pages.start).filter(|of| of.0 == file)
@@ -206,8 +204,12 @@ impl Machine {
                 let to = gone.end.min(start + area.len());
                 if from < to {
                     let pages = area.pages.start + (from - start)..area.pages.start + (to - start);
-                    self.drop_pages(&mut space, pages)?;
+                    dropped += self.drop_pages(&mut space, pages)?;
                 }
+            }
+            // What others lose, they have not dropped.
+            if pid == process {
+                self.count(process, |tally| tally.dropped += dropped);
             }
         }
         self.file(file).remove(gone, &self.memory.frames);

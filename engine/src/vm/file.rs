@@ -112,7 +112,8 @@ impl File {
         self.cache().retain(|page, cached| {
             let gone = pages.contains(page);
             if gone && self.is_on_disk() {
-                // There is no disk to write the hole to: the page stays, as zeros.
+                // There is no disk to write the hole to: the page stays, as zeros that a fault reads.
+                cached.away = true;
                 frames.fill(cached.frame, &[0; PAGE]);
                 frames.set_dirty(cached.frame);
                 return true;

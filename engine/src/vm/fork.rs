@@ -14,7 +14,7 @@ use super::{
     area::{Area, Areas, Origin},
     entry::Entry,
     fault::Signal,
-    frames::{Frame, Use},
+    frames::Frame,
     machine::{Errno, ForkMode, Machine, Pid, Process, State, lock},
     space::Space,
     tables::{PAGES, Tables},
@@ -245,7 +245,8 @@ impl Machine {
         let mut worst: Option<(u64, Pid)> = None;
         for process in self.processes().filter(|process| self.is_alive(*process)) {
             let resident = self.resident(process);
-            if worst.is_none_or(|(most, _)| resident > most) {
+            // Of equals the youngest.
+            if worst.is_none_or(|(most, _)| resident >= most) {
                 worst = Some((resident, process));
             }
         }
@@ -261,9 +262,7 @@ impl Machine {
         let mut pages = tables;
         self.entries(process, 0..PAGES, |_, entry| {
             let counts = match entry.mapped() {
-                Some(frame) => {
-                    frame != Frame::ZERO && self.memory.frames.used_for(frame) != Use::File
-                }
+                Some(frame) => frame != Frame::ZERO,
                 None => entry.slot().is_some(),
             };
             pages += u64::from(counts);

@@ -553,7 +553,8 @@ impl Player {
     fn room(&mut self, pages: u64) -> u64 {
         let start = self.next_region;
         // Behind the end of the address space nothing can be mapped; there it stops.
-        self.next_region = (start + pages.max(1)).next_multiple_of(REGION).min(1 << 50);
+        // There is always a gap, so that neighbours are never joined.
+        self.next_region = (((start + pages) / REGION + 1) * REGION).min(1 << 50);
         start
     }
 

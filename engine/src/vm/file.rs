@@ -33,6 +33,8 @@ pub struct File {
     /// Pages in it; an access behind them is a bus error.
     pub pages: u64,
     contents: Contents,
+    /// Pages that were promised for it: shared memory, once, whoever maps it.
+    pub(crate) promised: u64,
     cache: Mutex<HashMap<u64, Page>>,
 }
 
@@ -46,7 +48,13 @@ struct Page {
 
 impl File {
     pub(crate) fn new(name: &str, pages: u64, contents: Contents) -> File {
-        File { name: name.to_owned(), pages, contents, cache: Mutex::new(HashMap::new()) }
+        File {
+            name: name.to_owned(),
+            pages,
+            contents,
+            promised: 0,
+            cache: Mutex::new(HashMap::new()),
+        }
     }
 
     /// Is it a file of a disk? Its shared pages are written only after a fault that says so.
@@ -142,6 +150,11 @@ impl File {
                 !idle
             });
         }
+    }
+
+    /// Lets go of everything: shared memory that nobody maps any more.
+    pub(crate) fn clear(&self, frames: &Frames) {
+        self.cache().drain().for_each(|(_, page)| frames.drop_data(page.frame));
     }
 
     pub(crate) fn each_frame(&self, visit: impl FnMut(Frame)) {

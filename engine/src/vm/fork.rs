@@ -238,6 +238,7 @@ impl Machine {
         let space = space.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
         self.uncharge_all(&space.areas);
         space.tables.release(&self.memory);
+        self.forget_shared(space.areas.iter());
     }
 
     /// No frame can be freed: the process that has most is ended. None: nobody has anything.

@@ -8,7 +8,7 @@ use super::{
     fault::Refusal,
     file::Contents,
     frames::{Frame, Use},
-    machine::{Errno, Machine, Pid},
+    machine::{Errno, Machine, Pid, lock},
     space::Space,
     tables::{LEAF, PAGES},
     tally::Tally,
@@ -108,6 +108,7 @@ impl Machine {
             Some((file, offset)) => Backing::File { file, offset },
             None if request.shared => {
                 let file = self.add_file("shared memory", pages, Contents::Shared);
+                self.files[file.0 as usize].promised = if charged { pages } else { 0 };
                 Backing::File { file, offset: 0 }
             }
             None => Backing::Anonymous { origin: at },
@@ -166,7 +167,24 @@ impl Machine {
         let charged = removed.iter().filter(|area| area.advice.charged).map(Area::len).sum();
         self.commit.uncharge(charged);
         self.count(process, |tally| tally.dropped += dropped);
+        self.forget_shared(removed.iter());
         Ok(())
+    }
+
+    /// Shared memory that nobody maps any more is gone. `removed` are areas that were unmapped.
+    pub(crate) fn forget_shared<'a>(&mut self, removed: impl Iterator<Item = &'a Area>) {
+        for area in removed.filter(|area| area.shared) {
+            let Some((file, _)) = area.file_page(area.pages.start) else { continue };
+            let maps =
+                |area: &Area| area.file_page(area.pages.start).is_some_and(|of| of.0 == file);
+            let mapped = self.spaces().iter().any(|(_, space)| lock(space).areas.iter().any(maps));
+            if mapped || self.file(file).is_on_disk() {
+                continue;
+            }
+            self.file(file).clear(&self.memory.frames);
+            let promised = std::mem::take(&mut self.files[file.0 as usize].promised);
+            self.commit.uncharge(promised);
+        }
     }
 
     /// Takes all entries from `pages`, which belong to one area. How many there were is returned.

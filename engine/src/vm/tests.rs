@@ -75,6 +75,17 @@ fn without_swap_the_process_that_has_most_is_killed() {
 }
 
 #[test]
+fn shared_memory_is_gone_when_the_last_who_maps_it_is() {
+    let text = "machine overcommit=2\nA mmap S pages=50 shared\nA write S 0..50 =1\nA fork B\n\
+                A munmap S 0..50\nB read S 0..50 expect=1\nB munmap S 0..20\nB exit";
+    let (lines, player) = play(text, Settings::default());
+    assert!(lines[5].contains("bad=0"), "{}", lines[5]);
+    let machine = player.machine();
+    assert_eq!(machine.commit.promised(), 0);
+    assert_eq!(u64::from(machine.frames().used()), 1 + machine.tables(Machine::FIRST));
+}
+
+#[test]
 fn a_page_that_several_share_takes_one_slot_and_comes_back_shared() {
     let text = "machine ram=40 swap=100\nA mmap H pages=16\nA write H 0..16 =1\nA fork B\n\
                 A mmap G pages=30\nA write G 0..30 =2\nB read H 0..16 expect=1\n\

@@ -13,12 +13,14 @@
 //! real kernel gives. The whole language is in `docs/traces/README.md`.
 
 mod answer;
+mod outside;
 mod parse;
 mod player;
 
 pub use answer::{Answer, Snapshot};
+pub use outside::{Outside, Reference, References};
 pub use parse::{BadTrace, Call, Operation, parse};
-pub use player::{Outside, Player, Reference, References};
+pub use player::Player;
 
 #[cfg(test)]
 mod tests;

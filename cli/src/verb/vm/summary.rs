@@ -40,6 +40,17 @@ pub(super) fn print(out: &mut impl Write, player: &Player) -> io::Result<()> {
         }
     }
     let (frames, commit) = (machine.frames(), &machine.commit);
+    let replaced = machine.replaced();
+    if replaced != Default::default() {
+        writeln!(
+            out,
+            "\nreplaced: {} frames, {} of them written to swap; {} entries changed, {} spared",
+            grouped(replaced.frames),
+            grouped(replaced.written),
+            grouped(replaced.entries),
+            grouped(replaced.spared)
+        )?;
+    }
     let fragments = machine.fragments();
     writeln!(
         out,

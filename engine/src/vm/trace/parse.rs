@@ -3,7 +3,8 @@
 use std::ops::Range;
 
 use crate::vm::{
-    advise::Advise, area::Protection, commit::Overcommit, machine::Access, tables::PAGES,
+    advise::Advise, area::Protection, commit::Overcommit, machine::Access, reclaim::Replacement,
+    tables::PAGES,
 };
 
 /// A line that is no operation, or one that cannot be done.
@@ -44,6 +45,7 @@ pub enum Call {
         swap: Option<u32>,
         overcommit: Option<Overcommit>,
         ratio: Option<u64>,
+        replacement: Option<Replacement>,
     },
     /// A file of a disk.
     File {
@@ -318,11 +320,17 @@ fn machine(words: &[&str]) -> Result<Call, String> {
         Some(mode) => return Err(format!("`{mode}` is no mode of overcommit (0, 1, 2)")),
     };
     let ratio = options.number("ratio")?;
+    let replacement = match options.value("replacement") {
+        None => None,
+        Some("clock") => Some(Replacement::Clock),
+        Some("sharing") => Some(Replacement::Sharing),
+        Some(policy) => return Err(format!("`{policy}` is no replacement (clock, sharing)")),
+    };
     options.end()?;
     if ram.is_some_and(|ram| !(1..=RAM).contains(&ram)) {
         return Err(format!("ram is between 1 and {RAM} pages"));
     }
-    Ok(Call::Machine { ram, swap, overcommit, ratio })
+    Ok(Call::Machine { ram, swap, overcommit, ratio, replacement })
 }
 
 fn call(process: &str, verb: &str, rest: &[&str]) -> Result<Call, String> {

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::{
     answer::{Answer, Snapshot},
+    outside::{Nothing, Outside, Reference},
     parse::{BadTrace, Call, Operation, Place},
 };
 use crate::vm::{
@@ -14,7 +15,6 @@ use crate::vm::{
     frames::PAGE,
     machine::{Access, Errno, Machine, Pid, Settings, State},
     map::Mapping,
-    program::Program,
 };
 
 /// Where the first region begins, in pages: 0x200000000000.
@@ -29,43 +29,6 @@ struct Region {
     name: String,
     start: u64,
     pages: u64,
-}
-
-/// An access of a real program.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Reference {
-    /// The first page.
-    pub page: u64,
-    /// And the last.
-    pub last: u64,
-    /// Is there a load?
-    pub load: bool,
-    /// Is there a store?
-    pub store: bool,
-}
-
-/// Accesses, or what is wrong with the file that has them.
-pub type References<'a> = Box<dyn Iterator<Item = Result<Reference, String>> + 'a>;
-
-/// What a trace may ask for that stands in real files.
-pub trait Outside {
-    /// A program, with all that it needs.
-    fn program(&self, path: &str) -> Result<Program, String>;
-    /// The accesses in a file.
-    fn references(&self, path: &str) -> Result<References<'_>, String>;
-}
-
-/// Nothing: such operations are refused.
-struct Nothing;
-
-impl Outside for Nothing {
-    fn program(&self, _: &str) -> Result<Program, String> {
-        Err("programs cannot be loaded here".to_owned())
-    }
-
-    fn references(&self, _: &str) -> Result<References<'_>, String> {
-        Err("files cannot be read here".to_owned())
-    }
 }
 
 /// A trace being run.
@@ -93,17 +56,17 @@ impl Player {
         if settings.swap == 0 && trace.iter().any(swaps) {
             settings.swap = SWAP;
         }
-        let mut policy = (None, None);
-        if let Some(Operation { call: Call::Machine { ram, swap, overcommit, ratio }, .. }) =
-            trace.first()
-        {
+        let built = trace.first().map(|operation| &operation.call);
+        if let Some(Call::Machine { ram, swap, .. }) = built {
             settings.memory = ram.unwrap_or(settings.memory);
             settings.swap = swap.unwrap_or(settings.swap);
-            policy = (*overcommit, *ratio);
         }
         let mut machine = Machine::new(settings);
-        machine.commit.mode = policy.0.unwrap_or_default();
-        machine.commit.ratio = policy.1.unwrap_or(machine.commit.ratio);
+        if let Some(Call::Machine { overcommit, ratio, replacement, .. }) = built {
+            machine.commit.mode = overcommit.unwrap_or_default();
+            machine.commit.ratio = ratio.unwrap_or(machine.commit.ratio);
+            machine.set_replacement(replacement.unwrap_or_default());
+        }
         Player {
             machine,
             names: vec!["A".to_owned()],

@@ -49,6 +49,38 @@ fn what_is_no_program_is_refused_with_its_line() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn what_has_no_end_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let trace = folder.path().join("endless.trace");
+    for (text, reason) in [
+        ("A exec /dev/zero\n", "/dev/zero: not a regular file"),
+        ("A replay /dev/zero\n", "/dev/zero, line 1: longer than 4096 bytes"),
+    ] {
+        std::fs::write(&trace, text).unwrap();
+        let error = run(&trace).fails(3);
+        assert!(error.contains("line 1: ") && error.contains(reason), "{error}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn foreign_programs_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let (trace, file) = (folder.path().join("foreign.trace"), folder.path().join("foreign"));
+    let program = std::fs::read("/bin/cat").unwrap();
+    // Of 32 bits, big-endian, an object file, of a processor of long ago.
+    for (at, byte) in [(4, 1), (5, 2), (16, 1), (18, 3)] {
+        let mut program = program.clone();
+        program[at] = byte;
+        std::fs::write(&file, program).unwrap();
+        std::fs::write(&trace, "A mmap H pages=4\nA exec foreign\n").unwrap();
+        let error = run(&trace).with(3).err;
+        assert!(error.contains("line 2: ") && error.contains("foreign: "), "{error}");
+    }
+}
+
 #[test]
 fn accesses_of_a_real_program_are_replayed() {
     let folder = tempfile::tempdir().unwrap();

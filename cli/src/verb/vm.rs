@@ -3,6 +3,7 @@
 mod elf;
 mod explain;
 mod json;
+mod loader;
 mod outside;
 mod picture;
 mod summary;

@@ -50,7 +50,7 @@ pub struct Replaced {
     pub spared: u64,
 }
 
-/// Frames that one round frees.
+/// Frames that one round frees at most; of a small memory a sixteenth.
 const BATCH: u64 = 64;
 
 /// The entries that name each frame, as places in tables.
@@ -107,9 +107,10 @@ impl Machine {
         let (map, locked) = self.reverse_map();
         let end = self.memory.frames.limit() + 1;
         let mut freed = 0;
+        let batch = BATCH.min(u64::from(end) / 16).max(1);
         // Round once to take the marks of use away, and as often again as pages may be spared.
         for _ in 0..u64::from(end) * 4 {
-            if freed >= BATCH {
+            if freed >= batch {
                 break;
             }
             self.hand.at = (self.hand.at + 1) % end;

@@ -9,8 +9,9 @@
 //! ```
 
 use std::{
+    cell::RefCell,
     fs::File,
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Read},
     path::{Path, PathBuf},
 };
 
@@ -19,37 +20,66 @@ use cowslip::vm::{
     trace::{Outside, Reference, References},
 };
 
-use super::elf;
+use super::loader::Loader;
+
+/// Longest line of a list.
+const LINE: u64 = 4096;
 
 /// Paths are taken from the folder of the trace, as in a script beside its data.
 pub(super) struct Files {
     folder: PathBuf,
+    loader: RefCell<Loader>,
 }
 
 impl Files {
     pub(super) fn beside(trace: &Path) -> Files {
-        Files { folder: trace.parent().map(Path::to_owned).unwrap_or_default() }
+        let folder = trace.parent().map(Path::to_owned).unwrap_or_default();
+        Files { folder, loader: RefCell::default() }
     }
 }
 
 impl Outside for Files {
     fn program(&self, path: &str) -> Result<Program, String> {
-        elf::program(&self.folder.join(path))
+        self.loader.borrow_mut().program(&self.folder.join(path))
     }
 
     fn references(&self, path: &str) -> Result<References<'_>, String> {
         let path = self.folder.join(path);
         let bad = |error: std::io::Error| format!("{}: {error}", path.display());
         let file = BufReader::new(File::open(&path).map_err(bad)?);
-        let lines = file.split(b'\n').enumerate();
-        Ok(Box::new(lines.filter_map(move |(number, line)| {
-            match line {
-                Ok(line) => reference(&line)
-                    .map_err(|what| format!("{}, line {}: {what}", path.display(), number + 1))
-                    .transpose(),
-                Err(error) => Some(Err(format!("{}: {error}", path.display()))),
+        Ok(Box::new(Lines { path, file, line: Vec::new(), number: 0 }))
+    }
+}
+
+/// A list, of which one line at a time is in memory.
+struct Lines {
+    path: PathBuf,
+    file: BufReader<File>,
+    line: Vec<u8>,
+    number: u64,
+}
+
+impl Iterator for Lines {
+    type Item = Result<Reference, String>;
+
+    fn next(&mut self) -> Option<Result<Reference, String>> {
+        loop {
+            self.number += 1;
+            self.line.clear();
+            let read = (&mut self.file).take(LINE + 1).read_until(b'\n', &mut self.line);
+            let found = match read {
+                Ok(0) => return None,
+                Ok(_) if self.line.len() as u64 > LINE => Err("longer than 4096 bytes".to_owned()),
+                Ok(_) => reference(&self.line).map_err(str::to_owned),
+                Err(error) => Err(error.to_string()),
+            };
+            let bad = |what| format!("{}, line {}: {what}", self.path.display(), self.number);
+            match found {
+                Ok(None) => {}
+                Ok(Some(reference)) => return Some(Ok(reference)),
+                Err(what) => return Some(Err(bad(what))),
             }
-        })))
+        }
     }
 }
 
@@ -61,7 +91,7 @@ fn reference(line: &[u8]) -> Result<Option<Reference>, &'static str> {
         [b' ', b'M', b' ', ..] => (true, true),
         _ => return Ok(None),
     };
-    let text = std::str::from_utf8(&line[3..]).map_err(|_| "not text")?;
+    let text = line.get(3..).and_then(|text| std::str::from_utf8(text).ok()).ok_or("not text")?;
     let (address, size) = text.trim().split_once(',').ok_or("no size")?;
     let address = u64::from_str_radix(address, 16).map_err(|_| "no address")?;
     let size: u64 = size.parse().map_err(|_| "no size")?;

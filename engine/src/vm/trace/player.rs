@@ -1,5 +1,8 @@
 //! Runs a trace on a machine, operation by operation.
 
+mod real;
+mod regions;
+
 use std::collections::HashMap;
 
 use super::{
@@ -10,9 +13,7 @@ use super::{
 use crate::vm::{
     advise::Advise,
     area::FileId,
-    fault::Fault,
     file::Contents,
-    frames::PAGE,
     machine::{Access, Errno, Machine, Pid, Settings, State},
     map::Mapping,
 };
@@ -180,59 +181,20 @@ impl Player {
             }
             Call::Exec { process, program } => {
                 let pid = self.running(process)?;
-                let before = self.machine.tally(pid);
-                answer.errno = match program {
-                    None => self.machine.exec(pid).err(),
-                    Some(path) => {
-                        let program = self.outside.program(path)?;
-                        let files = &mut self.files;
-                        let exec = self.machine.exec_program(pid, &program, |machine, object| {
-                            *files.entry(object.path.clone()).or_insert_with(|| {
-                                let pages = (object.bytes.len() as u64).div_ceil(PAGE as u64);
-                                let contents = Contents::Bytes(object.bytes.clone());
-                                machine.add_file(&object.path, pages, contents)
-                            })
-                        });
-                        answer.tally = Some(self.machine.tally(pid) - before);
-                        exec.err()
-                    }
-                };
-                self.regions.remove(&pid);
-                self.adopt_areas(pid);
-                if answer.errno.is_none() {
+                match program {
+                    Some(path) => self.exec_program(pid, path, answer)?,
+                    None => answer.errno = self.machine.exec(pid).err(),
+                }
+                if answer.errno.is_none() || self.machine.areas(pid).is_empty() {
+                    self.regions.remove(&pid);
+                    self.adopt_areas(pid);
                     answer.regions = Some(self.regions(pid).count() as u64);
                 }
             }
             Call::Replay { process, file } => {
                 let pid = self.running(process)?;
                 let before = (self.machine.tally(pid), self.machine.tables(pid));
-                let (listing, faults) = (self.listing, &mut answer.faults);
-                let machine = &mut self.machine;
-                let mut signal = None;
-                for reference in self.outside.references(file)? {
-                    let Reference { page, last, load, store } = reference?;
-                    for page in [page, last].into_iter().take(if page == last { 1 } else { 2 }) {
-                        machine
-                            .cover(pid, page)
-                            .map_err(|errno| format!("no memory for page {page:#x}: {errno}"))?;
-                        let loads = load.then_some(Access::Read { expect: None });
-                        let stores = store.then_some(Access::Write { value: 1 });
-                        for access in loads.into_iter().chain(stores) {
-                            let pages = page..page + 1;
-                            let see = &mut |fault: &Fault| {
-                                if listing {
-                                    faults.push(*fault);
-                                }
-                            };
-                            let touched = machine.touch_or_replace(pid, pages, 1, access, see);
-                            signal = signal.or(touched.signal);
-                        }
-                    }
-                    if signal.is_some() || machine.is_exhausted() {
-                        break;
-                    }
-                }
-                answer.signal = Some(signal);
+                self.replay(pid, file, answer)?;
                 self.adopt_areas(pid);
                 self.count(pid, before, answer);
             }
@@ -303,15 +265,15 @@ impl Player {
                 let start = match self.region(pid, heap) {
                     Ok(region) => region.start,
                     Err(_) => {
-                        let start = match self.machine.heap(pid) {
-                            Some((start, _)) => start,
+                        let (start, end) = match self.machine.heap(pid) {
+                            Some(heap) => heap,
                             None => {
                                 let start = self.room(REGION);
                                 self.machine.set_heap(pid, start).map_err(|e| e.to_string())?;
-                                start
+                                (start, start)
                             }
                         };
-                        self.add_region(pid, heap, start, 0);
+                        self.add_region(pid, heap, start, end - start);
                         start
                     }
                 };
@@ -487,23 +449,6 @@ impl Player {
         match self.region(pid, name) {
             Ok(_) => Err(format!("{} has a region {name} already", self.name(pid))),
             Err(_) => Ok(()),
-        }
-    }
-
-    /// Areas that no region of the process covers become regions.
-    fn adopt_areas(&mut self, pid: Pid) {
-        for area in self.machine.areas(pid).iter() {
-            let known = self.regions(pid).any(|(_, start, pages)| {
-                start < area.pages.end && area.pages.start < start + pages
-            });
-            if known {
-                continue;
-            }
-            let name = match &area.name {
-                Some(name) => name.to_string(),
-                None => format!("m_{:x}", area.pages.start),
-            };
-            self.add_region(pid, &name, area.pages.start, area.len());
         }
     }
 

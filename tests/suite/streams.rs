@@ -96,11 +96,11 @@ fn the_digest_tells_any_two_contents_apart_and_nothing_else() {
 #[test]
 fn an_interrupted_stream_is_continued_where_it_broke_off() {
     let seed = Seed::get();
+    let mut continued = 0;
     for round in 0..times(30) {
         let mut rng = seed.rng(round);
         let (db, other) = (memory(4096), memory([4096, 8192][round as usize % 2]));
         let mut since = None;
-        let mut continued = 0;
         for number in 0..4 {
             for _ in 0..8 {
                 history::write(&db, &mut rng, 4096, "main").unwrap();
@@ -130,8 +130,9 @@ fn an_interrupted_stream_is_continued_where_it_broke_off() {
             }
             since = Some(name);
         }
-        assert!(continued > 0 || times(30) < 30, "no stream was ever continued");
     }
+    // A round alone may break off nowhere, or before anything could be kept.
+    assert!(continued > 0 || times(30) < 30, "no stream was ever continued");
 }
 
 #[test]

@@ -193,17 +193,4 @@ impl Machine {
             })
             .collect()
     }
-
-    /// A name for every frame that is mapped: who has it, and where, for pictures.
-    pub fn places(&self) -> HashMap<Frame, Vec<(Pid, u64)>> {
-        let mut places: HashMap<Frame, Vec<(Pid, u64)>> = HashMap::new();
-        for (pid, _) in self.spaces() {
-            self.entries(pid, 0..PAGES, |page, entry| {
-                if let Some(frame) = entry.mapped() {
-                    places.entry(frame).or_default().push((pid, page));
-                }
-            });
-        }
-        places
-    }
 }

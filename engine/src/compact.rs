@@ -14,7 +14,7 @@
 
 use std::collections::HashMap;
 
-use cowslip_pager::{Child, Extent, PageId, Pointer, mutant};
+use cowslip_pager::{Child, Extent, PageId, Pointer, Raw, mutant, page::u64_at};
 
 use crate::{
     draft::Draft,
@@ -34,6 +34,7 @@ pub(crate) struct Mover<'d> {
     target: u64,
     nodes: HashMap<PageId, Pointer>,
     extents: HashMap<PageId, Extent>,
+    raw: HashMap<PageId, PageId>,
     moved: u64,
     /// Nodes looked at: more than the file has pages means that a damaged tree leads in circles.
     visited: u64,
@@ -47,6 +48,7 @@ impl<'d> Mover<'d> {
             target,
             nodes: HashMap::new(),
             extents: HashMap::new(),
+            raw: HashMap::new(),
             moved: 0,
             visited: 0,
             pages,
@@ -131,6 +133,17 @@ impl<'d> Mover<'d> {
                 if record.root.is_none() {
                     continue;
                 }
+                if let Some(Child::Raw(old)) = record.child(pointer.page)? {
+                    let new = self.owned_raw(old)?;
+                    if new != old {
+                        // Whoever remembers the old one finds another, wherever it went.
+                        let stamp = self.draft.txn.stamp();
+                        let root = Pointer { page: new.page, stamp, ..record.root };
+                        changes.push((index, TableRecord { root, ..record }.encode()));
+                    }
+                    owned.push(Child::Raw(new));
+                    continue;
+                }
                 let table = Tree::new(TABLE, record.id, record.root).checked(pointer.page.0)?;
                 let root = self.owned(&table.root)?;
                 if root != record.root {
@@ -152,6 +165,7 @@ impl<'d> Mover<'d> {
                 match child {
                     Child::Node(pointer) => self.draft.txn.release(&pointer)?,
                     Child::Extent(extent) => self.draft.txn.release_extent(&extent)?,
+                    Child::Raw(raw) => self.draft.txn.release_raw(raw)?,
                 };
             }
             self.draft.txn.retain(pointer.page)?;
@@ -179,6 +193,57 @@ impl<'d> Mover<'d> {
             return Err(Error::DiskFull { pages: 1 });
         }
         Ok(new)
+    }
+
+    /// A raw page and what is below it in their new places, with one more owner: the caller.
+    fn owned_raw(&mut self, raw: Raw) -> Result<Raw> {
+        if let Some(&page) = self.raw.get(&raw.page) {
+            self.draft.txn.retain(page)?;
+            return Ok(Raw { page, ..raw });
+        }
+        let shared = self.draft.txn.count(raw.page)? > 1;
+        let page = self.copy_raw(raw)?;
+        if shared {
+            self.raw.insert(raw.page, page);
+        }
+        Ok(Raw { page, ..raw })
+    }
+
+    fn copy_raw(&mut self, raw: Raw) -> Result<PageId> {
+        let stays = raw.page.0 < self.target;
+        if stays && raw.height == 0 {
+            self.draft.txn.retain(raw.page)?;
+            return Ok(raw.page);
+        }
+        let mut bytes = vec![0; self.draft.txn.page_size()];
+        self.draft.txn.read_raw(raw.page, &mut bytes)?;
+        let mut children = Vec::new();
+        raw.children(&bytes, &mut |index, child| {
+            children.push((index, child));
+            Ok(())
+        })?;
+        let mut owned = Vec::with_capacity(children.len());
+        let mut changed = false;
+        for (index, old) in children {
+            let new = self.owned_raw(old)?;
+            if new != old {
+                changed = true;
+                let word = &mut bytes[8 * index..8 * index + 8];
+                let others = u64_at(word, 0) & !Raw::PAGE_BITS;
+                word.copy_from_slice(&(others | new.page.0 << Raw::SHIFT).to_le_bytes());
+            }
+            owned.push(new);
+        }
+        if stays && !changed {
+            // It owns its children already.
+            for child in owned {
+                self.draft.txn.release_raw(child)?;
+            }
+            self.draft.txn.retain(raw.page)?;
+            return Ok(raw.page);
+        }
+        self.moved += 1;
+        Ok(self.draft.txn.write_raw(&bytes)?)
     }
 
     fn owned_extent(&mut self, extent: &Extent) -> Result<Extent> {

@@ -7,11 +7,15 @@
 //! "cowslip digest 1\n"
 //! for each table   1  length  name
 //! for each entry   2  length  key  length  value
+//! then for each machine  3  length  name  digest of its highest raw page
 //! ```
+//!
+//! The digest of a raw page of data is BLAKE3 of its bytes; that of one above, BLAKE3 of its words,
+//! each with a page number of 0, followed, if it named a page, by the digest of that.
 
-use std::fmt;
+use std::{collections::HashMap, fmt};
 
-use cowslip_pager::{Pager, Pointer, View};
+use cowslip_pager::{Child, Pager, Pointer, Raw, View, page::u64_at};
 
 use crate::{
     Database,
@@ -89,7 +93,49 @@ fn digest(pager: &Pager, view: View<'_>, catalog: Pointer) -> Result<Digest> {
             cursor.advance();
         }
     }
+    for name in draft::machine_names(view, &catalog)? {
+        if let Some((record, page)) = draft::find_record(view, &catalog, &name)?
+            && let Some(Child::Raw(root)) = record.child(page)?
+        {
+            hasher.update(&[3]);
+            length(&mut hasher, name.len() as u64);
+            hasher.update(name.as_bytes());
+            hasher.update(raw_digest(view, root, &mut HashMap::new())?.as_bytes());
+        }
+    }
     Ok(Digest(*hasher.finalize().as_bytes()))
+}
+
+/// The digest of a raw page and what is below it; `known` are those of pages met before.
+fn raw_digest(
+    view: View<'_>,
+    raw: Raw,
+    known: &mut HashMap<Raw, blake3::Hash>,
+) -> Result<blake3::Hash> {
+    if let Some(digest) = known.get(&raw) {
+        return Ok(*digest);
+    }
+    let mut bytes = vec![0; view.page_size()];
+    view.read_raw(raw.page, &mut bytes)?;
+    let digest = if raw.height == 0 {
+        blake3::hash(&bytes)
+    } else {
+        let mut below = vec![None; bytes.len() / 8];
+        raw.children(&bytes, &mut |index, child| {
+            below[index] = Some(child);
+            Ok(())
+        })?;
+        let mut hasher = blake3::Hasher::new();
+        for (index, child) in below.into_iter().enumerate() {
+            hasher.update(&(u64_at(&bytes, 8 * index) & !Raw::PAGE_BITS).to_le_bytes());
+            if let Some(child) = child {
+                hasher.update(raw_digest(view, child, known)?.as_bytes());
+            }
+        }
+        hasher.finalize()
+    };
+    known.insert(raw, digest);
+    Ok(digest)
 }
 
 fn length(hasher: &mut blake3::Hasher, length: u64) {

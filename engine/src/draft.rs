@@ -6,9 +6,11 @@
 
 mod incoming;
 mod lines;
+mod machines;
 mod tables;
 
 pub(crate) use incoming::Arrived;
+pub(crate) use machines::Stored;
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -416,22 +418,51 @@ pub(crate) fn has_releases(view: View<'_>, root: Pointer) -> Result<bool> {
     })
 }
 
-/// The tree of a table.
-pub(crate) fn find_table(view: View<'_>, catalog: &Tree, name: &str) -> Result<Option<Tree>> {
+/// What a catalog says about a name, and the page where it says so.
+pub(crate) fn find_record(
+    view: View<'_>,
+    catalog: &Tree,
+    name: &str,
+) -> Result<Option<(TableRecord, PageId)>> {
     let Some(found) = catalog.get(view, name.as_bytes())? else { return Ok(None) };
     let page = cowslip_pager::page::Header::read(&found.leaf).pointer.page;
     let record = TableRecord::decode(Node::new(&found.leaf).value(found.index).0, page)?;
-    Ok(Some(Tree::new(TABLE, record.id, record.root).checked(page.0)?))
+    Ok(Some((record, page)))
 }
 
-/// The names of a catalog, ascending.
+/// The tree of a table.
+pub(crate) fn find_table(view: View<'_>, catalog: &Tree, name: &str) -> Result<Option<Tree>> {
+    match find_record(view, catalog, name)? {
+        None => Ok(None),
+        Some((record, _)) if record.is_machine() => Err(Error::NotATable(name.into())),
+        Some((record, page)) => Ok(Some(Tree::new(TABLE, record.id, record.root).checked(page.0)?)),
+    }
+}
+
+/// The names of a catalog's tables, ascending.
 pub(crate) fn table_names(view: View<'_>, catalog: &Tree) -> Result<Vec<String>> {
+    names_of(view, catalog, |record| !record.is_machine())
+}
+
+/// The names of a catalog's machines, ascending.
+pub(crate) fn machine_names(view: View<'_>, catalog: &Tree) -> Result<Vec<String>> {
+    names_of(view, catalog, TableRecord::is_machine)
+}
+
+fn names_of(
+    view: View<'_>,
+    catalog: &Tree,
+    wanted: impl Fn(&TableRecord) -> bool,
+) -> Result<Vec<String>> {
     let mut names = Vec::new();
     let mut key = Vec::new();
     if let Some(mut cursor) = Cursor::new(view, catalog, End::First)? {
         while let Some(index) = cursor.peek_next()? {
-            Node::new(cursor.leaf()).write_key(index, &mut key);
-            names.push(String::from_utf8_lossy(&key).into_owned());
+            let node = Node::new(cursor.leaf());
+            if wanted(&TableRecord::decode(node.value(index).0, cursor.leaf_id())?) {
+                node.write_key(index, &mut key);
+                names.push(String::from_utf8_lossy(&key).into_owned());
+            }
             cursor.advance();
         }
     }

@@ -67,6 +67,12 @@ pub enum Error {
     },
     /// No table of this name.
     TableNotFound(String),
+    /// A stored machine has this name, not a table.
+    NotATable(String),
+    /// No stored machine of this name.
+    MachineNotFound(String),
+    /// The snapshot has a stored machine of this name, which streams do not carry.
+    MachineNotSent(String),
     /// No snapshot (or, where either will do, branch) of this name.
     SnapshotNotFound(String),
     /// No branch of this name.
@@ -177,6 +183,11 @@ impl fmt::Display for Error {
                 )
             }
             Error::TableNotFound(name) => write!(f, "no table named {name:?}"),
+            Error::NotATable(name) => write!(f, "{name:?} is a stored machine, not a table"),
+            Error::MachineNotFound(name) => write!(f, "no stored machine named {name:?}"),
+            Error::MachineNotSent(name) => {
+                write!(f, "streams do not carry machines: {name:?} is a stored machine")
+            }
             Error::SnapshotNotFound(name) => write!(f, "no snapshot named {name:?}"),
             Error::BranchNotFound(name) => write!(f, "no branch named {name:?}"),
             Error::BookmarkNotFound(name) => write!(f, "no bookmark named {name:?}"),

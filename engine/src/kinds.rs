@@ -4,10 +4,11 @@
 //! superblock root -> META tree      names of branches and snapshots, release queue
 //!                      |  catalog root of each branch and snapshot
 //!                      v
-//!                    CATALOG tree   names of tables
-//!                      |  root of each table
-//!                      v
-//!                    TABLE tree     keys and values ----> extents
+//!                    CATALOG tree   names of tables and machines
+//!                      |  root of each table      |  root of each machine
+//!                      v                          v
+//!                    TABLE tree                 raw pages
+//!                      keys and values ----> extents
 //! ```
 //!
 //! Inner nodes of all kinds look alike: values of 26 bytes, `{pointer 16, entries u48, pages u32}`,
@@ -26,6 +27,8 @@ pub const META: u8 = 1;
 pub const CATALOG: u8 = 2;
 /// Nodes of a table.
 pub const TABLE: u8 = 3;
+/// No nodes, but raw pages: in a record of a catalog, a stored machine.
+pub const RAW: u8 = 4;
 
 /// Levels that a tree can have: fan-out is at least 3, positions are 32 bits.
 pub(crate) const LEVELS_MAX: u8 = 24;
@@ -86,8 +89,8 @@ impl Kinds for EngineKinds {
                 TABLE => {}
                 CATALOG => {
                     let record = TableRecord::decode(value, header.page)?;
-                    if !record.root.is_none() {
-                        visit(Child::Node(record.root))?;
+                    if let Some(child) = record.child(header.page)? {
+                        visit(child)?;
                     }
                 }
                 _ => {
@@ -109,10 +112,7 @@ impl Kinds for EngineKinds {
             return Ok(());
         }
         self.children(bytes, &mut |child| {
-            pages.push(match child {
-                Child::Node(pointer) => pointer.page,
-                Child::Extent(extent) => extent.head(),
-            });
+            pages.push(child.page());
             Ok(())
         })
     }

@@ -8,7 +8,8 @@
 //!               "i" name          -> how far a snapshot has been received
 //!               "r" stamp number  -> a node or extent whose last owner was deleted; the entry owns
 //!                                    one count of it
-//! CATALOG tree  table name        -> table record { root pointer 16, tree id u64, pages u64 }
+//! CATALOG tree  name              -> table record { root pointer 16, tree id u64, pages u64 }; a
+//!                                    machine's too, with a root of raw pages
 //! ```
 //!
 //! Branch and snapshot records begin with the pointer to their catalog; texts are `u16` length and
@@ -19,11 +20,14 @@ mod lineage;
 pub use lineage::{Lineage, Place};
 
 use cowslip_pager::{
-    Child, Extent, PageId, Pointer,
+    Child, Extent, PageId, Pointer, Raw,
     page::{u16_at, u64_at},
 };
 
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    kinds::RAW,
+};
 
 /// Longest name of a snapshot, branch or label, in bytes.
 pub const NAME_MAX: usize = 255;
@@ -126,11 +130,12 @@ pub struct BookmarkRecord {
 /// What a catalog says about a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct TableRecord {
-    /// Its tree; none while it is empty.
+    /// Its tree; none while it is empty. Of a machine: its highest raw page, and the stamp of the
+    /// transaction that stored it.
     pub root: Pointer,
     /// Its tree id.
     pub id: u64,
-    /// Pages of its nodes and large values.
+    /// Pages of its nodes and large values. Of a machine: its raw pages.
     pub pages: u64,
 }
 
@@ -328,17 +333,44 @@ impl TableRecord {
         from.end().map(|()| record)
     }
 
+    /// Does it say where a machine is?
+    pub fn is_machine(&self) -> bool {
+        self.root.kind == RAW && !self.root.is_none()
+    }
+
+    /// What a record that stands in `page` points to.
+    pub fn child(&self, page: PageId) -> cowslip_pager::Result<Option<Child>> {
+        if !self.is_machine() {
+            return Ok((!self.root.is_none()).then_some(Child::Node(self.root)));
+        }
+        check_height(self.root.level, page)?;
+        Ok(Some(Child::Raw(Raw { page: self.root.page, height: self.root.level })))
+    }
+
     /// The pages of a record that was not read as a whole; 0 if it is none.
     pub(crate) fn pages_of(bytes: &[u8]) -> u64 {
         if bytes.len() < Pointer::SIZE + 16 { 0 } else { u64_at(bytes, Pointer::SIZE + 8) }
     }
 }
 
-/// An entry of the release queue: 0 and a pointer, or 1 and an extent.
+fn check_height(height: u8, page: PageId) -> cowslip_pager::Result<()> {
+    if height <= Raw::HEIGHT_MAX {
+        return Ok(());
+    }
+    let what = "height of a raw page (at most)";
+    Err(cowslip_pager::Error::corrupted(page.0, what, Raw::HEIGHT_MAX.into(), height.into()))
+}
+
+/// An entry of the release queue: 0 and a pointer, 1 and an extent, or 2 and the pointer to a raw
+/// page.
 pub(crate) fn encode_release(child: &Child) -> Vec<u8> {
     match child {
         Child::Node(pointer) => [&[0], &pointer.encode()[..]].concat(),
         Child::Extent(extent) => [&[1], &extent.encode()[..]].concat(),
+        Child::Raw(raw) => {
+            let pointer = Pointer { page: raw.page, kind: RAW, level: raw.height, stamp: 0 };
+            [&[2], &pointer.encode()[..]].concat()
+        }
     }
 }
 
@@ -353,7 +385,13 @@ pub(crate) fn decode_release(
             let pointer = from.pointer()?;
             from.end().map(|()| Child::Node(pointer))
         }
-        _ => Ok(Child::Extent(Extent::decode(from.rest, page, page_size)?)),
+        1 => Ok(Child::Extent(Extent::decode(from.rest, page, page_size)?)),
+        _ => {
+            let pointer = from.pointer()?;
+            check_height(pointer.level, page)?;
+            let raw = Raw { page: pointer.page, height: pointer.level };
+            from.end().map(|()| Child::Raw(raw))
+        }
     }
 }
 

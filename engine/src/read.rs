@@ -10,6 +10,7 @@ use crate::{
     error::{Error, Result},
     iter::{Iter, prefix_span, span},
     kinds::CATALOG,
+    meta::TableRecord,
     tree::Tree,
     value::{Key, Value, ValueReader},
 };
@@ -55,6 +56,22 @@ impl ReadTransaction {
         let tree = draft::find_table(self.held.reader.view(), &self.catalog, name)?
             .ok_or_else(|| Error::TableNotFound(name.into()))?;
         Ok(ReadTable { held: self.held.clone(), tree })
+    }
+
+    pub(crate) fn machine_names(&self) -> Result<Vec<String>> {
+        draft::machine_names(self.held.reader.view(), &self.catalog)
+    }
+
+    /// The record of a machine, and the reader that sees it.
+    pub(crate) fn machine_record(&self, name: &str) -> Result<(&Reader, TableRecord)> {
+        let reader = &self.held.reader;
+        match draft::find_record(reader.view(), &self.catalog, name)? {
+            Some((record, page)) if record.is_machine() => {
+                record.child(page)?;
+                Ok((reader, record))
+            }
+            _ => Err(Error::MachineNotFound(name.into())),
+        }
     }
 
     /// The names of all tables, ascending.

@@ -1,7 +1,7 @@
 //! Scrub: reads everything that the newest version can reach from the file, not from memory, and
 //! verifies it, while the database is in use.
 
-use cowslip_pager::{Child, Extent, PageId, Pointer, Reader};
+use cowslip_pager::{Child, Extent, PageId, Pointer, Raw, Reader};
 
 use crate::error::{Error, Result};
 
@@ -45,6 +45,8 @@ pub(crate) fn scrub(reader: &Reader) -> Result<ScrubReport> {
         stack.push(root);
     }
     let mut extents: Vec<Extent> = Vec::new();
+    let mut raw: Vec<Raw> = Vec::new();
+    let mut bytes = vec![0; pager.page_size()];
     while let Some(pointer) = stack.pop() {
         if pointer.page.0 >= pages {
             let found = pointer.page.0;
@@ -67,6 +69,7 @@ pub(crate) fn scrub(reader: &Reader) -> Result<ScrubReport> {
                 match child {
                     Child::Node(child) => stack.push(child),
                     Child::Extent(extent) => extents.push(extent),
+                    Child::Raw(root) => raw.push(root),
                 }
                 Ok(())
             })
@@ -80,6 +83,22 @@ pub(crate) fn scrub(reader: &Reader) -> Result<ScrubReport> {
                     Ok(()) => report.pages += extent.runs.iter().map(|run| run.length).sum::<u64>(),
                     Err(error) => report.errors.push(error),
                 }
+            }
+        }
+        while let Some(at) = raw.pop() {
+            let known = at.page.0 < pages && !seen.first(at.page);
+            if known {
+                continue;
+            }
+            let below = reader.view().read_raw(at.page, &mut bytes).and_then(|()| {
+                report.pages += 1;
+                at.children(&bytes, &mut |_, child| {
+                    raw.push(child);
+                    Ok(())
+                })
+            });
+            if let Err(error) = below {
+                report.errors.push(error.into());
             }
         }
     }

@@ -20,7 +20,7 @@ mod remove;
 
 use std::collections::VecDeque;
 
-use cowslip_pager::{Child, Kinds, PageRef, Pointer, Transaction, View, mutant};
+use cowslip_pager::{Child, Kinds, PageRef, Pointer, Raw, Transaction, View, mutant};
 
 pub(crate) use cursor::{Cursor, End};
 pub(crate) use insert::Cell;
@@ -207,6 +207,7 @@ impl Writer<'_> {
                 Child::Extent(extent) => {
                     self.txn.release_extent(&extent)?;
                 }
+                Child::Raw(raw) => self.drop_raw(raw)?,
                 Child::Node(pointer) => {
                     let mut children = Vec::new();
                     if self.txn.count(pointer.page)? == 1 || mutant!(ChildrenDroppedThoughShared) {
@@ -219,6 +220,32 @@ impl Writer<'_> {
                         self.released.extend(children);
                     }
                 }
+            }
+        }
+        Ok(())
+    }
+
+    /// Drops an owner of a raw page. The children of the last one follow: data at once, since a page
+    /// of it is nothing to take apart; tables later.
+    fn drop_raw(&mut self, raw: Raw) -> Result<()> {
+        let mut bytes = Vec::new();
+        if raw.height > 0 && self.txn.count(raw.page)? == 1 {
+            bytes.resize(self.txn.page_size(), 0);
+            self.txn.read_raw(raw.page, &mut bytes)?;
+        }
+        if !self.txn.release_raw(raw)? || bytes.is_empty() {
+            return Ok(());
+        }
+        let mut children = Vec::new();
+        raw.children(&bytes, &mut |_, child| {
+            children.push(child);
+            Ok(())
+        })?;
+        for child in children {
+            if child.height == 0 {
+                self.txn.release_raw(child)?;
+            } else {
+                self.released.push_back(Child::Raw(child));
             }
         }
         Ok(())

@@ -6,7 +6,8 @@
 //! unique       a deletion that is only tried: down from the root as long as a page has one owner,
 //!              the counts of the others lowered in a table of this walk's own
 //! written      the pages younger than the snapshot before; a page's parent is never older than it
-//!              (I5), so only young ones are looked into
+//!              (I5), so only young ones are looked into; raw pages, that have no stamp, are
+//!              compared where a machine differs
 //! ```
 //!
 //! All three are exact and cost writers nothing while nobody asks. Who asks for `unique` first helps
@@ -15,7 +16,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use cowslip_pager::{Child, Extent, PageId, Pager, Pointer, View};
+use cowslip_pager::{Child, Extent, PageId, Pager, Pointer, Raw, View};
 
 use crate::{
     Database,
@@ -148,6 +149,12 @@ impl Trial<'_> {
                         self.freed += extent.runs.iter().map(|run| run.length).sum::<u64>();
                     }
                 }
+                Child::Raw(raw) => {
+                    if self.last_owner(raw.page)? {
+                        self.freed += 1;
+                        raw_children(self.view, raw, &mut |child| waiting.push(Child::Raw(child)))?;
+                    }
+                }
                 Child::Node(node) => {
                     if self.last_owner(node.page)? {
                         self.freed += 1;
@@ -207,6 +214,18 @@ impl Trial<'_> {
     }
 }
 
+fn raw_children(view: View<'_>, raw: Raw, visit: &mut dyn FnMut(Raw)) -> Result<()> {
+    if raw.height > 0 {
+        let mut bytes = vec![0; view.page_size()];
+        view.read_raw(raw.page, &mut bytes)?;
+        raw.children(&bytes, &mut |_, child| {
+            visit(child);
+            Ok(())
+        })?;
+    }
+    Ok(())
+}
+
 /// A leaf of a table without any large value: it need not be read to be counted.
 fn is_plain_leaf(child: &Pointer, cell: &[u8; crate::node::CHILD]) -> bool {
     child.kind == TABLE && child.level == 0 && Sums::of_child(cell).pages == 1
@@ -263,7 +282,47 @@ fn written(view: View<'_>, catalog: Pointer, before: Before) -> Result<u64> {
     moved.walk(before.catalog)?;
     let mut young = Young { count: 0, ..moved };
     young.walk(catalog)?;
-    Ok(young.count)
+    Ok(young.count + written_raw(view, catalog, before.catalog)?)
+}
+
+/// Raw pages of the machines below `catalog` that are not below `before`. They have no stamps: those
+/// of `before` are told apart by being found, where the machines differ.
+fn written_raw(view: View<'_>, catalog: Pointer, before: Pointer) -> Result<u64> {
+    let (roots, before) = (machines(view, catalog)?, machines(view, before)?);
+    let differ = |these: &[Raw], those: &[Raw]| -> Vec<Raw> {
+        these.iter().filter(|root| !those.contains(root)).copied().collect()
+    };
+    let mut known = HashSet::new();
+    let mut walk = |mut waiting: Vec<Raw>| -> Result<u64> {
+        let mut count = 0;
+        while let Some(raw) = waiting.pop() {
+            if known.insert(raw) {
+                count += 1;
+                raw_children(view, raw, &mut |child| waiting.push(child))?;
+            }
+        }
+        Ok(count)
+    };
+    let (old, new) = (differ(&before, &roots), differ(&roots, &before));
+    if new.is_empty() {
+        return Ok(0);
+    }
+    walk(old)?;
+    walk(new)
+}
+
+/// The roots of a catalog's machines.
+fn machines(view: View<'_>, catalog: Pointer) -> Result<Vec<Raw>> {
+    let catalog = Tree::new(CATALOG, 0, catalog).checked(0)?;
+    let mut roots = Vec::new();
+    for name in draft::machine_names(view, &catalog)? {
+        if let Some((record, page)) = draft::find_record(view, &catalog, &name)?
+            && let Some(Child::Raw(root)) = record.child(page)?
+        {
+            roots.push(root);
+        }
+    }
+    Ok(roots)
 }
 
 /// A walk through the pages that are younger than a stamp.
@@ -298,6 +357,9 @@ impl Young<'_> {
                     }
                 } else if node.kind == CATALOG {
                     let record = TableRecord::decode(content.value(index).0, node.page)?;
+                    if record.is_machine() {
+                        continue;
+                    }
                     waiting
                         .push(Tree::new(TABLE, record.id, record.root).checked(node.page.0)?.root);
                 } else if let Stored::Extent(extent) = value::stored(&page, index)?

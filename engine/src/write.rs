@@ -94,6 +94,14 @@ impl WriteTransaction {
         Ok(())
     }
 
+    pub(crate) fn draft(&self) -> std::cell::Ref<'_, Draft> {
+        self.state.borrow()
+    }
+
+    pub(crate) fn draft_mut(&self) -> std::cell::RefMut<'_, Draft> {
+        self.state.borrow_mut()
+    }
+
     fn pager(&self) -> &Arc<Pager> {
         &self.shared.pager
     }

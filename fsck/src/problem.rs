@@ -1,7 +1,7 @@
 //! The catalogue: every problem that the checker can find, by number.
 //!
 //! Numbers are stable: scripts and bug reports may cite them. The first two digits name the pass
-//! (01 superblocks and file, 02 log, 03 page map, 04 nodes, 05 large values, 06 names, 07 counts,
+//! (01 superblocks and file, 02 log, 03 page map, 04 nodes, 05 large values and machines, 06 names, 07 counts,
 //! 08 replay). Each problem breaks one of these invariants, numbered as in `docs/design.md`:
 //!
 //! - I1: a committed page is never written in place.
@@ -183,6 +183,12 @@ catalogue! {
     ExtentChecksum "F0503" Damage "I8"
         "The checksums of a large value's pages do not match the value's own."
         => "verify by content, else refill or drop the value, on demand";
+    RawPage "F0504" Damage "I8"
+        "A page of a stored machine does not match its checksum."
+        => "refill it from a snapshot that has the machine, or drop the machine, on demand";
+    RawPointer "F0505" Damage "I7"
+        "A table of a stored machine leads to no page that it may use, or at a wrong height."
+        => "drop the machine, on demand";
     Record "F0601" Damage "I9"
         "A record of a branch, snapshot, table or release is not readable."
         => "drop the record, on demand";

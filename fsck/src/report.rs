@@ -114,6 +114,10 @@ pub struct Report {
     pub entries: u64,
     /// Large values, each once.
     pub extents: u64,
+    /// Stored machines, each distinct record once.
+    pub machines: u64,
+    /// Their pages, each once.
+    pub raw_pages: u64,
     /// Branches.
     pub branches: u64,
     /// Snapshots.
@@ -239,6 +243,9 @@ impl fmt::Display for Report {
             self.branches,
             self.snapshots
         )?;
+        if self.machines > 0 {
+            writeln!(f, "{} stored machines on {} pages", self.machines, self.raw_pages)?;
+        }
         if self.log_transactions > 0 {
             writeln!(
                 f,

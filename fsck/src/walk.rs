@@ -18,6 +18,8 @@ pub(crate) enum Role {
     Extent = 3,
     /// Another page of a large value.
     ExtentBody = 4,
+    /// A raw page of a stored machine.
+    Raw = 5,
 }
 
 impl fmt::Display for Role {
@@ -28,6 +30,7 @@ impl fmt::Display for Role {
             Role::Node => "a node",
             Role::Extent => "the head of a large value",
             Role::ExtentBody => "a part of a large value",
+            Role::Raw => "a page of a stored machine",
         })
     }
 }
@@ -77,7 +80,8 @@ fn role_of(word: u32) -> Role {
         1 => Role::Fixed,
         2 => Role::Node,
         3 => Role::Extent,
-        _ => Role::ExtentBody,
+        4 => Role::ExtentBody,
+        _ => Role::Raw,
     }
 }
 

@@ -23,6 +23,7 @@ use crate::{
     mutant,
     page::{PageId, Pointer, verify_node},
     poison::Poison,
+    raw::Raw,
     readers::{Readers, Ticket, Version},
     recovery::{self, Replay},
     space::Space,
@@ -38,6 +39,19 @@ pub enum Child {
     Node(Pointer),
     /// A large value.
     Extent(Extent),
+    /// A raw page.
+    Raw(Raw),
+}
+
+impl Child {
+    /// The page at which its owners are counted.
+    pub fn page(&self) -> PageId {
+        match self {
+            Child::Node(pointer) => pointer.page,
+            Child::Extent(extent) => extent.head(),
+            Child::Raw(raw) => raw.page,
+        }
+    }
 }
 
 /// The owner's knowledge of its pages, so that the pager can verify, share and release them
@@ -54,10 +68,7 @@ pub trait Kinds: Send + Sync {
     /// page. An owner of nodes with many children has a faster way to say so.
     fn child_pages(&self, page: &[u8], pages: &mut Vec<PageId>) -> Result<()> {
         self.children(page, &mut |child| {
-            pages.push(match child {
-                Child::Node(pointer) => pointer.page,
-                Child::Extent(extent) => extent.head(),
-            });
+            pages.push(child.page());
             Ok(())
         })
     }
@@ -505,6 +516,11 @@ impl<'p> View<'p> {
         Ok(true)
     }
 
+    /// Reads a raw page from the file and verifies it by the page map's checksum.
+    pub fn read_raw(&self, page: PageId, out: &mut [u8]) -> Result<()> {
+        self.inner.read_raw(page, out)
+    }
+
     /// Follows pointers from `start` until `step` returns none; returns the last page, pinned.
     ///
     /// Pages on the way are protected by an epoch alone; only the last one is pinned. `step` must
@@ -593,6 +609,21 @@ impl Inner {
             }
             Error::io("reading a page", offset, e)
         })
+    }
+
+    pub(crate) fn read_raw(&self, page: PageId, out: &mut [u8]) -> Result<()> {
+        let crc = self.space.lock().entry(page)?.crc;
+        self.read_page(page, out)?;
+        let found = crc32fast::hash(out);
+        if found != crc && !mutant!(RawPageChecksumUnchecked) {
+            return Err(Error::corrupted(
+                page.0,
+                "checksum of a raw page",
+                crc.into(),
+                found.into(),
+            ));
+        }
+        Ok(())
     }
 
     pub(crate) fn read_extent(&self, extent: &Extent, offset: u64, out: &mut [u8]) -> Result<()> {

@@ -14,6 +14,7 @@
 //! writes ("spills") its pages early, and a crash forgets them.
 
 mod counts;
+mod raw;
 mod values;
 
 use std::sync::{Arc, atomic::Ordering};
@@ -67,6 +68,10 @@ pub struct Transaction {
     spilled: PageSet,
     /// Runs of this transaction's extents, by head.
     extents: NumberMap<PageId, Vec<Run>>,
+    /// Raw pages of this transaction.
+    raw: PageSet,
+    /// Those among them that are not in the file yet.
+    gathered: raw::Gathered,
     /// Committed pages that this transaction freed.
     freed: Vec<Freed>,
     /// New counts of pages, where sharing changed.
@@ -122,6 +127,8 @@ impl Transaction {
             dirty: PageSet::default(),
             spilled: PageSet::default(),
             extents: NumberMap::default(),
+            raw: PageSet::default(),
+            gathered: raw::Gathered::default(),
             freed: Vec::new(),
             counts: Counts::new(&inner.geometry),
             children: Vec::new(),
@@ -129,6 +136,11 @@ impl Transaction {
             changed: false,
             done: false,
         })
+    }
+
+    /// The random number that the store got at its creation.
+    pub fn store_id(&self) -> u64 {
+        self.inner.store
     }
 
     /// The stamp that this transaction's pages carry.
@@ -331,6 +343,7 @@ impl Transaction {
         if self.dirty.contains(&page)
             || self.spilled.contains(&page)
             || self.extents.contains_key(&page)
+            || self.raw.contains(&page)
         {
             return Ok(1);
         }
@@ -392,6 +405,9 @@ impl Transaction {
                 if self.dirty.remove(&head) || self.spilled.remove(&head) {
                     self.counts.forget(head);
                     self.inner.cache.discard(head.0);
+                    self.recycled.push(head);
+                } else if self.raw.remove(&head) {
+                    self.counts.forget(head);
                     self.recycled.push(head);
                 } else if self.extents.remove(&head).is_some() {
                     self.counts.forget(head);
@@ -503,6 +519,11 @@ impl Transaction {
                 record = None;
             }
         }
+        debug_assert!(record.is_none() || self.raw.is_empty(), "no record brings raw pages back");
+        if let Err(error) = self.flush_raw() {
+            self.abort();
+            return Err(error);
+        }
         let _poisoned = inner.poison.on_panic();
         self.apply();
         let version = Version { stamp: self.stamp, root: self.root };
@@ -580,6 +601,9 @@ impl Transaction {
             space.give_back(Run { start: page, length: 1 });
         }
         for &page in self.dirty.iter().chain(&self.spilled) {
+            space.map.set_count(page, 1);
+        }
+        for &page in &self.raw {
             space.map.set_count(page, 1);
         }
         for &page in &self.dirty {
@@ -666,7 +690,7 @@ impl Transaction {
             self.spilled.clear();
         }
         let pages = self.dirty.drain().chain(self.spilled.drain()).chain(self.recycled.drain(..));
-        for page in pages {
+        for page in pages.chain(self.raw.drain()) {
             space.give_back(Run { start: page, length: 1 });
         }
         for run in self.extents.values().flatten().chain(&self.reserve.take()) {

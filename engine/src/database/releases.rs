@@ -72,6 +72,8 @@ impl Database {
             waiting.pages += match meta::decode_release(&value, page, page_size)? {
                 Child::Node(root) => Sums::of_node(&reader.view().pin(&root)?).pages,
                 Child::Extent(extent) => extent.runs.iter().map(|run| run.length).sum(),
+                // How many are below it stands nowhere.
+                Child::Raw(_) => 1,
             };
         }
         Ok(waiting)
@@ -84,7 +86,8 @@ impl Database {
 pub struct Releases {
     /// Parts of trees, and large values.
     pub entries: u64,
-    /// Pages in and below them; those that others own as well are not freed.
+    /// Pages in and below them; those that others own as well are not freed. Of a machine's pages
+    /// only the highest are counted.
     pub pages: u64,
 }
 

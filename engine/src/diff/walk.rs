@@ -255,12 +255,16 @@ pub(crate) fn next_difference(
     }
 }
 
-/// A table's name and tree, from an entry of a catalog.
+/// A table's tree, from an entry of a catalog; of a machine, which has none, as if nothing were
+/// there.
 pub(crate) fn table_of(value: Option<&Kept>) -> Result<Option<Pointer>> {
     match value {
         None => Ok(None),
         Some(Kept::Inline(bytes)) => {
             let record = crate::meta::TableRecord::decode(bytes, cowslip_pager::PageId::NONE)?;
+            if record.is_machine() {
+                return Ok(None);
+            }
             let tree = crate::tree::Tree::new(crate::kinds::TABLE, record.id, record.root);
             Ok(Some(tree.checked(0)?.root))
         }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use cowslip_pager::{Child, ExtentWriter, Pointer, mutant};
 
-use super::{Draft, OpenBranch, OpenTable, TABLE_NAME_MAX, find_table, table_names};
+use super::{Draft, OpenBranch, OpenTable, TABLE_NAME_MAX, find_record, find_table, table_names};
 use crate::{
     error::{Error, Result},
     kinds::{CATALOG, TABLE},
@@ -13,6 +13,16 @@ use crate::{
     redo::{LOGGED_VALUE_MAX, Redo},
     tree::{Cell, Cursor, End, Span, Tree, Writer},
 };
+
+pub(super) fn check_table_name(name: &str) -> Result<()> {
+    if name.is_empty() || name.len() > TABLE_NAME_MAX {
+        return Err(Error::InvalidArgument(format!(
+            "a table name of {} bytes (1 to {TABLE_NAME_MAX})",
+            name.len()
+        )));
+    }
+    Ok(())
+}
 
 impl Draft {
     /// Begins to write a branch.
@@ -40,12 +50,7 @@ impl Draft {
 
     /// Opens a table for writing; makes it on first use.
     pub(crate) fn open_table(&mut self, name: &str) -> Result<()> {
-        if name.is_empty() || name.len() > TABLE_NAME_MAX {
-            return Err(Error::InvalidArgument(format!(
-                "a table name of {} bytes (1 to {TABLE_NAME_MAX})",
-                name.len()
-            )));
-        }
+        check_table_name(name)?;
         if let Some(table) = self.branch()?.tables.get_mut(name) {
             if table.open {
                 return Err(Error::TableAlreadyOpen(name.into()));
@@ -53,12 +58,12 @@ impl Draft {
             table.open = true;
             return Ok(());
         }
-        self.run(|draft| draft.load_table(name))
-    }
-
-    fn load_table(&mut self, name: &str) -> Result<()> {
         let catalog = self.branch()?.catalog;
         let known = find_table(self.txn.view(), &catalog, name)?;
+        self.run(|draft| draft.load_table(name, known))
+    }
+
+    fn load_table(&mut self, name: &str, known: Option<Tree>) -> Result<()> {
         let owned = known.is_none();
         let tree = match known {
             Some(tree) => tree,
@@ -232,7 +237,7 @@ impl Draft {
         result
     }
 
-    /// Deletes a table. True: there was one.
+    /// Deletes a table, or a machine. True: there was one.
     pub(crate) fn delete_table(&mut self, name: &str) -> Result<bool> {
         let branch = self.branch()?;
         if branch.tables.get(name).is_some_and(|table| table.open) {
@@ -242,8 +247,12 @@ impl Draft {
         let catalog = branch.catalog;
         self.txn.set_privileged(true);
         let result = self.run(|draft| {
-            let Some(saved) = find_table(draft.txn.view(), &catalog, name)? else {
+            let Some((saved, page)) = find_record(draft.txn.view(), &catalog, name)? else {
                 return Ok(false);
+            };
+            let child = match touched {
+                Some(tree) => (!tree.root.is_none()).then_some(Child::Node(tree.root)),
+                None => saved.child(page)?,
             };
             let Some(branch) = &mut draft.branch else { return Ok(false) };
             let mut writer = Writer {
@@ -255,10 +264,7 @@ impl Draft {
             branch.catalog.remove(&mut writer, name.as_bytes())?;
             branch.tables.remove(name);
             branch.redo.delete_table(name);
-            let root = touched.unwrap_or(saved).root;
-            if !root.is_none() {
-                writer.drop_child(Child::Node(root))?;
-            }
+            child.map_or(Ok(()), |child| writer.drop_child(child))?;
             Ok(true)
         });
         self.txn.set_privileged(false);

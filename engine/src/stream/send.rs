@@ -107,6 +107,10 @@ impl Database {
                 )));
             }
         }
+        no_machines(reader, target.catalog)?;
+        if let Base::Snapshot { catalog, .. } = base {
+            no_machines(reader, catalog)?;
+        }
         // A receiver must not have what the sender may still lose.
         self.shared.pager.sync()?;
         let begin = Begin {
@@ -131,6 +135,12 @@ impl Database {
         }
         sender.end()
     }
+}
+
+fn no_machines(reader: &Reader, catalog: Pointer) -> Result<()> {
+    let catalog = Tree::new(CATALOG, 0, catalog).checked(0)?;
+    let mut names = draft::machine_names(reader.view(), &catalog)?;
+    names.pop().map_or(Ok(()), |name| Err(Error::MachineNotSent(name)))
 }
 
 fn find_snapshot(reader: &Reader, name: &str) -> Result<SnapshotRecord> {

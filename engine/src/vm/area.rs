@@ -273,6 +273,11 @@ impl Areas {
         (end.saturating_sub(pages.start) >= length).then(|| end - length)
     }
 
+    /// Adds an area behind all others, as it is.
+    pub(crate) fn push(&mut self, area: Area) {
+        self.0.push(area);
+    }
+
     /// Adds an area where none is, and joins it to its neighbours if they are alike.
     pub(crate) fn insert(&mut self, area: Area) {
         let place = self.place(area.pages.start);

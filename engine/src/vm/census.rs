@@ -9,9 +9,11 @@ use std::{
 };
 
 use super::{
+    area::Area,
     entry::Entry,
     frames::{Frame, Use, WORDS},
     machine::{Machine, Pid, lock},
+    space::Space,
     tables::PAGES,
 };
 
@@ -138,6 +140,7 @@ impl Machine {
                     }
                 }
             });
+            self.check_areas(&space, &mut problems);
             if tables - 1 != space.tables.count {
                 problems.push(format!(
                     "process {} has {} tables, {} counted",
@@ -170,6 +173,34 @@ impl Machine {
         }
         problems.sort();
         problems
+    }
+
+    /// What is mapped lies in an area that may have it.
+    fn check_areas(&self, space: &Space, problems: &mut Vec<String>) {
+        for part in space.tables.parts(&self.memory, 0..PAGES) {
+            let start = part.pages.start;
+            let holds = |area: &Area| area.pages.end >= part.pages.end && !area.shared;
+            if space.tables.leaf(&self.memory, start).is_some_and(|leaf| leaf.huge)
+                && !space.areas.find(start).is_some_and(holds)
+            {
+                problems.push(format!("no private area holds all of the huge page {start:#x}"));
+            }
+            for page in part.pages {
+                let entry = self.memory.frames.entry(part.table, page as usize % WORDS);
+                if entry.is_none() {
+                    continue;
+                }
+                let Some(area) = space.areas.find(page) else {
+                    problems.push(format!("page {page:#x} has an entry and no area"));
+                    return;
+                };
+                let of_file = |frame| self.memory.frames.used_for(frame) == Use::File;
+                if area.shared && !entry.is_guard() && !entry.mapped().is_some_and(of_file) {
+                    problems.push(format!("shared page {page:#x} is none of a file"));
+                    return;
+                }
+            }
+        }
     }
 
     fn walk(&self, table: Frame, level: u32, visit: &mut dyn FnMut(Frame, u32)) {

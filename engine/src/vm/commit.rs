@@ -32,7 +32,7 @@ pub struct Commit {
     pub privileged: bool,
     pub(crate) memory: u64,
     pub(crate) swap: u64,
-    promised: u64,
+    pub(crate) promised: u64,
 }
 
 impl Commit {

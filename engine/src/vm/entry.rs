@@ -45,6 +45,11 @@ impl Entry {
         Entry(u64::from(slot) << Entry::NUMBER | Entry::SWAPPED | flags)
     }
 
+    /// Its bits, without the number.
+    pub(crate) fn bits(self) -> u64 {
+        self.0 & ((1 << Entry::NUMBER) - 1)
+    }
+
     pub(crate) fn has(self, flags: u64) -> bool {
         self.0 & flags == flags
     }

@@ -160,4 +160,26 @@ impl File {
     pub(crate) fn each_frame(&self, visit: impl FnMut(Frame)) {
         self.cache().values().map(|page| page.frame).for_each(visit);
     }
+
+    // ---- stored --------------------------------------------------------------------------
+
+    /// Where untouched pages come from.
+    pub(crate) fn contents(&self) -> &Contents {
+        &self.contents
+    }
+
+    /// The pages in the cache: number, frame, and whether it is away. In order.
+    pub(crate) fn cached_pages(&self) -> Vec<(u64, Frame, bool)> {
+        let cache = self.cache();
+        let mut pages: Vec<_> =
+            cache.iter().map(|(&number, page)| (number, page.frame, page.away)).collect();
+        pages.sort_unstable_by_key(|(number, ..)| *number);
+        pages
+    }
+
+    /// Puts pages into the cache, which owns their frames already.
+    pub(crate) fn restore(&self, pages: Vec<(u64, Frame, bool)>) {
+        let pages = pages.into_iter();
+        self.cache().extend(pages.map(|(number, frame, away)| (number, Page { frame, away })));
+    }
 }

@@ -58,7 +58,7 @@ pub enum Use {
 }
 
 impl Use {
-    fn of(number: u8) -> Use {
+    pub(crate) fn of(number: u8) -> Use {
         match number {
             1 => Use::Table,
             2 => Use::Anonymous,
@@ -67,6 +67,14 @@ impl Use {
             _ => Use::Free,
         }
     }
+}
+
+/// What is kept of a frame besides its contents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Kept {
+    pub(crate) used: Use,
+    pub(crate) marks: u8,
+    pub(crate) huge: u32,
 }
 
 /// No frame is free.
@@ -79,6 +87,9 @@ struct Slot {
     marks: AtomicU8,
     /// The huge page it was made as a part of; 0: none.
     huge: AtomicU32,
+    /// The page of a database that has the contents; 0: none. Of a table, the one that had them when
+    /// the machine was stored last.
+    stored: AtomicU32,
 }
 
 const LAZY: u8 = 1;
@@ -98,6 +109,7 @@ impl Chunk {
             used: AtomicU8::new(Use::Free as u8),
             marks: AtomicU8::new(0),
             huge: AtomicU32::new(0),
+            stored: AtomicU32::new(0),
         };
         Chunk {
             words: (0..CHUNK * WORDS).map(|_| AtomicU64::new(0)).collect(),
@@ -175,6 +187,7 @@ impl Frames {
         slot.used.store(used as u8, Relaxed);
         slot.marks.store(0, Relaxed);
         slot.huge.store(0, Relaxed);
+        slot.stored.store(0, Relaxed);
         slot.owners.reset();
     }
 
@@ -264,6 +277,62 @@ impl Frames {
         (self.chunks[number / CHUNK].get_or_init(Chunk::new), number % CHUNK)
     }
 
+    // ---- stored --------------------------------------------------------------------------
+
+    /// A frame as it was stored, in the place that it had, with one owner.
+    pub(crate) fn restore(&self, frame: Frame, state: &Kept) {
+        self.claim(frame, state.used);
+        let slot = self.slot(frame);
+        slot.marks.store(state.marks & (LAZY | DIRTY), Relaxed);
+        slot.huge.store(state.huge, Relaxed);
+    }
+
+    /// What there is to know of a frame but its contents and owners.
+    pub(crate) fn kept(&self, frame: Frame) -> Kept {
+        let slot = self.slot(frame);
+        Kept {
+            used: self.used_for(frame),
+            marks: slot.marks.load(Relaxed),
+            huge: slot.huge.load(Relaxed),
+        }
+    }
+
+    /// The free frames of a machine as it was stored, and how many are in use.
+    pub(crate) fn restore_pool(&mut self, free: Vec<Frame>, next: u32, used: u32, copies: u64) {
+        self.pool.restore(free, next, used);
+        self.copies.store(copies, Relaxed);
+    }
+
+    /// The page that has the contents of a frame.
+    pub(crate) fn stored(&self, frame: Frame) -> Option<u32> {
+        Some(self.slot(frame).stored.load(Relaxed)).filter(|page| *page != 0)
+    }
+
+    /// Remembers the page that has the contents of a frame.
+    pub(crate) fn set_stored(&self, frame: Frame, page: u32) {
+        self.slot(frame).stored.store(page, Relaxed);
+    }
+
+    /// No page of a database has the contents any more.
+    fn unstore(&self, frame: Frame) {
+        let stored = &self.slot(frame).stored;
+        if stored.load(Relaxed) != 0 {
+            stored.store(0, Relaxed);
+        }
+    }
+
+    /// Forgets which page has the contents of a frame: somebody else remembers it.
+    pub(crate) fn take_stored(&self, frame: Frame) -> u32 {
+        self.slot(frame).stored.swap(0, Relaxed)
+    }
+
+    /// Forgets all such pages.
+    pub(crate) fn forget_stored(&self) {
+        for chunk in self.chunks.iter().filter_map(OnceLock::get) {
+            chunk.slots.iter().for_each(|slot| slot.stored.store(0, Relaxed));
+        }
+    }
+
     // ---- as tables -----------------------------------------------------------------------
 
     #[inline]
@@ -289,8 +358,8 @@ impl Frames {
 
     // ---- as data -------------------------------------------------------------------------
 
-    /// The byte at `offset`.
-    pub(crate) fn byte(&self, frame: Frame, offset: usize) -> u8 {
+    /// The byte of a frame at `offset`, which is below 4096.
+    pub fn byte(&self, frame: Frame, offset: usize) -> u8 {
         (self.words(frame)[offset / 8].load(Relaxed) >> (offset % 8 * 8)) as u8
     }
 
@@ -299,12 +368,14 @@ impl Frames {
         let shift = offset % 8 * 8;
         let change = |old: u64| Some(old & !(0xFF << shift) | u64::from(value) << shift);
         let word = &self.words(frame)[offset / 8];
+        self.unstore(frame);
         // Several processes may write to a file's page at once; the change is never refused.
         let _ = word.fetch_update(Relaxed, Relaxed, change);
     }
 
     /// Fills a frame from its start with `bytes`.
     pub(crate) fn fill(&self, frame: Frame, bytes: &[u8]) {
+        self.unstore(frame);
         for (word, bytes) in self.words(frame).iter().zip(bytes.chunks(8)) {
             let mut value = [0; 8];
             value[..bytes.len()].copy_from_slice(bytes);

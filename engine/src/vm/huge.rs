@@ -20,8 +20,8 @@ use super::{
 /// The huge pages that were made, and the frames of each.
 #[derive(Debug, Default)]
 pub(crate) struct HugePages {
-    made: u32,
-    frames: HashMap<u32, Vec<Frame>>,
+    pub(crate) made: u32,
+    pub(crate) frames: HashMap<u32, Vec<Frame>>,
 }
 
 /// The pages of the huge page around `page`, if the area wants huge pages and holds all of it.

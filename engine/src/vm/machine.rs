@@ -165,6 +165,10 @@ pub struct Machine {
     pub(crate) merging: super::merge::Merging,
     pub(crate) hand: super::reclaim::Hand,
     pub(crate) huge: Mutex<super::huge::HugePages>,
+    /// Where it was stored last, or came from.
+    pub(crate) home: Option<super::stored::Home>,
+    /// What its owner wants to be kept with it when it is stored.
+    pub annex: Vec<u8>,
 }
 
 impl Machine {
@@ -184,6 +188,8 @@ impl Machine {
             merging: Default::default(),
             hand: Default::default(),
             huge: Mutex::default(),
+            home: None,
+            annex: Vec::new(),
         };
         let space = Space::new(&machine.memory).ok().map(|space| Arc::new(Mutex::new(space)));
         machine.processes.push(Process {
@@ -228,6 +234,15 @@ impl Machine {
     /// A file.
     pub fn file(&self, file: FileId) -> &File {
         &self.files[file.0 as usize]
+    }
+
+    /// The number of the next origin.
+    pub(crate) fn origins(&self) -> u64 {
+        self.origins.load(Relaxed)
+    }
+
+    pub(crate) fn set_origins(&mut self, next: u64) {
+        self.origins = AtomicU64::new(next);
     }
 
     pub(crate) fn next_origin(&self) -> u64 {

@@ -94,6 +94,14 @@ impl Pool {
         list.free.push(frame);
     }
 
+    /// Begins where a machine stood when it was stored; nothing was taken yet.
+    pub(crate) fn restore(&mut self, free: Vec<Frame>, next: u32, used: u32) {
+        *self.next.get_mut() = next;
+        let mut list = self.list(own());
+        list.free = free;
+        list.used = used.into();
+    }
+
     /// Frames in use.
     pub(crate) fn used(&self) -> u32 {
         let used: i64 = (0..LISTS).map(|number| self.list(number).used).sum();

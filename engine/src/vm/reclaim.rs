@@ -30,11 +30,11 @@ pub enum Replacement {
 /// Where replacement stands.
 #[derive(Debug, Default)]
 pub(crate) struct Hand {
-    policy: Replacement,
-    at: u32,
+    pub(crate) policy: Replacement,
+    pub(crate) at: u32,
     /// How often a frame was spared.
-    spared: HashMap<Frame, u32>,
-    statistics: Replaced,
+    pub(crate) spared: HashMap<Frame, u32>,
+    pub(crate) statistics: Replaced,
 }
 
 /// What replacement did.

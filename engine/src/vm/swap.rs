@@ -23,6 +23,16 @@ struct Slot {
     entries: u32,
     contents: Vec<u64>,
     cached: Option<Frame>,
+    /// The page of a database that has the contents; 0: none.
+    stored: u32,
+}
+
+/// A slot in use, for who stores the machine.
+pub(crate) enum Place {
+    /// Its page is in a frame.
+    Cached(Frame),
+    /// These are its contents.
+    Written(Vec<u64>),
 }
 
 #[derive(Default)]
@@ -64,13 +74,15 @@ impl Swap {
     /// one; that slot lets go of the frame.
     pub(crate) fn write(&self, frame: Frame, entries: u32, frames: &Frames) -> Result<u32, NoSlot> {
         let contents = frames.contents(frame);
+        let stored = frames.take_stored(frame);
         let mut state = self.state();
         let Some(number) = state.cached.remove(&frame) else {
             drop(state);
-            return self.add(Slot { entries, contents, cached: None });
+            return self.add(Slot { entries, contents, cached: None, stored });
         };
         let slot = &mut state.slots[number as usize];
         slot.contents = contents;
+        slot.stored = stored;
         slot.entries += entries;
         slot.cached = None;
         drop(state);
@@ -80,7 +92,8 @@ impl Swap {
 
     /// Writes a page out for one entry, whose frame the slot keeps (and owns) until memory is short.
     pub(crate) fn write_cached(&self, frame: Frame) -> Result<u32, NoSlot> {
-        let number = self.add(Slot { entries: 1, contents: Vec::new(), cached: Some(frame) })?;
+        let slot = Slot { entries: 1, contents: Vec::new(), cached: Some(frame), stored: 0 };
+        let number = self.add(slot)?;
         self.state().cached.insert(frame, number);
         Ok(number)
     }
@@ -91,6 +104,7 @@ impl Swap {
         for slot in slots {
             if let Some(frame) = slot.cached.filter(|frame| frames.owners(*frame) == 1) {
                 slot.contents = frames.contents(frame);
+                slot.stored = frames.take_stored(frame);
                 slot.cached = None;
                 cached.remove(&frame);
                 frames.drop_data(frame);
@@ -125,6 +139,7 @@ impl Swap {
             return;
         }
         place.contents = Vec::new();
+        place.stored = 0;
         let cached = place.cached.take();
         cached.inspect(|frame| {
             state.cached.remove(frame);
@@ -160,8 +175,69 @@ impl Swap {
             word.store(*value, std::sync::atomic::Ordering::Relaxed);
         }
         frames.retain(frame);
+        frames.set_stored(frame, std::mem::take(&mut place.stored));
         place.cached = Some(frame);
         state.cached.insert(frame, slot);
         Ok((frame, true))
+    }
+
+    // ---- stored --------------------------------------------------------------------------
+
+    /// Each slot in use, and where its page is.
+    pub(crate) fn places(&self) -> Vec<(u32, Place)> {
+        let state = self.state();
+        let used = (0..).zip(&state.slots).filter(|(_, slot)| slot.entries > 0);
+        used.map(|(number, slot)| {
+            let place = match slot.cached {
+                Some(frame) => Place::Cached(frame),
+                None => Place::Written(slot.contents.clone()),
+            };
+            (number, place)
+        })
+        .collect()
+    }
+
+    /// The page that has the contents of a slot.
+    pub(crate) fn stored(&self, slot: u32) -> Option<u32> {
+        Some(self.state().slots[slot as usize].stored).filter(|page| *page != 0)
+    }
+
+    /// Remembers the page that has the contents of a slot.
+    pub(crate) fn set_stored(&self, slot: u32, page: u32) {
+        self.state().slots[slot as usize].stored = page;
+    }
+
+    /// Forgets all such pages.
+    pub(crate) fn forget_stored(&self) {
+        self.state().slots.iter_mut().for_each(|slot| slot.stored = 0);
+    }
+
+    /// How many slots were ever used, and the free ones in the order in which they became so.
+    pub(crate) fn shape(&self) -> (u32, Vec<u32>) {
+        let state = self.state();
+        (state.slots.len() as u32, state.free.clone())
+    }
+
+    /// A swap as it was stored: so many slots, these of them in use, no entry counted yet.
+    pub(crate) fn restore(
+        pages: u32,
+        slots: u32,
+        free: Vec<u32>,
+        places: Vec<(u32, Place)>,
+    ) -> Swap {
+        let empty = || Slot { entries: 0, contents: Vec::new(), cached: None, stored: 0 };
+        let mut state =
+            State { slots: (0..slots).map(|_| empty()).collect(), free, ..State::default() };
+        for (number, place) in places {
+            let slot = &mut state.slots[number as usize];
+            match place {
+                Place::Cached(frame) => {
+                    slot.cached = Some(frame);
+                    state.cached.insert(frame, number);
+                }
+                Place::Written(contents) => slot.contents = contents,
+            }
+        }
+        Swap { state: Mutex::new(state), pages }
     }
 }

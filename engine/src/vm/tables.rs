@@ -125,6 +125,11 @@ impl Tables {
         Ok(Tables { root: memory.frames.allocate(Use::Table)?, count: 0, shadows: 0 })
     }
 
+    /// Tables that are there already, below `root`, as a machine was stored with them.
+    pub(crate) fn restored(root: Frame, count: u64, shadows: u64) -> Tables {
+        Tables { root, count, shadows }
+    }
+
     /// The same tables for another address space, in constant time: the root has one owner more.
     pub(crate) fn share(&self, memory: &Memory) -> Tables {
         memory.frames.retain(self.root);

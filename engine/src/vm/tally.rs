@@ -74,6 +74,31 @@ impl Tally {
         self.file_mapped += pages;
     }
 
+    /// All of them, to be stored.
+    pub(crate) fn counts(&mut self) -> [&mut u64; 19] {
+        [
+            &mut self.minor,
+            &mut self.major,
+            &mut self.zero_filled,
+            &mut self.zero_mapped,
+            &mut self.zero_broken,
+            &mut self.copied,
+            &mut self.merged_copied,
+            &mut self.file_mapped,
+            &mut self.file_copied,
+            &mut self.file_broken,
+            &mut self.dropped,
+            &mut self.merged,
+            &mut self.swapped_in,
+            &mut self.swapped_out,
+            &mut self.reused,
+            &mut self.around,
+            &mut self.made_writable,
+            &mut self.own_tables,
+            &mut self.table_copies,
+        ]
+    }
+
     /// The counts with their short names, in the order in which they are printed.
     pub fn named(&self) -> [(&'static str, u64); 15] {
         [

@@ -6,6 +6,9 @@
 //! A page that several own is read once. What the first owner's side knew of it is kept until all
 //! owners that the map counts were met, and compared with what the others know.
 
+mod extents;
+mod raw;
+
 use std::{
     collections::{HashMap, HashSet},
     hash::{DefaultHasher, Hash, Hasher},
@@ -17,7 +20,7 @@ use cowslip::{
     meta::{BookmarkRecord, BranchRecord, Incoming, NAME_MAX, SnapshotRecord, TableRecord},
 };
 use cowslip_pager::{
-    Extent, PageId, Pointer,
+    Pointer, Raw,
     page::{Header, node_crc, u32_at, u64_at},
 };
 
@@ -73,6 +76,7 @@ pub(super) fn run(check: &mut Check<'_>, map: &mut PageMap, roles: &mut Roles) -
         stack: Vec::new(),
         shared: HashMap::new(),
         extents: HashMap::new(),
+        raw: HashMap::new(),
         damaged: HashMap::new(),
         branches: HashSet::new(),
         complete: true,
@@ -214,6 +218,8 @@ struct Walk<'w, 'c> {
     shared: HashMap<u64, Shared>,
     /// Large values with several owners, by head: a hash of the encoding.
     extents: HashMap<u64, u64>,
+    /// Raw pages above the data: their height, and the pages in and below them if all could be read.
+    raw: HashMap<u64, (u8, Option<u64>)>,
     /// Where problems of a page stand in the report.
     damaged: HashMap<u64, Vec<usize>>,
     branches: HashSet<String>,
@@ -579,6 +585,7 @@ impl Walk<'_, '_> {
                 match TableRecord::decode(entry.value, here) {
                     Err(error) => self.lost(item, Problem::new(Kind::Record, error.to_string())),
                     Ok(record) if record.root.is_none() => {}
+                    Ok(record) if record.is_machine() => self.machine(item, &record),
                     Ok(record) => {
                         let owner = Owner {
                             line: item.owner.line.clone(),
@@ -680,6 +687,10 @@ impl Walk<'_, '_> {
                         children.push(child);
                     }
                     Some((1, extent)) => self.extent(item, extent, here),
+                    Some((2, pointer)) if pointer.len() == Pointer::SIZE => {
+                        let pointer = Pointer::decode(pointer);
+                        self.raw(item, Raw { page: pointer.page, height: pointer.level });
+                    }
                     _ => {
                         let problem = Problem::new(Kind::Record, "an entry of the release queue");
                         self.lost(item, problem);
@@ -694,83 +705,6 @@ impl Walk<'_, '_> {
         };
         if !catalog.is_none() {
             children.push(child(item, catalog, Some(CATALOG), Some(0), owner, way));
-        }
-    }
-
-    /// A large value: its pages by the map's checksums, those by its own.
-    fn extent(&mut self, item: &Item, encoded: &[u8], here: PageId) {
-        let extent = match Extent::decode(encoded, here, self.check.geometry.page_size) {
-            Ok(extent) => extent,
-            Err(error) => {
-                return self.lost(item, Problem::new(Kind::ExtentPointer, error.to_string()));
-            }
-        };
-        let pages = self.check.superblock.pages;
-        if extent.runs.is_empty() || extent.runs.iter().any(|run| run.end() > pages) {
-            let what = "pages of a large value (below)";
-            let end = extent.runs.iter().map(|run| run.end()).max().unwrap_or(0);
-            return self.lost(item, Problem::new(Kind::ExtentPointer, what).values(pages, end));
-        }
-        if extent.stamp > item.pointer.stamp {
-            let problem = Problem::new(Kind::ChildStamp, "stamp of a large value (at most)");
-            self.problem(item, problem.values(hex(item.pointer.stamp), hex(extent.stamp)));
-        }
-        let head = extent.head().0;
-        let count = self.map.entry(self.check, head).map(|entry| entry.count);
-        self.check_young(item, extent.stamp, head, count);
-        let mut hasher = DefaultHasher::new();
-        encoded.hash(&mut hasher);
-        let identity = hasher.finish();
-        match self.roles.claim(head, Role::Extent) {
-            Role::None => {}
-            Role::Extent => {
-                if self.extents.get(&head).is_some_and(|&known| known != identity) {
-                    let problem =
-                        Problem::new(Kind::DoubleUse, "two large values begin on one page");
-                    self.lost(item, problem.page(head));
-                }
-                return;
-            }
-            other => {
-                let what = format!("a large value stands on a page used as {other}");
-                return self.lost(item, Problem::new(Kind::DoubleUse, what).page(head));
-            }
-        }
-        self.check.report.extents += 1;
-        if count != Some(1) {
-            self.extents.insert(head, identity);
-        }
-        let mut bytes = vec![0; self.check.geometry.page_size];
-        let mut whole = crc32fast::Hasher::new();
-        let mut known = true;
-        for page in extent.pages() {
-            let page = page.0;
-            if page != head {
-                let other = self.roles.claim(page, Role::ExtentBody);
-                if other != Role::None {
-                    let what = format!("a large value stands on a page used as {other}");
-                    return self.lost(item, Problem::new(Kind::DoubleUse, what).page(page));
-                }
-            }
-            if let Err(what) = self.check.read(page, &mut bytes) {
-                known = false;
-                self.problem(item, Problem::new(Kind::PageUnreadable, what).page(page));
-                continue;
-            }
-            let crc = crc32fast::hash(&bytes);
-            whole.update(&crc.to_le_bytes());
-            if let Some(entry) = self.map.entry(self.check, page)
-                && entry.crc != crc
-            {
-                known = false;
-                let problem = Problem::new(Kind::ExtentPage, "checksum of a large value's page");
-                self.problem(item, problem.page(page).values(hex(entry.crc), hex(crc)));
-            }
-        }
-        let crc = whole.finalize();
-        if known && crc != extent.crc {
-            let problem = Problem::new(Kind::ExtentChecksum, "checksum of a large value");
-            self.problem(item, problem.page(head).values(hex(extent.crc), hex(crc)));
         }
     }
 }

@@ -61,6 +61,7 @@ fn children(page: &[u8], visit: &mut dyn FnMut(Child)) {
 fn pages_below(view: View<'_>, root: Pointer) -> BTreeSet<u64> {
     let mut pages = BTreeSet::new();
     let mut nodes = vec![root];
+    let mut raw = Vec::new();
     while let Some(node) = nodes.pop() {
         if node.is_none() {
             continue;
@@ -71,7 +72,20 @@ fn pages_below(view: View<'_>, root: Pointer) -> BTreeSet<u64> {
         children(&page, &mut |child| match child {
             Child::Node(pointer) => nodes.push(pointer),
             Child::Extent(extent) => pages.extend(extent.pages().map(|page| page.0)),
+            Child::Raw(root) => raw.push(root),
         });
+        // Within a machine pages are shared: each is met as often as it is named.
+        while let Some(at) = raw.pop() {
+            let mut bytes = vec![0; view.page_size()];
+            view.read_raw(at.page, &mut bytes).expect("a raw page");
+            if pages.insert(at.page.0) {
+                let mut each = |_, child| {
+                    raw.push(child);
+                    Ok(())
+                };
+                at.children(&bytes, &mut each).expect("a sound raw page");
+            }
+        }
     }
     pages
 }

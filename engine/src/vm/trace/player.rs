@@ -1,5 +1,6 @@
 //! Runs a trace on a machine, operation by operation.
 
+mod kept;
 mod real;
 mod regions;
 
@@ -25,7 +26,7 @@ const REGION: u64 = 1 << 21;
 /// Pages of swap for a trace that swaps and does not say how much there is: 256 MiB.
 const SWAP: u32 = 1 << 16;
 
-#[derive(Clone)]
+#[derive(Debug, Clone, Default)]
 struct Region {
     name: String,
     start: u64,
@@ -43,6 +44,8 @@ pub struct Player {
     next_region: u64,
     /// Are faults kept in the answers?
     listing: bool,
+    /// Did the machine run before?
+    resumed: bool,
     outside: Box<dyn Outside>,
 }
 
@@ -76,6 +79,7 @@ impl Player {
             regions: HashMap::new(),
             next_region: FIRST_REGION,
             listing,
+            resumed: false,
             outside: Box::new(Nothing),
         }
     }
@@ -124,6 +128,9 @@ impl Player {
 
     fn act(&mut self, call: &Call, answer: &mut Answer) -> Result<(), String> {
         match call {
+            Call::Machine { .. } if self.resumed => {
+                return Err("the machine is built already: it was stored, and goes on".to_owned());
+            }
             Call::Machine { .. } => {}
             Call::File { name, pages, fill } => {
                 if self.files.contains_key(name) {

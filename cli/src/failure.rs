@@ -78,6 +78,7 @@ impl From<cowslip::Error> for Failure {
     fn from(error: cowslip::Error) -> Failure {
         match error {
             cowslip::Error::TableNotFound { .. }
+            | cowslip::Error::MachineNotFound { .. }
             | cowslip::Error::SnapshotNotFound { .. }
             | cowslip::Error::BranchNotFound { .. }
             | cowslip::Error::BookmarkNotFound { .. } => Failure::NotFound(error.to_string()),

@@ -19,6 +19,11 @@ pub(crate) struct At {
 }
 
 impl At {
+    /// The branch that is named.
+    pub(crate) fn branch(&self) -> Option<&str> {
+        self.branch.as_deref()
+    }
+
     /// A read transaction there.
     pub(crate) fn read(&self, db: &Database) -> Result<ReadTransaction, Failure> {
         Ok(match &self.at {

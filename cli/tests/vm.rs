@@ -244,3 +244,20 @@ fn a_trace_that_needs_too_much_memory_of_ours_is_stopped() {
     assert!(ended.err.contains("line 2: more than the 4096 frames"), "{}", ended.err);
     run(&["--memory", "32"], large).ok();
 }
+
+#[test]
+fn swap_in_a_file_changes_nothing_and_leaves_nothing() {
+    let trace = "machine ram=300 swap=2000\nA mmap H pages=900\nA write H 0..900 =5\n\
+                 A fork B\nB write H 0..300 =6\nA read H 0..900 expect=5\n";
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("swap");
+    let name = file.to_str().unwrap();
+    let told = run(&["--swap", name], trace).ok();
+    assert!(told.contains("bad=0"), "{told}");
+    assert_eq!(told, run(&[], trace).ok());
+    assert!(!file.exists());
+    std::fs::write(&file, "mine").unwrap();
+    let taken = run(&["--swap", name], trace).fails(3);
+    assert!(taken.contains("exists"), "{taken}");
+    assert_eq!(std::fs::read(&file).unwrap(), b"mine");
+}

@@ -6,16 +6,19 @@ use std::ops::RangeBounds;
 
 use cowslip_pager::{Pointer, Reader, View};
 
+use walk::machine_of;
 pub(crate) use walk::{Difference, Kept, Place, Walk, next_difference, table_of};
 
 use crate::{
     error::{Error, Result},
     iter::span,
     kinds::CATALOG,
+    meta::TableRecord,
     tree::{Span, Tree},
 };
 
-/// One difference.
+/// One difference: of an entry, or of a stored machine, which has no key and for values words about
+/// the two machines.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
     /// The table.
@@ -62,6 +65,14 @@ impl Diff {
         while let Some(event) = self.differences.next(self.reader.view())? {
             match event {
                 Event::Table { name, .. } => self.table = name,
+                Event::Machine { name, old, new } => {
+                    let say = |record: TableRecord| {
+                        let (pages, stamp) = (record.pages, record.root.stamp);
+                        format!("machine pages={pages} stored={stamp}").into_bytes()
+                    };
+                    let (old, new) = (old.map(say), new.map(say));
+                    return Ok(Some(Change { table: name, key: Vec::new(), old, new }));
+                }
                 Event::Entry(Difference { key, old, new }) => {
                     let read = |value: Option<Kept>| value.map(|v| v.read(pager)).transpose();
                     let (old, new) = (read(old)?, read(new)?);
@@ -103,6 +114,8 @@ pub(crate) struct Differences {
     to: Pointer,
     catalogs: (Walk, Walk),
     tables: Option<(Walk, Walk)>,
+    /// A table that comes after the machine whose name it has.
+    behind: Option<Event>,
     /// Which keys of the tables.
     keys: Span,
     /// Which keys of the first table, if not the same.
@@ -113,6 +126,8 @@ pub(crate) struct Differences {
 pub(crate) enum Event {
     /// What follows is of this table, which may have come or gone.
     Table { name: String, old: Option<Pointer>, new: Option<Pointer> },
+    /// A stored machine that came, went or changed.
+    Machine { name: String, old: Option<TableRecord>, new: Option<TableRecord> },
     /// An entry that was added, removed or replaced.
     Entry(Difference),
 }
@@ -123,7 +138,7 @@ impl Differences {
         let checked = |root| Tree::new(CATALOG, 0, root).checked(0).map(|tree| tree.root);
         let (from, to) = (checked(from)?, checked(to)?);
         let catalogs = (Walk::new(from, tables.clone()), Walk::new(to, tables));
-        Ok(Differences { from, to, catalogs, tables: None, keys, first: None })
+        Ok(Differences { from, to, catalogs, tables: None, behind: None, keys, first: None })
     }
 
     fn within_tables(mut self, tables: Span) -> Differences {
@@ -143,6 +158,9 @@ impl Differences {
     }
 
     pub(crate) fn next(&mut self, view: View<'_>) -> Result<Option<Event>> {
+        if let Some(event) = self.behind.take() {
+            return Ok(Some(event));
+        }
         loop {
             if let Some((old, new)) = &mut self.tables {
                 if let Some(difference) = next_difference(view, old, new)? {
@@ -154,17 +172,30 @@ impl Differences {
             let Some(difference) = next_difference(view, old, new)? else { return Ok(None) };
             let (old, new) =
                 (table_of(difference.old.as_ref())?, table_of(difference.new.as_ref())?);
-            if old == new {
-                continue;
-            }
             let name = String::from_utf8_lossy(&difference.key).into_owned();
+            let machines =
+                (machine_of(difference.old.as_ref())?, machine_of(difference.new.as_ref())?);
+            let machine = (machines.0 != machines.1).then(|| Event::Machine {
+                name: name.clone(),
+                old: machines.0,
+                new: machines.1,
+            });
+            if old == new {
+                match machine {
+                    Some(machine) => return Ok(Some(machine)),
+                    None => continue,
+                }
+            }
             let keys = match self.first.take() {
                 Some((first, keys)) if first == name => keys,
                 _ => self.keys.clone(),
             };
             let walk = |root: Option<Pointer>| Walk::new(root.unwrap_or_default(), keys.clone());
             self.tables = Some((walk(old), walk(new)));
-            return Ok(Some(Event::Table { name, old, new }));
+            let table = Event::Table { name, old, new };
+            let Some(machine) = machine else { return Ok(Some(table)) };
+            self.behind = Some(table);
+            return Ok(Some(machine));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `vm`: the page-table module, run on a trace.
+//! `vm`: the page-table module, run on a trace; its machines are kept in databases.
 
 mod elf;
 mod explain;
@@ -6,7 +6,9 @@ mod json;
 mod loader;
 mod outside;
 mod picture;
+mod stored;
 mod summary;
+mod swap;
 
 use std::{
     io::{Read, Write},
@@ -15,7 +17,7 @@ use std::{
 };
 
 use cowslip::vm::{
-    ForkMode, Settings,
+    ForkMode, Settings, StoredMachine,
     trace::{BadTrace, Player, parse},
 };
 
@@ -25,7 +27,8 @@ use crate::output;
 /// A model of how an operating system shares memory until it is written
 #[derive(clap::Subcommand)]
 pub(crate) enum Verb {
-    Run(RunArgs),
+    Run(Box<RunArgs>),
+    Machines(stored::MachinesArgs),
 }
 
 /// Run a trace of system calls and accesses, and count what a kernel would
@@ -38,7 +41,7 @@ pub(crate) struct RunArgs {
     /// The trace; `-`: standard input
     trace: PathBuf,
     /// How fork gives the child its memory: by copying tables, as Linux does, or by sharing them
-    #[arg(long, value_enum, default_value_t = Fork::Eager)]
+    #[arg(long, value_enum, default_value_t = Fork::Eager, conflicts_with = "resume")]
     fork: Fork,
     /// Print the faults of every operation, step by step
     #[arg(long)]
@@ -55,6 +58,11 @@ pub(crate) struct RunArgs {
     /// Stop when the model itself would need more memory than so many MiB
     #[arg(long, value_name = "MIB", default_value_t = 8192)]
     memory: u32,
+    /// Keep swapped pages in this new file, which is removed at the end, instead of in memory
+    #[arg(long, value_name = "FILE")]
+    swap: Option<PathBuf>,
+    #[command(flatten)]
+    keep: stored::Keep,
 }
 
 #[derive(Clone, Copy, clap::ValueEnum)]
@@ -64,7 +72,13 @@ enum Fork {
 }
 
 pub(crate) fn run(verb: &Verb) -> Outcome {
-    let Verb::Run(args) = verb;
+    match verb {
+        Verb::Run(args) => run_trace(args),
+        Verb::Machines(args) => stored::machines(args),
+    }
+}
+
+fn run_trace(args: &RunArgs) -> Outcome {
     if let Some(file) = &args.picture {
         picture::check(&args.trace, file)?;
     }
@@ -80,7 +94,13 @@ pub(crate) fn run(verb: &Verb) -> Outcome {
         ..Settings::default()
     };
     let outside = Box::new(outside::Files::beside(&args.trace));
-    let mut player = Player::new(&trace, settings, args.explain).with_outside(outside);
+    let player = match args.keep.resumed(settings.modelled, args.explain)? {
+        Some(player) => player,
+        None => Player::new(&trace, settings, args.explain),
+    };
+    let mut player = player.with_outside(outside);
+    let _swap =
+        args.swap.as_deref().map(|file| swap::File::under(&mut player, file)).transpose()?;
     let mut recorder = args.picture.as_ref().map(|_| picture::Recorder::new(&trace));
     let mut out = output::stdout();
     for operation in &trace {
@@ -100,6 +120,14 @@ pub(crate) fn run(verb: &Verb) -> Outcome {
     } else {
         for line in player.end() {
             writeln!(out, "{line}")?;
+        }
+    }
+    if let Some((name, stored)) = args.keep.keep(&mut player)? {
+        if args.json {
+            writeln!(out, "{}", json::stored(name, &stored))?;
+        } else {
+            let StoredMachine { memory, tables, shared, .. } = stored;
+            writeln!(out, "stored {name} => memory={memory} tables={tables} shared={shared}")?;
         }
     }
     if args.summary {

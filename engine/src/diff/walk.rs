@@ -13,6 +13,7 @@ use cowslip_pager::{Extent, Pager, Pointer, View, page::Header};
 use crate::{
     error::{Error, Result},
     kinds::{check_level, same_kind},
+    meta::TableRecord,
     node::Node,
     tree::Span,
     value::{self, Stored},
@@ -255,13 +256,24 @@ pub(crate) fn next_difference(
     }
 }
 
+/// The record of a machine, from an entry of a catalog; none of a table.
+pub(crate) fn machine_of(value: Option<&Kept>) -> Result<Option<TableRecord>> {
+    match value {
+        Some(Kept::Inline(bytes)) => {
+            let record = TableRecord::decode(bytes, cowslip_pager::PageId::NONE)?;
+            Ok(record.is_machine().then_some(record))
+        }
+        _ => Ok(None),
+    }
+}
+
 /// A table's tree, from an entry of a catalog; of a machine, which has none, as if nothing were
 /// there.
 pub(crate) fn table_of(value: Option<&Kept>) -> Result<Option<Pointer>> {
     match value {
         None => Ok(None),
         Some(Kept::Inline(bytes)) => {
-            let record = crate::meta::TableRecord::decode(bytes, cowslip_pager::PageId::NONE)?;
+            let record = TableRecord::decode(bytes, cowslip_pager::PageId::NONE)?;
             if record.is_machine() {
                 return Ok(None);
             }

@@ -240,6 +240,7 @@ impl<W: Write> Sender<'_, W> {
         }
         while let Some(event) = differences.next(self.reader.view())? {
             match event {
+                Event::Machine { name, .. } => return Err(Error::MachineNotSent(name)),
                 Event::Table { name, new: None, .. } => {
                     self.encoder.drop_table(&name);
                     self.report.removals += 1;

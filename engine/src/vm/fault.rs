@@ -18,6 +18,7 @@ use super::{
     frames::{Frame, NoFrame, Use},
     machine::Machine,
     space::Space,
+    swap::NotBack,
     tables::LEAF,
 };
 
@@ -28,7 +29,7 @@ pub enum Signal {
     NotMapped,
     /// SIGSEGV: the area does not allow it.
     NotAllowed,
-    /// SIGBUS: behind the end of a mapped file.
+    /// SIGBUS: behind the end of a mapped file, or of a page that swap does not give back.
     BehindFile,
     /// SIGKILL: there is no memory, and this process was chosen to give up its own.
     OutOfMemory,
@@ -128,6 +129,15 @@ pub(crate) enum Refusal {
 impl From<NoFrame> for Refusal {
     fn from(_: NoFrame) -> Refusal {
         Refusal::NoFrame
+    }
+}
+
+impl From<NotBack> for Refusal {
+    fn from(reason: NotBack) -> Refusal {
+        match reason {
+            NotBack::NoFrame => Refusal::NoFrame,
+            NotBack::Unreadable => Signal::BehindFile.into(),
+        }
     }
 }
 

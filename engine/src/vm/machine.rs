@@ -20,6 +20,7 @@ use super::{
     fault::{Fault, Refusal, Signal},
     file::{Contents, File},
     frames::{Frame, Frames},
+    reclaim::Attempts,
     space::Space,
     swap::Swap,
     tables::{Memory, PAGES},
@@ -225,6 +226,12 @@ impl Machine {
         &self.memory.swap
     }
 
+    /// Keeps swapped pages on this empty storage from now on, instead of in memory. It is of no use to
+    /// anybody when the machine is gone.
+    pub fn swap_to(&mut self, storage: Arc<dyn crate::Storage>) -> crate::Result<()> {
+        Ok(self.memory.swap.move_to(storage)?)
+    }
+
     /// Adds a file of so many pages.
     pub fn add_file(&mut self, name: &str, pages: u64, contents: Contents) -> FileId {
         self.files.push(File::new(name, pages, contents));
@@ -381,8 +388,9 @@ impl Machine {
         see: &mut dyn FnMut(&Fault),
     ) -> Touched {
         let mut touched = self.touch(process, pages.clone(), step, access, see);
+        let mut attempts = Attempts::default();
         while let Some(page) = touched.starved_at.filter(|_| !self.is_exhausted()) {
-            if !self.replace_pages() {
+            if !attempts.again(page) || !self.replace_pages() {
                 let victim = self.kill_for_memory();
                 if victim.is_none() || victim == Some(process) {
                     touched.signal = Some(Signal::OutOfMemory);

@@ -9,6 +9,7 @@ use super::{
     file::Contents,
     frames::{Frame, Use},
     machine::{Errno, Machine, Pid, lock},
+    reclaim::Attempts,
     space::Space,
     tables::{LEAF, PAGES},
     tally::Tally,
@@ -482,11 +483,12 @@ impl Machine {
         write: Option<bool>,
     ) -> Result<(), Errno> {
         let mut page = pages.start;
+        let mut attempts = Attempts::default();
         while page < pages.end {
             match self.populate_from(process, page..pages.end, write)? {
                 None => return Ok(()),
                 Some(starved) => {
-                    if !self.replace_pages() {
+                    if !attempts.again(starved) || !self.replace_pages() {
                         return Err(Errno::NoMemory);
                     }
                     page = starved;

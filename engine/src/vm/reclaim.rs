@@ -53,6 +53,29 @@ pub struct Replaced {
 /// Frames that one round frees at most; of a small memory a sixteenth.
 const BATCH: u64 = 64;
 
+/// Frames that one fault may need: four tables, the page, and a copy of it. Fewer may be just those
+/// that the last attempt took and gave back.
+const FAULT: u32 = 6;
+
+/// Times that frames are freed for one page. Where all that helped nobody, more would not.
+const ATTEMPTS: u32 = 16;
+
+/// How often frames were freed for a page that got none.
+#[derive(Debug, Default)]
+pub(crate) struct Attempts {
+    page: u64,
+    made: u32,
+}
+
+impl Attempts {
+    /// May it be tried again? If not, it begins anew: something else is done first.
+    pub(crate) fn again(&mut self, page: u64) -> bool {
+        let made = if self.page == page { self.made } else { 0 };
+        *self = Attempts { page, made: (made + 1) % ATTEMPTS };
+        made + 1 < ATTEMPTS
+    }
+}
+
 /// The entries that name each frame, as places in tables.
 pub(crate) type ReverseMap = HashMap<Frame, Vec<(Frame, usize)>>;
 
@@ -101,7 +124,8 @@ impl Machine {
         let before = self.memory.frames.used();
         self.files.iter().for_each(|file| file.shrink(&self.memory.frames));
         self.memory.swap.shrink(&self.memory.frames);
-        if self.memory.frames.used() < before {
+        let shrunk = before.saturating_sub(self.memory.frames.used());
+        if shrunk >= FAULT {
             return true;
         }
         let (map, locked) = self.reverse_map();
@@ -123,7 +147,7 @@ impl Machine {
             }
         }
         self.hand.statistics.frames += freed;
-        freed > 0
+        freed > 0 || shrunk > 0
     }
 
     /// The hand has come to a frame.

@@ -1,38 +1,62 @@
 //! Swap: pages that gave up their frame, each in a slot with the number of entries that name it.
 //!
 //! ```text
-//! entry --slot--> { entries, contents, cached frame? }
+//! entry --slot--> { entries, a cached frame, or a page of the device }
 //! ```
 //!
 //! The first process that needs the page again brings it into a frame, which the slot remembers
 //! (the swap cache, an owner of the frame) while other entries still name the slot: they find the
-//! same frame, without reading.
+//! same frame, without reading. The device is a pager (`device`), in memory unless a storage is
+//! given.
+
+mod device;
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use cowslip_pager::{
+    PageId,
+    storage::{MemoryStorage, Storage},
+};
+
+use self::device::Device;
 use super::frames::{Frame, Frames, NoFrame, Use};
 
-/// No slot is free.
+/// No slot is free, or the device does not take the page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct NoSlot;
 
-struct Slot {
-    entries: u32,
-    contents: Vec<u64>,
-    cached: Option<Frame>,
-    /// The page of a database that has the contents; 0: none.
-    stored: u32,
+/// Why a page did not come back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NotBack {
+    NoFrame,
+    /// The device does not give it, or something else.
+    Unreadable,
 }
 
-/// A slot in use, for who stores the machine.
+impl From<NoFrame> for NotBack {
+    fn from(_: NoFrame) -> NotBack {
+        NotBack::NoFrame
+    }
+}
+
+/// Where the page of a slot is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Place {
-    /// Its page is in a frame.
+    /// In a frame.
     Cached(Frame),
-    /// These are its contents.
-    Written(Vec<u64>),
+    /// On the device.
+    Written(PageId),
+}
+
+struct Slot {
+    entries: u32,
+    /// None: it is free.
+    place: Option<Place>,
+    /// The page of a database that has the contents; 0: none.
+    stored: u32,
 }
 
 #[derive(Default)]
@@ -41,6 +65,39 @@ struct State {
     free: Vec<u32>,
     /// The slot that keeps a frame.
     cached: HashMap<Frame, u32>,
+    device: Option<Device>,
+}
+
+impl State {
+    /// The device, made when it is needed first.
+    fn device(&mut self) -> cowslip_pager::Result<&mut Device> {
+        if self.device.is_none() {
+            self.device = Some(Device::on(Arc::new(MemoryStorage::new()))?);
+        }
+        self.device.as_mut().ok_or(cowslip_pager::Error::ReadOnly)
+    }
+
+    fn write(&mut self, contents: &[u64]) -> Result<Place, NoSlot> {
+        match self.device().and_then(|device| device.write(contents)) {
+            Ok(page) => Ok(Place::Written(page)),
+            Err(error) => {
+                tracing::warn!(%error, "swap takes no page");
+                Err(NoSlot)
+            }
+        }
+    }
+
+    fn add(&mut self, slot: Slot, pages: u32) -> Result<u32, NoSlot> {
+        if let Some(number) = self.free.pop() {
+            self.slots[number as usize] = slot;
+            return Ok(number);
+        }
+        if self.slots.len() >= pages as usize {
+            return Err(NoSlot);
+        }
+        self.slots.push(slot);
+        Ok(self.slots.len() as u32 - 1)
+    }
 }
 
 /// The swap of a machine.
@@ -70,59 +127,67 @@ impl Swap {
         (state.slots.len() - state.free.len()) as u32
     }
 
+    /// From now on pages go to this empty storage, and those that are on the device move there.
+    pub(crate) fn move_to(&self, storage: Arc<dyn Storage>) -> cowslip_pager::Result<()> {
+        let state = &mut *self.state();
+        let mut device = Device::on(storage)?;
+        let mut moved = Vec::new();
+        for (number, slot) in state.slots.iter().enumerate() {
+            if let (Some(Place::Written(page)), Some(old)) = (slot.place, &mut state.device) {
+                moved.push((number, device.write(&old.read(page)?)?));
+            }
+        }
+        for (number, page) in moved {
+            state.slots[number].place = Some(Place::Written(page));
+        }
+        state.device = Some(device);
+        Ok(())
+    }
+
     /// Writes the page in `frame` out for so many entries, to the slot that it came from if there is
     /// one; that slot lets go of the frame.
     pub(crate) fn write(&self, frame: Frame, entries: u32, frames: &Frames) -> Result<u32, NoSlot> {
         let contents = frames.contents(frame);
+        let state = &mut *self.state();
+        let known = state.cached.get(&frame).copied();
+        if known.is_none() && state.free.is_empty() && state.slots.len() >= self.pages as usize {
+            return Err(NoSlot);
+        }
+        let place = Some(state.write(&contents)?);
         let stored = frames.take_stored(frame);
-        let mut state = self.state();
-        let Some(number) = state.cached.remove(&frame) else {
-            drop(state);
-            return self.add(Slot { entries, contents, cached: None, stored });
+        let Some(number) = known else {
+            return state.add(Slot { entries, place, stored }, self.pages);
         };
+        state.cached.remove(&frame);
         let slot = &mut state.slots[number as usize];
-        slot.contents = contents;
-        slot.stored = stored;
-        slot.entries += entries;
-        slot.cached = None;
-        drop(state);
+        *slot = Slot { entries: slot.entries + entries, place, stored };
         frames.drop_data(frame);
         Ok(number)
     }
 
     /// Writes a page out for one entry, whose frame the slot keeps (and owns) until memory is short.
     pub(crate) fn write_cached(&self, frame: Frame) -> Result<u32, NoSlot> {
-        let slot = Slot { entries: 1, contents: Vec::new(), cached: Some(frame), stored: 0 };
-        let number = self.add(slot)?;
-        self.state().cached.insert(frame, number);
+        let mut state = self.state();
+        let slot = Slot { entries: 1, place: Some(Place::Cached(frame)), stored: 0 };
+        let number = state.add(slot, self.pages)?;
+        state.cached.insert(frame, number);
         Ok(number)
     }
 
     /// Lets go of the frames that only the slots own.
     pub(crate) fn shrink(&self, frames: &Frames) {
-        let State { slots, cached, .. } = &mut *self.state();
-        for slot in slots {
-            if let Some(frame) = slot.cached.filter(|frame| frames.owners(*frame) == 1) {
-                slot.contents = frames.contents(frame);
-                slot.stored = frames.take_stored(frame);
-                slot.cached = None;
-                cached.remove(&frame);
-                frames.drop_data(frame);
+        let state = &mut *self.state();
+        for number in 0..state.slots.len() {
+            let Some(Place::Cached(frame)) = state.slots[number].place else { continue };
+            if frames.owners(frame) != 1 {
+                continue;
             }
+            let Ok(place) = state.write(&frames.contents(frame)) else { return };
+            let slot = &mut state.slots[number];
+            (slot.place, slot.stored) = (Some(place), frames.take_stored(frame));
+            state.cached.remove(&frame);
+            frames.drop_data(frame);
         }
-    }
-
-    fn add(&self, slot: Slot) -> Result<u32, NoSlot> {
-        let mut state = self.state();
-        if let Some(number) = state.free.pop() {
-            state.slots[number as usize] = slot;
-            return Ok(number);
-        }
-        if state.slots.len() >= self.pages as usize {
-            return Err(NoSlot);
-        }
-        state.slots.push(slot);
-        Ok(state.slots.len() as u32 - 1)
     }
 
     /// One entry more names the slot.
@@ -132,28 +197,35 @@ impl Swap {
 
     /// One entry less; the last one frees the slot.
     pub(crate) fn release(&self, slot: u32, frames: &Frames) {
-        let mut state = self.state();
-        let place = &mut state.slots[slot as usize];
-        place.entries -= 1;
-        if place.entries > 0 {
+        let state = &mut *self.state();
+        let freed = &mut state.slots[slot as usize];
+        freed.entries -= 1;
+        if freed.entries > 0 {
             return;
         }
-        place.contents = Vec::new();
-        place.stored = 0;
-        let cached = place.cached.take();
-        cached.inspect(|frame| {
-            state.cached.remove(frame);
-        });
+        freed.stored = 0;
+        match freed.place.take() {
+            Some(Place::Cached(frame)) => {
+                state.cached.remove(&frame);
+                frames.drop_data(frame);
+            }
+            Some(Place::Written(page)) => {
+                state.device.iter_mut().for_each(|device| device.give_back(page));
+            }
+            None => {}
+        }
         state.free.push(slot);
-        drop(state);
-        cached.into_iter().for_each(|frame| frames.drop_data(frame));
     }
 
     /// Each slot in use: its number, entries, and cached frame.
     pub(crate) fn each_slot(&self, mut visit: impl FnMut(u32, u32, Option<Frame>)) {
         let state = self.state();
         for (number, slot) in state.slots.iter().enumerate().filter(|(_, slot)| slot.entries > 0) {
-            visit(number as u32, slot.entries, slot.cached);
+            let cached = match slot.place {
+                Some(Place::Cached(frame)) => Some(frame),
+                _ => None,
+            };
+            visit(number as u32, slot.entries, cached);
         }
     }
 
@@ -163,21 +235,35 @@ impl Swap {
     }
 
     /// The frame of a slot's page, with one owner more for the caller; true: it had to be read.
-    pub(crate) fn read(&self, slot: u32, frames: &Frames) -> Result<(Frame, bool), NoFrame> {
-        let mut state = self.state();
+    pub(crate) fn read(&self, slot: u32, frames: &Frames) -> Result<(Frame, bool), NotBack> {
+        let state = &mut *self.state();
         let place = &mut state.slots[slot as usize];
-        if let Some(frame) = place.cached {
-            frames.retain(frame);
-            return Ok((frame, false));
-        }
+        let page = match place.place {
+            Some(Place::Cached(frame)) => {
+                frames.retain(frame);
+                return Ok((frame, false));
+            }
+            Some(Place::Written(page)) => page,
+            None => return Err(NotBack::Unreadable),
+        };
         let frame = frames.allocate(Use::Anonymous)?;
-        for (word, value) in frames.words(frame).iter().zip(&place.contents) {
+        let read = state.device.as_mut().ok_or(cowslip_pager::Error::ReadOnly);
+        let contents = match read.and_then(|device| device.read(page)) {
+            Ok(contents) => contents,
+            Err(error) => {
+                tracing::warn!(%error, slot, "a page of swap cannot be read");
+                frames.drop_data(frame);
+                return Err(NotBack::Unreadable);
+            }
+        };
+        for (word, value) in frames.words(frame).iter().zip(&contents) {
             word.store(*value, std::sync::atomic::Ordering::Relaxed);
         }
         frames.retain(frame);
         frames.set_stored(frame, std::mem::take(&mut place.stored));
-        place.cached = Some(frame);
+        place.place = Some(Place::Cached(frame));
         state.cached.insert(frame, slot);
+        state.device.iter_mut().for_each(|device| device.give_back(page));
         Ok((frame, true))
     }
 
@@ -186,15 +272,12 @@ impl Swap {
     /// Each slot in use, and where its page is.
     pub(crate) fn places(&self) -> Vec<(u32, Place)> {
         let state = self.state();
-        let used = (0..).zip(&state.slots).filter(|(_, slot)| slot.entries > 0);
-        used.map(|(number, slot)| {
-            let place = match slot.cached {
-                Some(frame) => Place::Cached(frame),
-                None => Place::Written(slot.contents.clone()),
-            };
-            (number, place)
-        })
-        .collect()
+        (0..).zip(&state.slots).filter_map(|(number, slot)| Some((number, slot.place?))).collect()
+    }
+
+    /// A page of the device.
+    pub(crate) fn contents(&self, page: PageId) -> cowslip_pager::Result<Vec<u64>> {
+        self.state().device()?.read(page)
     }
 
     /// The page that has the contents of a slot.
@@ -218,26 +301,33 @@ impl Swap {
         (state.slots.len() as u32, state.free.clone())
     }
 
-    /// A swap as it was stored: so many slots, these of them in use, no entry counted yet.
-    pub(crate) fn restore(
-        pages: u32,
-        slots: u32,
-        free: Vec<u32>,
-        places: Vec<(u32, Place)>,
-    ) -> Swap {
-        let empty = || Slot { entries: 0, contents: Vec::new(), cached: None, stored: 0 };
-        let mut state =
-            State { slots: (0..slots).map(|_| empty()).collect(), free, ..State::default() };
-        for (number, place) in places {
-            let slot = &mut state.slots[number as usize];
-            match place {
-                Place::Cached(frame) => {
-                    slot.cached = Some(frame);
-                    state.cached.insert(frame, number);
-                }
-                Place::Written(contents) => slot.contents = contents,
-            }
-        }
-        Swap { state: Mutex::new(state), pages }
+    /// A swap as it was stored: so many slots, some of them free, no entry counted yet.
+    pub(crate) fn restored(pages: u32, slots: u32, free: Vec<u32>) -> Swap {
+        let slots = (0..slots).map(|_| Slot { entries: 0, place: None, stored: 0 }).collect();
+        Swap { state: Mutex::new(State { slots, free, ..State::default() }), pages }
+    }
+
+    /// The frame of a slot of such a swap.
+    pub(crate) fn restore_cached(&self, slot: u32, frame: Frame) {
+        let mut state = self.state();
+        state.slots[slot as usize].place = Some(Place::Cached(frame));
+        state.cached.insert(frame, slot);
+    }
+
+    /// The contents of a slot of such a swap, and the page of a database that has them.
+    pub(crate) fn restore_written(
+        &self,
+        slot: u32,
+        contents: &[u64],
+        stored: u32,
+    ) -> cowslip_pager::Result<()> {
+        let state = &mut *self.state();
+        let page = state.device()?.write(contents)?;
+        let restored = &mut state.slots[slot as usize];
+        (restored.place, restored.stored) = (Some(Place::Written(page)), stored);
+        Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,7 @@
 //! A run as JSON: one object an operation, and one at the end.
 
 use cowslip::vm::{
-    Tally,
+    StoredMachine, Tally,
     trace::{Answer, Player, Snapshot},
 };
 use serde_json::{Map, Value, json};
@@ -94,4 +94,14 @@ fn snapshot(snapshot: &Snapshot) -> Value {
         "anon_frames": snapshot.anonymous_frames,
         "file_frames": snapshot.file_frames,
     })
+}
+
+/// What storing the machine wrote.
+pub(super) fn stored(name: &str, stored: &StoredMachine) -> Value {
+    json!({ "stored": {
+        "name": name,
+        "memory": stored.memory,
+        "tables": stored.tables,
+        "shared": stored.shared,
+    }})
 }

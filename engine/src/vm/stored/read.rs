@@ -21,7 +21,7 @@ use super::{
         machine::{Machine, Process},
         reclaim::Hand,
         space::Space,
-        swap::{Place, Swap},
+        swap::Swap,
         tables::{Memory, Tables},
     },
     AWAY, DESCRIPTION, HERE, Home, OBJECT, OBJECTS, SWAP, TOP, bytes_object, cache_object,
@@ -117,16 +117,7 @@ pub(super) fn load(reader: &Reader, record: TableRecord, modelled: u32) -> Resul
         file.restore(cached?);
         files.push(file);
     }
-    let mut places = Vec::new();
-    for (slot, bits, page) in listed {
-        let place = if bits & AWAY == 0 {
-            Place::Cached(loader.data(page)?)
-        } else {
-            Place::Written(words(&loader.read(page)?))
-        };
-        places.push((slot as u32, page, matches!(place, Place::Written(_)), place));
-    }
-    let swap = loader.swap(&description, places)?;
+    let swap = loader.swap(&description, &listed)?;
     let Loader { mut frames, used, runs, .. } = loader;
     let left = runs.left();
     if left > 0 {
@@ -394,29 +385,26 @@ impl Loader<'_, '_> {
     }
 
     /// The swap: every slot is free, or has a page and entries.
-    fn swap(
-        &self,
-        description: &Description,
-        places: Vec<(u32, PageId, bool, Place)>,
-    ) -> Result<Swap> {
+    fn swap(&mut self, description: &Description, listed: &[Listed]) -> Result<Swap> {
         let (slots, free) = (description.slots, &description.free_slots);
         let mut all: HashSet<u32> = free.iter().copied().filter(|slot| *slot < slots).collect();
-        all.extend(places.iter().map(|(slot, ..)| *slot));
-        let counted = free.len() + places.len();
+        all.extend(listed.iter().map(|(slot, ..)| *slot as u32));
+        let counted = free.len() + listed.len();
         if all.len() != counted || counted != slots as usize {
             let what = "slots of the swap";
             return Err(Error::corrupted(self.root.0, what, slots.into(), counted as u64));
         }
-        if places.len() != self.entries.len() {
+        if listed.len() != self.entries.len() {
             let (what, named) = ("slots with entries", self.entries.len() as u64);
-            return Err(Error::corrupted(self.root.0, what, places.len() as u64, named));
+            return Err(Error::corrupted(self.root.0, what, listed.len() as u64, named));
         }
-        let written: Vec<(u32, PageId)> =
-            places.iter().filter(|place| place.2).map(|place| (place.0, place.1)).collect();
-        let places = places.into_iter().map(|(slot, _, _, place)| (slot, place)).collect();
-        let swap = Swap::restore(description.settings.swap, slots, free.clone(), places);
-        for (slot, page) in written {
-            swap.set_stored(slot, page.0 as u32);
+        let swap = Swap::restored(description.settings.swap, slots, free.clone());
+        for &(slot, bits, page) in listed {
+            if bits & AWAY == 0 {
+                swap.restore_cached(slot as u32, self.data(page)?);
+            } else {
+                swap.restore_written(slot as u32, &words(&self.read(page)?), page.0 as u32)?;
+            }
         }
         for (&slot, &entries) in &self.entries {
             (0..entries).for_each(|_| swap.retain(slot));

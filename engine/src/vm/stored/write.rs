@@ -43,7 +43,7 @@ use crate::{
 /// What is to stand below an entry.
 enum Item<'m> {
     Frame(Frame),
-    Slot(u32, &'m Place),
+    Slot(u32, Place),
     Bytes(&'m [u8]),
     /// The root of page tables.
     Table(Frame),
@@ -124,7 +124,7 @@ pub(super) fn store(
     let mut objects = vec![(DESCRIPTION, pages_of(&description))];
     let slots = places.iter().map(|(slot, place)| {
         let bits = if matches!(place, Place::Cached(_)) { HERE } else { HERE | AWAY };
-        (u64::from(*slot), bits, Item::Slot(*slot, place))
+        (u64::from(*slot), bits, Item::Slot(*slot, *place))
     });
     objects.push((SWAP, Item::Pages(slots.collect())));
     for (number, (_, space)) in machine.spaces().iter().enumerate() {
@@ -307,11 +307,11 @@ impl Storer<'_, '_> {
                     Place::Cached(frame) => self.met.insert(*frame),
                 };
                 self.pages += u64::from(first);
-                self.slot(*slot, place, old).map(Some)
+                self.slot(*slot, *place, old).map(Some)
             }
             Child::Slot(slot) => {
                 let found = self.places.binary_search_by_key(slot, |(number, _)| *number);
-                match found.ok().map(|at| &self.places[at].1) {
+                match found.ok().map(|at| self.places[at].1) {
                     Some(place) => self.slot(*slot, place, old).map(Some),
                     None => Ok(None),
                 }
@@ -383,16 +383,16 @@ impl Storer<'_, '_> {
         Ok(placed)
     }
 
-    fn slot(&mut self, slot: u32, place: &Place, old: Option<PageId>) -> Result<Placed> {
-        let contents = match place {
-            Place::Cached(frame) => return self.frame(*frame, old),
-            Place::Written(contents) => contents,
+    fn slot(&mut self, slot: u32, place: Place, old: Option<PageId>) -> Result<Placed> {
+        let page = match place {
+            Place::Cached(frame) => return self.frame(frame, old),
+            Place::Written(page) => page,
         };
         let swap = &self.machine.memory.swap;
         if let Some(page) = swap.stored(slot) {
             return self.known(PageId(page.into()), old);
         }
-        let placed = self.new_page(&bytes_of(contents))?;
+        let placed = self.new_page(&bytes_of(&swap.contents(page)?))?;
         swap.set_stored(slot, placed.page.0 as u32);
         Ok(placed)
     }

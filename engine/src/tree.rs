@@ -200,14 +200,16 @@ impl Writer<'_> {
     /// Takes apart up to `budget` nodes of the queue. Either all children of a node lose this owner,
     /// or (still queued) none (R2).
     pub(crate) fn drop_released(&mut self, budget: usize) -> Result<()> {
-        for _ in 0..budget {
+        let mut done = 0;
+        while done < budget {
             // The newest first: the queue then stays as short as a path is long.
             let Some(child) = self.released.pop_back() else { return Ok(()) };
+            done += 1;
             match child {
                 Child::Extent(extent) => {
                     self.txn.release_extent(&extent)?;
                 }
-                Child::Raw(raw) => self.drop_raw(raw)?,
+                Child::Raw(raw) => done += self.drop_raw(raw)? / DATA_PER_NODE,
                 Child::Node(pointer) => {
                     let mut children = Vec::new();
                     if self.txn.count(pointer.page)? == 1 || mutant!(ChildrenDroppedThoughShared) {
@@ -226,16 +228,17 @@ impl Writer<'_> {
     }
 
     /// Drops an owner of a raw page. The children of the last one follow: data at once, since a page
-    /// of it is nothing to take apart; tables later.
-    fn drop_raw(&mut self, raw: Raw) -> Result<()> {
+    /// of it is nothing to take apart; tables later. How many pages of data lost an owner.
+    fn drop_raw(&mut self, raw: Raw) -> Result<usize> {
         let mut bytes = Vec::new();
         if raw.height > 0 && self.txn.count(raw.page)? == 1 {
             bytes.resize(self.txn.page_size(), 0);
             self.txn.read_raw(raw.page, &mut bytes)?;
         }
         if !self.txn.release_raw(raw)? || bytes.is_empty() {
-            return Ok(());
+            return Ok(0);
         }
+        let mut data = 0;
         let mut children = Vec::new();
         raw.children(&bytes, &mut |_, child| {
             children.push(child);
@@ -244,13 +247,17 @@ impl Writer<'_> {
         for child in children {
             if child.height == 0 {
                 self.txn.release_raw(child)?;
+                data += 1;
             } else {
                 self.released.push_back(Child::Raw(child));
             }
         }
-        Ok(())
+        Ok(data)
     }
 }
+
+/// So many pages of data are as much work as a node.
+const DATA_PER_NODE: usize = 64;
 
 /// Nodes taken apart inside the transaction that dropped them.
 const DROP_AT_ONCE: usize = 64;

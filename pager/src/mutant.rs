@@ -64,6 +64,9 @@ catalogue! {
     "R3" SharedAtNotRaisedByPromotion "a promotion does not raise the two branches' shared_at"
         equivalent "each record moves together with the shared_at that belongs to its catalog"
     "R3" CompactionForgetsSharing "compaction copies a shared node once for each owner"
+    "R3" RawChildrenNotCounted "the children that a stored table keeps beside a new one get no further owner"
+    "R3" RawTableStaysCounted "a stored table keeps the owner that has the new one"
+    "R3" RawTableTakenForSole "a stored table is given up with all it names, whoever else has it"
 
     "R4" PageReadInsideEpoch "a reader that misses a page reads it without leaving its epoch"
 
@@ -90,6 +93,7 @@ catalogue! {
     "R7" RingMovesWithYoungerStamp "a full log's checkpoint takes a stamp above the commit's"
     "R7" StalledLogWriteNotAwaited "blocks and rings are free while a log write is under way"
     "R7" OldRingNotFreed "the ring that the log has left is not freed"
+    "R7" RawPageTakenForYoung "a raw page counts as made by the transaction that frees it"
 
     "R8" ChainUnchecked "a record need not continue the chain"
     "R8" SequenceUnchecked "a record may have any sequence number"
@@ -154,6 +158,10 @@ catalogue! {
     "I8" NodeStoreUnchecked "a node may be of another store"
     "I8" RawPageChecksumUnchecked "the checksums of a large value's pages are not compared"
     "I8" SpilledChecksumForgotten "the map does not learn the checksum of a spilled page"
+    "I8" GatheredPagesForgotten "the last raw pages of a transaction are not written"
+
+    "V6" WrittenFrameStaysStored "a frame that is written is still taken for the page that was stored"
+    "V7" AnyStoredMachineTrusted "pages of a machine that was not stored are still taken for its own"
 
     "redb 2026-06" GrowthNotSyncedBeforeHeader "the file grows only after the superblock that needs it"
     "redb 2026-07" TornSlotReblessedByRecovery "a recovery gives a torn superblock a right checksum"

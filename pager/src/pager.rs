@@ -516,9 +516,10 @@ impl<'p> View<'p> {
         Ok(true)
     }
 
-    /// Reads a raw page from the file and verifies it by the page map's checksum.
-    pub fn read_raw(&self, page: PageId, out: &mut [u8]) -> Result<()> {
-        self.inner.read_raw(page, out)
+    /// Reads raw pages from the file, as many side by side as `out` has room for, and verifies them by
+    /// the page map's checksums.
+    pub fn read_raw(&self, start: PageId, out: &mut [u8]) -> Result<()> {
+        self.inner.read_raw(start, out)
     }
 
     /// Follows pointers from `start` until `step` returns none; returns the last page, pinned.
@@ -611,17 +612,21 @@ impl Inner {
         })
     }
 
-    pub(crate) fn read_raw(&self, page: PageId, out: &mut [u8]) -> Result<()> {
-        let crc = self.space.lock().entry(page)?.crc;
-        self.read_page(page, out)?;
-        let found = crc32fast::hash(out);
-        if found != crc && !mutant!(RawPageChecksumUnchecked) {
-            return Err(Error::corrupted(
-                page.0,
-                "checksum of a raw page",
-                crc.into(),
-                found.into(),
-            ));
+    /// Reads as many raw pages, side by side, as `out` has room for.
+    pub(crate) fn read_raw(&self, start: PageId, out: &mut [u8]) -> Result<()> {
+        let size = self.geometry.page_size;
+        let pages = start.0..start.0 + (out.len() / size) as u64;
+        let crcs: Result<Vec<u32>> = {
+            let mut space = self.space.lock();
+            pages.clone().map(|page| Ok(space.entry(PageId(page))?.crc)).collect()
+        };
+        self.read_page(start, out)?;
+        for ((page, bytes), crc) in pages.zip(out.chunks_exact(size)).zip(crcs?) {
+            let found = crc32fast::hash(bytes);
+            if found != crc && !mutant!(RawPageChecksumUnchecked) {
+                let what = "checksum of a raw page";
+                return Err(Error::corrupted(page, what, crc.into(), found.into()));
+            }
         }
         Ok(())
     }

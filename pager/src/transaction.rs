@@ -520,7 +520,9 @@ impl Transaction {
             }
         }
         debug_assert!(record.is_none() || self.raw.is_empty(), "no record brings raw pages back");
-        if let Err(error) = self.flush_raw() {
+        if !mutant!(GatheredPagesForgotten)
+            && let Err(error) = self.flush_raw()
+        {
             self.abort();
             return Err(error);
         }

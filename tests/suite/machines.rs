@@ -143,9 +143,17 @@ fn machines_keep_what_they_were_whatever_is_stored_branched_deleted_or_moved() {
             }
         }
         db.reopen();
-        for (name, own) in &pages_of_names(&db.image()) {
+        let pages = pages_of_names(&db.image());
+        for (name, own) in &pages {
             let usage = db.usage(name).unwrap();
-            assert_eq!(usage.referenced_bytes, (own.len() * 4096) as u64, "referenced by {name}");
+            let others = pages.iter().filter(|(other, _)| *other != name);
+            let mut unique = own.clone();
+            others.for_each(|(_, pages)| unique.retain(|page| !pages.contains(page)));
+            let bytes = |count: usize| (count * 4096) as u64;
+            assert_eq!(usage.referenced_bytes, bytes(own.len()), "referenced by {name}");
+            assert_eq!(usage.unique_bytes, bytes(unique.len()), "unique to {name}");
+            // What is new is at least what is unique, but for what an ancestor had and lost since.
+            assert!(usage.written_bytes <= usage.referenced_bytes, "written for {name}");
         }
         assert!(db.scrub().unwrap().errors.is_empty());
     }
@@ -255,6 +263,44 @@ fn a_fork_and_a_snapshot_are_one_owner_more_of_a_page() {
     store(&db, "main", &mut machine);
     db.close().unwrap();
     assert_eq!(owners(&db.image(), "main"), (1, vec![2, 1]));
+}
+
+/// A line of snapshots, each of which stands on the one before.
+#[test]
+fn written_is_what_the_machine_before_did_not_have() {
+    let mut rng = Seed::get().rng(0);
+    let mut db = Scratch::memory(Database::builder().background(false));
+    let mut machine = machine(ForkMode::Eager);
+    for number in 0..6 {
+        (0..10).for_each(|_| live(&mut machine, &mut rng));
+        store(&db, "main", &mut machine);
+        db.create_snapshot(&format!("s{number}")).unwrap();
+    }
+    db.reopen();
+    let pages = pages_of_names(&db.image());
+    for number in 1..6 {
+        let (before, name) = (&pages[&format!("s{}", number - 1)], format!("s{number}"));
+        let new = pages[&name].difference(before).count();
+        assert_eq!(db.usage(&name).unwrap().written_bytes, (new * 4096) as u64, "{name}");
+    }
+}
+
+/// The pages of the version that is read are not used again, though the writer gives them up and needs
+/// many.
+#[test]
+fn a_reader_keeps_its_machine_while_the_writer_goes_on() {
+    let mut rng = Seed::get().rng(0);
+    let db = Scratch::memory(Database::builder().background(false));
+    let mut machine = machine(ForkMode::Eager);
+    let mut readers = Vec::new();
+    for _ in 0..12 {
+        (0..200).for_each(|_| write(&machine, Machine::FIRST, FIRST + rng.u64(..200), rng.u8(1..)));
+        store(&db, "main", &mut machine);
+        readers.push((db.begin_read().unwrap(), memory(&machine)));
+    }
+    for (reader, expected) in &readers {
+        assert_eq!(memory(&reader.machine(NAME, 1 << 20).unwrap()), *expected);
+    }
 }
 
 #[test]
@@ -504,7 +550,7 @@ fn a_machine_survives_every_cut() {
         }
         life.close().unwrap();
         let mut options = Options::exhaustive(seed.value());
-        options.classes_per_cut = times(8) as usize;
+        options.classes_per_cut = times(4) as usize;
         let report = must_survive(&engine, &witness.record(), &options);
         println!("{report:?}");
         assert!(report.cuts > 20 && report.recoveries > 50, "{report:?}");

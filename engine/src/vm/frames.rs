@@ -25,6 +25,8 @@ use std::{
     },
 };
 
+use cowslip_pager::mutant;
+
 use super::{entry::Entry, owners::Owners, pool::Pool};
 
 /// Words of a page: entries of a table.
@@ -316,7 +318,7 @@ impl Frames {
     /// No page of a database has the contents any more.
     fn unstore(&self, frame: Frame) {
         let stored = &self.slot(frame).stored;
-        if stored.load(Relaxed) != 0 {
+        if stored.load(Relaxed) != 0 && !mutant!(WrittenFrameStaysStored) {
             stored.store(0, Relaxed);
         }
     }

@@ -31,7 +31,7 @@ mod write;
 use cowslip_pager::Pointer;
 
 use super::{
-    frames::Frame,
+    frames::{Frame, PAGE},
     machine::{Machine, lock},
     swap::Place,
 };
@@ -93,6 +93,12 @@ impl WriteTransaction {
     /// The database's pages must have 4 KiB. The transaction commits by a checkpoint, whatever its
     /// durability: the log does not carry machines.
     pub fn store_machine(&self, name: &str, machine: &mut Machine) -> Result<StoredMachine> {
+        let size = self.draft().txn.page_size();
+        if size != PAGE {
+            return Err(Error::InvalidArgument(format!(
+                "a machine in a database with pages of {size} bytes (its own have {PAGE})"
+            )));
+        }
         self.draft_mut().put_machine(name, |writer, old| write::store(writer, machine, old))
     }
 

@@ -11,6 +11,7 @@ use crate::{
     aligned::Aligned,
     counters::count,
     error::{Error, Result},
+    mutant,
     page::PageId,
     raw::Raw,
     space::Run,
@@ -91,6 +92,7 @@ impl Transaction {
             self.flush_raw()?;
         }
         // Without a stamp it may be as old as the store.
-        self.release_run(&[Run { start: raw.page, length: 1 }], 0)
+        let birth = if mutant!(RawPageTakenForYoung) { self.stamp } else { 0 };
+        self.release_run(&[Run { start: raw.page, length: 1 }], birth)
     }
 }

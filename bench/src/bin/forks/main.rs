@@ -16,6 +16,7 @@
 )]
 mod kernel;
 mod model;
+mod stored;
 
 use std::time::Duration;
 
@@ -87,6 +88,25 @@ fn main() {
                 cost.faults,
                 copies.0,
                 copies.1
+            );
+        }
+    }
+
+    let folder = tempfile::tempdir_in(".").expect("a folder here");
+    for mode in [ForkMode::Eager, ForkMode::Shared] {
+        println!("\na machine with {} in a database (fork: {mode:?})\n", bytes(size.touched));
+        println!("| stored | time | pages of memory | tables | pages shared | bytes written |");
+        println!("|---|---:|---:|---:|---:|---:|");
+        let rows = stored::measure(size, mode, folder.path());
+        for row in rows.expect("a database that works") {
+            println!(
+                "| {} | {} | {} | {} | {} | {} KiB |",
+                row.what,
+                time(row.time),
+                row.stored.memory,
+                row.stored.tables,
+                row.stored.shared,
+                row.written >> 10
             );
         }
     }

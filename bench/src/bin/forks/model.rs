@@ -8,7 +8,8 @@ use crate::{Cost, Size, median};
 
 const WRITE: Access = Access::Write { value: 1 };
 
-fn machine(size: Size, fork: ForkMode) -> (Machine, u64) {
+/// A machine whose first process has touched so much, and where that begins.
+pub(crate) fn machine(size: Size, fork: ForkMode) -> (Machine, u64) {
     let settings = Settings { fork, memory: 1 << 26, ..Settings::default() };
     let mut machine = Machine::new(settings);
     let region = Mapping { unreserved: true, ..Mapping::anonymous(size.pages) };
@@ -18,7 +19,7 @@ fn machine(size: Size, fork: ForkMode) -> (Machine, u64) {
 }
 
 /// Writes the first `count` of the touched pages.
-fn touch(machine: &Machine, process: Pid, start: u64, size: Size, count: u64) {
+pub(crate) fn touch(machine: &Machine, process: Pid, start: u64, size: Size, count: u64) {
     let step = size.pages / size.touched;
     let touched = machine.touch(process, start..start + count * step, step, WRITE, &mut |_| {});
     assert!(touched.starved_at.is_none() && touched.signal.is_none(), "{touched:?}");

@@ -75,6 +75,7 @@ pub(super) fn load(reader: &Reader, record: TableRecord, modelled: u32) -> Resul
         pages: HashMap::new(),
         slots: HashMap::new(),
         entries: HashMap::new(),
+        fetched: Fetched::default(),
     };
     // Entries in tables name slots by their pages, so the slots come first, though their frames are
     // met last.
@@ -280,6 +281,14 @@ struct Loader<'p, 'd> {
     slots: HashMap<PageId, u32>,
     /// The entries that name each slot.
     entries: HashMap<u32, u32>,
+    fetched: Fetched,
+}
+
+/// Pages of memory that were read together, before they are needed.
+#[derive(Default)]
+struct Fetched {
+    bytes: Vec<u8>,
+    places: HashMap<PageId, usize>,
 }
 
 impl Loader<'_, '_> {
@@ -329,12 +338,43 @@ impl Loader<'_, '_> {
         if let Some(known) = self.known(page, 0)? {
             return Ok(known.frame);
         }
-        let bytes = self.read(page)?;
         let frame = self.frame(page, false)?;
-        self.frames.fill(frame, &bytes);
+        match self.fetched.places.get(&page) {
+            Some(&at) => self.frames.fill(frame, &self.fetched.bytes[at..at + PAGE]),
+            None => self.frames.fill(frame, &self.read(page)?),
+        }
         self.frames.set_stored(frame, page.0 as u32);
         self.pages.insert(page, Known { frame, height: 0, tables: 0 });
         Ok(frame)
+    }
+
+    /// Reads the pages that a leaf table names and that were not met yet, those side by side at once.
+    fn fetch(&mut self, table: PageId, bytes: &[u8]) -> Result<()> {
+        let mut pages = Vec::new();
+        Raw { page: table, height: 1 }.children(bytes, &mut |index, child| {
+            let swapped = u64_at(bytes, 8 * index) & Entry::SWAPPED != 0;
+            if !swapped && !self.pages.contains_key(&child.page) {
+                pages.push(child.page);
+            }
+            Ok(())
+        })?;
+        pages.sort_unstable();
+        pages.dedup();
+        let Fetched { bytes, places } = &mut self.fetched;
+        places.clear();
+        bytes.resize(pages.len() * PAGE, 0);
+        let mut rest = &mut bytes[..];
+        let mut at = 0;
+        for run in pages.chunk_by(|a, b| a.0 + 1 == b.0) {
+            let (part, behind) = rest.split_at_mut(run.len() * PAGE);
+            self.view.read_raw(run[0], part)?;
+            for &page in run {
+                places.insert(page, at);
+                at += PAGE;
+            }
+            rest = behind;
+        }
+        Ok(())
     }
 
     /// A page table, and how many there are in it and below.
@@ -347,6 +387,9 @@ impl Loader<'_, '_> {
         }
         let bytes = self.read(page)?;
         let table = self.frame(page, true)?;
+        if height == 1 {
+            self.fetch(page, &bytes)?;
+        }
         let mut tables = 1u64;
         for (index, word) in words(&bytes).into_iter().enumerate().filter(|(_, word)| *word != 0) {
             let (named, bits) = (Raw::named(word), word & !Raw::PAGE_BITS);

@@ -14,9 +14,12 @@
 //!
 //! Nothing is written where nothing changed: then the old page stays, with the owners it has.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, Mutex},
+};
 
-use cowslip_pager::{PageId, Pointer, Raw};
+use cowslip_pager::{PageId, Pointer, Raw, mutant};
 
 use super::{
     super::{
@@ -104,16 +107,11 @@ pub(super) fn store(
     machine: &mut Machine,
     old: Option<TableRecord>,
 ) -> Result<Stored<StoredMachine>> {
-    let size = writer.txn.page_size();
-    if size != PAGE {
-        return Err(Error::InvalidArgument(format!(
-            "a machine in a database with pages of {size} bytes (its own have {PAGE})"
-        )));
-    }
     let store = writer.txn.store_id();
     // Until this has gone well, what is remembered is worth nothing (V7).
     let home = machine.home.take();
-    let known = old.is_some_and(|old| home == Some(Home { store, root: old.root }));
+    let known = old.is_some_and(|old| home == Some(Home { store, root: old.root }))
+        || mutant!(AnyStoredMachineTrusted) && home.is_some();
     if !known {
         machine.memory.frames.forget_stored();
         machine.memory.swap.forget_stored();
@@ -194,7 +192,8 @@ impl Storer<'_, '_> {
         let mut sole = false;
         if let Some(old) = old {
             self.writer.txn.read_raw(old, &mut before)?;
-            sole = sole_above && self.writer.txn.count(old)? == 1;
+            let alone = self.writer.txn.count(old)? == 1 || mutant!(RawTableTakenForSole);
+            sole = sole_above && alone;
         }
         let mut old_children = [None; WORDS];
         if let Some(page) = old {
@@ -229,12 +228,14 @@ impl Storer<'_, '_> {
         self.report.shared += unchanged.len() as u64;
         if sole {
             self.dropped.extend(gone);
-        } else {
+        } else if !mutant!(RawChildrenNotCounted) {
             unchanged.iter().try_for_each(|&page| self.writer.txn.retain(page))?;
         }
         let mut owner = Owner::New;
         if let Some(page) = old.filter(|_| sole_above) {
-            self.writer.txn.release_raw(Raw { page, height })?;
+            if !mutant!(RawTableStaysCounted) {
+                self.writer.txn.release_raw(Raw { page, height })?;
+            }
             owner = Owner::Replaced;
         }
         self.report.tables += 1;
@@ -413,9 +414,9 @@ fn bytes_of(words: &[u64]) -> Vec<u8> {
 /// All of a machine that is not memory.
 fn describe(machine: &Machine) -> Description {
     let spaces = machine.spaces();
-    let number_of = |space: &std::sync::Arc<std::sync::Mutex<Space>>| {
-        spaces.iter().position(|(_, other)| std::sync::Arc::ptr_eq(space, other))
-    };
+    let numbers: HashMap<*const Mutex<Space>, u32> =
+        (0..).zip(&spaces).map(|(number, (_, space))| (Arc::as_ptr(space), number)).collect();
+    let number_of = |space: &Arc<Mutex<Space>>| numbers.get(&Arc::as_ptr(space)).copied();
     let (free, never_used) = machine.memory.frames.free();
     let (slots, free_slots) = machine.memory.swap.shape();
     let huge = lock(&machine.huge);
@@ -486,7 +487,7 @@ fn describe(machine: &Machine) -> Description {
             .map(|process| ProcessState {
                 parent: process.parent,
                 state: process.state,
-                space: process.space.as_ref().and_then(number_of).map(|number| number as u32),
+                space: process.space.as_ref().and_then(number_of),
                 tally: *lock(&process.tally),
                 signal: process.signal,
             })

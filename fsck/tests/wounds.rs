@@ -173,6 +173,41 @@ fn an_old_version_of_a_page_and_a_pointer_to_nowhere() {
 }
 
 #[test]
+fn a_flipped_byte_of_a_machine() {
+    for height in 0..=6 {
+        let mut wreck = Wreck::new();
+        let raw = wreck.raw(height);
+        wreck.flip(raw.page.0, 2000);
+        let report = wreck.expect(&["F0504"]);
+        assert_eq!(report.problems[0].page, Some(raw.page.0));
+        assert!(report.problems[0].affects.contains(&"branch main".to_owned()), "{report}");
+    }
+}
+
+#[test]
+fn a_table_of_a_machine_that_leads_astray() {
+    // Behind the end; to a superblock's place; to a page that stands at another height.
+    for wrong in [u64::MAX >> 12, 1, 0] {
+        let mut wreck = Wreck::new();
+        let (table, other) = (wreck.raw(2).page.0, wreck.raw(4).page.0);
+        let word = if wrong == 0 { other } else { wrong } << 12 | 1;
+        wreck.page(table)[..8].copy_from_slice(&word.to_le_bytes());
+        wreck.seal_raw(table);
+        let report = wreck.check();
+        assert!(report.has("F0505"), "{report}");
+    }
+}
+
+#[test]
+fn a_machine_that_counts_other_pages_than_it_has() {
+    let mut wreck = Wreck::new();
+    let (record, leaf, at) = wreck.machine();
+    wreck.page(leaf)[at + 24..at + 32].copy_from_slice(&(record.pages + 100).to_le_bytes());
+    wreck.seal(leaf);
+    wreck.expect(&["F0410"]);
+}
+
+#[test]
 fn a_flipped_byte_of_a_large_value() {
     let mut wreck = Wreck::new();
     // The log has the value's bytes as well, nearer to the front of the file.

@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use cowslip::{
     Database, Storage,
+    meta::TableRecord,
     storage::{MemoryStorage, SimulatedStorage},
+    vm::{Access, ForkMode, Machine, Mapping, Settings},
 };
 use cowslip_fsck::{Error, Options, Report};
 use cowslip_pager::{
-    PageId, Pointer,
+    PageId, Pointer, Raw,
     geometry::Geometry,
     map::DeltaList,
     page::{node_crc, u64_at},
@@ -20,7 +22,7 @@ pub fn database(storage: Arc<dyn Storage>) -> Database {
     Database::builder().background(false).cache_size(8 << 20).open_or_create_on(storage).unwrap()
 }
 
-/// Tables of two levels, large values, two snapshots, a branch, a rollback, a deletion.
+/// Tables of two levels, large values, two snapshots, a branch, a rollback, a deletion, a machine.
 pub fn fill(db: &Database) {
     let put = |table: &str, from: u32, to: u32, mark: &str| {
         let tx = db.begin_write().unwrap();
@@ -61,7 +63,22 @@ pub fn fill(db: &Database) {
     tx.commit().unwrap();
     db.delete_snapshot("tuesday").unwrap();
     db.rollback("wednesday").unwrap();
+    if db.stats().page_size == 4096 {
+        store_machine(db);
+    }
     put("second", 20, 80, "d");
+}
+
+/// A process and its child that share their tables.
+fn store_machine(db: &Database) {
+    let mut machine = Machine::new(Settings { fork: ForkMode::Shared, ..Settings::default() });
+    let start = machine.map(Machine::FIRST, &Mapping::anonymous(20)).unwrap();
+    let write = Access::Write { value: 9 };
+    machine.touch(Machine::FIRST, start..start + 20, 1, write, &mut |_| {});
+    machine.fork(Machine::FIRST).unwrap();
+    let tx = db.begin_write().unwrap();
+    tx.store_machine("machine", &mut machine).unwrap();
+    tx.commit().unwrap();
 }
 
 pub fn bytes_of(storage: &dyn Storage) -> Vec<u8> {
@@ -175,6 +192,42 @@ impl Wreck {
         let crc = node_crc(bytes).to_le_bytes();
         bytes[..4].copy_from_slice(&crc);
         self.set_map(page, |entry| entry[4..].copy_from_slice(&crc));
+    }
+
+    /// Makes the checksum of a changed raw page right, in the map.
+    pub fn seal_raw(&mut self, page: u64) {
+        let crc = crc32fast::hash(self.page(page)).to_le_bytes();
+        self.set_map(page, |entry| entry[4..].copy_from_slice(&crc));
+    }
+
+    /// The record of the machine, and where it stands: its page, and the place in it.
+    pub fn machine(&mut self) -> (TableRecord, u64, usize) {
+        for leaf in self.nodes(2, 0) {
+            for (entry, (_, value)) in cowslip::kinds::entries(self.page(leaf)).iter().enumerate() {
+                let record = TableRecord::decode(value, PageId(leaf)).unwrap();
+                if record.is_machine() {
+                    let at = self.value(leaf, entry);
+                    return (record, leaf, at);
+                }
+            }
+        }
+        panic!("no machine");
+    }
+
+    /// A raw page of the machine of this height: the first on the way down.
+    pub fn raw(&mut self, height: u8) -> Raw {
+        let root = self.machine().0.root;
+        let mut at = Raw { page: root.page, height: root.level };
+        while at.height > height {
+            let mut first = None;
+            at.children(self.page(at.page.0), &mut |_, child| {
+                first = first.or(Some(child));
+                Ok(())
+            })
+            .unwrap();
+            at = first.unwrap();
+        }
+        at
     }
 
     /// All pages in use that look like nodes of this kind and level.

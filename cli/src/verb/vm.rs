@@ -18,7 +18,7 @@ use std::{
 
 use cowslip::vm::{
     ForkMode, Settings, StoredMachine,
-    trace::{BadTrace, Player, parse},
+    trace::{BadTrace, Player, Schedule, parse},
 };
 
 use crate::failure::{Failure, Outcome};
@@ -43,6 +43,9 @@ pub(crate) struct RunArgs {
     /// How fork gives the child its memory: by copying tables, as Linux does, or by sharing them
     #[arg(long, value_enum, default_value_t = Fork::Eager, conflicts_with = "resume")]
     fork: Fork,
+    /// Who runs first after a fork; `written`: whoever comes first in the trace
+    #[arg(long, value_enum, default_value_t = Order::Written)]
+    schedule: Order,
     /// Print the faults of every operation, step by step
     #[arg(long)]
     explain: bool,
@@ -71,6 +74,13 @@ enum Fork {
     Shared,
 }
 
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Order {
+    Written,
+    ChildFirst,
+    ParentFirst,
+}
+
 pub(crate) fn run(verb: &Verb) -> Outcome {
     match verb {
         Verb::Run(args) => run_trace(args),
@@ -84,7 +94,12 @@ fn run_trace(args: &RunArgs) -> Outcome {
     }
     let text = read(&args.trace)?;
     let bad = |bad: BadTrace| Failure::Other(format!("{}: {bad}", args.trace.display()));
-    let trace = parse(&text).map_err(bad)?;
+    let schedule = match args.schedule {
+        Order::Written => Schedule::Written,
+        Order::ChildFirst => Schedule::ChildFirst,
+        Order::ParentFirst => Schedule::ParentFirst,
+    };
+    let trace = schedule.order(parse(&text).map_err(bad)?);
     let settings = Settings {
         fork: match args.fork {
             Fork::Eager => ForkMode::Eager,

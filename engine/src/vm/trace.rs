@@ -16,11 +16,13 @@ mod answer;
 mod outside;
 mod parse;
 mod player;
+mod schedule;
 
 pub use answer::{Answer, Snapshot};
 pub use outside::{Outside, Reference, References};
 pub use parse::{BadTrace, Call, Operation, parse};
 pub use player::Player;
+pub use schedule::Schedule;
 
 #[cfg(test)]
 mod tests;

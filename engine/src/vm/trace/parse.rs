@@ -147,6 +147,35 @@ pub enum Call {
     },
 }
 
+impl Call {
+    /// The process that does it; none: it concerns the machine.
+    pub fn process(&self) -> Option<&str> {
+        match self {
+            Call::Machine { .. }
+            | Call::File { .. }
+            | Call::Merge { .. }
+            | Call::Unmerge
+            | Call::Snap { .. } => None,
+            Call::Map { process, .. }
+            | Call::Touch { process, .. }
+            | Call::Fork { process, .. }
+            | Call::Vfork { process, .. }
+            | Call::Spawn { process, .. }
+            | Call::Exec { process, .. }
+            | Call::Replay { process, .. }
+            | Call::Exit { process }
+            | Call::Wait { process, .. }
+            | Call::Unmap { process, .. }
+            | Call::Lock { process, .. }
+            | Call::Protect { process, .. }
+            | Call::Remap { process, .. }
+            | Call::Advise { process, .. }
+            | Call::Brk { process, .. }
+            | Call::LimitSpace { process, .. } => Some(process),
+        }
+    }
+}
+
 /// Pages of a region.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {

@@ -74,3 +74,25 @@ fn with_shared_tables_the_processes_see_the_same() {
         assert_eq!(seen(&eager), seen(&shared), "{}", path.display());
     }
 }
+
+#[test]
+fn every_trace_can_be_run_in_every_order() {
+    let mut differ = 0;
+    // In that one the order decides which of the forks is refused.
+    let refused = |path: &PathBuf| path.ends_with("fork_bomb_mode2.trace");
+    for (path, text) in traces().into_iter().filter(|(path, _)| !refused(path)) {
+        for schedule in [Schedule::ChildFirst, Schedule::ParentFirst] {
+            let written = parse(&text).unwrap();
+            let trace = schedule.order(written.clone());
+            differ += u32::from(trace != written);
+            let mut player = Player::new(&trace, Settings::default(), false);
+            for operation in &trace {
+                if let Err(bad) = player.play(operation) {
+                    panic!("{} {schedule:?}: {bad}", path.display());
+                }
+            }
+            assert!(player.machine().check().is_empty(), "{}", path.display());
+        }
+    }
+    assert!(differ > 30, "{differ} were in another order than they were written");
+}

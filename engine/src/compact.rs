@@ -98,16 +98,18 @@ impl<'d> Mover<'d> {
         Ok(new)
     }
 
-    fn copy(&mut self, pointer: &Pointer) -> Result<Pointer> {
+    /// A page more was looked at.
+    fn visit(&mut self, page: PageId) -> Result<()> {
         self.visited += 1;
         if self.visited > self.pages {
-            return Err(Error::corrupted(
-                pointer.page.0,
-                "nodes of all trees (at most)",
-                self.pages,
-                self.visited,
-            ));
+            let what = "nodes of all trees (at most)";
+            return Err(Error::corrupted(page.0, what, self.pages, self.visited));
         }
+        Ok(())
+    }
+
+    fn copy(&mut self, pointer: &Pointer) -> Result<Pointer> {
+        self.visit(pointer.page)?;
         let bytes = self.draft.txn.view().pin(pointer)?.to_vec();
         let node = Node::new(&bytes);
         // The new content of each entry that points somewhere else now.
@@ -215,6 +217,7 @@ impl<'d> Mover<'d> {
             self.draft.txn.retain(raw.page)?;
             return Ok(raw.page);
         }
+        self.visit(raw.page)?;
         let mut bytes = vec![0; self.draft.txn.page_size()];
         self.draft.txn.read_raw(raw.page, &mut bytes)?;
         let mut children = Vec::new();

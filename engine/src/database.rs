@@ -15,7 +15,7 @@ use cowslip_pager::{
 use parking_lot::Mutex;
 
 pub use names::{BookmarkInfo, BranchInfo, SnapshotInfo};
-pub(crate) use names::{find_branch, find_either, find_snapshot};
+pub(crate) use names::{find_branch, find_either, find_snapshot, new_id};
 pub use releases::Releases;
 
 use crate::{

@@ -309,7 +309,7 @@ fn new_snapshot<'a>(
 
 /// A random number, not 0, of the system's own: databases on different machines must never come to
 /// the same one.
-fn new_id() -> u64 {
+pub(crate) fn new_id() -> u64 {
     loop {
         let id = RandomState::new().build_hasher().finish();
         if id != 0 {

@@ -4,6 +4,7 @@ use cowslip_pager::{Child, Pointer, Raw};
 
 use super::{Draft, OpenBranch, find_record, machine_names};
 use crate::{
+    database::new_id,
     error::{Error, Result},
     kinds::RAW,
     meta::TableRecord,
@@ -34,15 +35,17 @@ impl Draft {
     }
 
     /// Stores a machine in the place of an older one, if there is one. `write` is given that and
-    /// writes the new one; it owns the old root once, and says what it gives up.
+    /// writes the new one; it owns the old root once, and says what it gives up. What the catalog says
+    /// of it then, and what `write` reports.
     pub(crate) fn put_machine<R>(
         &mut self,
         name: &str,
         write: impl FnOnce(&mut Writer<'_>, Option<TableRecord>) -> Result<Stored<R>>,
-    ) -> Result<R> {
+    ) -> Result<(TableRecord, R)> {
         super::tables::check_table_name(name)?;
         let old = self.find_machine(name)?;
-        let id = old.map_or_else(|| self.fresh_id(), |record| record.id);
+        // Pages and stamps may come again, in a copy of the file or within this transaction; this not.
+        let id = new_id();
         self.run(|draft| {
             let stamp = draft.txn.stamp();
             let Some(branch) = &mut draft.branch else {
@@ -57,19 +60,18 @@ impl Draft {
             branch.catalog.own(&mut writer, name.as_bytes())?;
             let stored = write(&mut writer, old)?;
             if let Some(old) = old.filter(|old| old.root.page == stored.root.page) {
-                debug_assert!(stored.dropped.is_empty() && old.pages == stored.pages);
-                return Ok(stored.report);
+                return Ok((old, stored.report));
             }
             let Raw { page, height } = stored.root;
             let root = Pointer { page, kind: RAW, level: height, stamp };
-            let record = TableRecord { root, id, pages: stored.pages }.encode();
-            let cell = Cell { bytes: &record, extent: false };
+            let record = TableRecord { root, id, pages: stored.pages };
+            let cell = Cell { bytes: &record.encode(), extent: false };
             branch.catalog.insert(&mut writer, name.as_bytes(), cell)?;
             for raw in stored.dropped {
                 writer.drop_child(Child::Raw(raw))?;
             }
             branch.redo.overflow();
-            Ok(stored.report)
+            Ok((record, stored.report))
         })
     }
 }

@@ -131,7 +131,7 @@ impl Frames {
     /// Memory of so many frames, the zero frame not counted, of which no more than `modelled` are
     /// ever taken.
     pub(crate) fn new(limit: u32, modelled: u32) -> Frames {
-        let chunks = (limit as usize + 1).div_ceil(CHUNK);
+        let chunks = (limit.min(modelled) as usize + 1).div_ceil(CHUNK);
         Frames {
             chunks: (0..chunks).map(|_| OnceLock::new()).collect(),
             pool: Pool::new(limit, modelled),

@@ -21,7 +21,7 @@
 //! - **V6** A page of a database is remembered by at most one frame or slot of a machine; that of a
 //!   frame of data only while it has the frame's contents.
 //! - **V7** Remembered pages are used only if the stored machine that is to be replaced is the very
-//!   one that this machine was stored as, or resumed from: same database, same root, same stamp.
+//!   one that this machine was stored as, or resumed from: same database, same random id, same root.
 
 pub(in crate::vm) mod codec;
 mod description;
@@ -38,6 +38,7 @@ use super::{
 use crate::{
     ReadTransaction, WriteTransaction,
     error::{Error, Result},
+    meta::TableRecord,
 };
 
 const DESCRIPTION: u64 = 0;
@@ -70,7 +71,15 @@ const AWAY: u64 = 2;
 pub(crate) struct Home {
     /// Id of the database.
     pub(crate) store: u64,
+    /// Id of what was stored: a random number, another one each time that something was written.
+    pub(crate) id: u64,
     pub(crate) root: Pointer,
+}
+
+impl Home {
+    fn new(store: u64, record: &TableRecord) -> Home {
+        Home { store, id: record.id, root: record.root }
+    }
 }
 
 /// What storing a machine wrote.
@@ -99,7 +108,11 @@ impl WriteTransaction {
                 "a machine in a database with pages of {size} bytes (its own have {PAGE})"
             )));
         }
-        self.draft_mut().put_machine(name, |writer, old| write::store(writer, machine, old))
+        let store = self.draft().txn.store_id();
+        let (record, report) =
+            self.draft_mut().put_machine(name, |writer, old| write::store(writer, machine, old))?;
+        machine.home = Some(Home::new(store, &record));
+        Ok(report)
     }
 
     /// The names of the branch's machines, ascending.

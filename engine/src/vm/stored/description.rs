@@ -241,7 +241,10 @@ impl Description {
         check(slots <= swap, "slots of the swap (at most)", swap, slots)?;
         let huge = self.huge.iter().flat_map(|(_, frames)| frames);
         for &frame in huge.chain(self.spared.iter().map(|(frame, _)| frame)) {
-            check(u64::from(frame) <= memory, "number of a frame", memory, frame.into())?;
+            check(u64::from(frame) < next, "number of a frame (below)", next, frame.into())?;
+        }
+        for (start, end) in self.spaces.iter().filter_map(|space| space.heap) {
+            check(start <= end, "end of a heap (at least)", start, end)?;
         }
         Ok(())
     }

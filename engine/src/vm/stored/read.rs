@@ -73,6 +73,7 @@ pub(super) fn load(reader: &Reader, record: TableRecord, modelled: u32) -> Resul
         runs: Runs { runs: &description.frames, at: 0, within: 0 },
         used: HashSet::new(),
         pages: HashMap::new(),
+        tables: 0,
         slots: HashMap::new(),
         entries: HashMap::new(),
         fetched: Fetched::default(),
@@ -130,7 +131,7 @@ pub(super) fn load(reader: &Reader, record: TableRecord, modelled: u32) -> Resul
     }
     let free = free_frames(&description, &used).map_err(wrong)?;
     frames.restore_pool(free, next, used.len() as u32, description.copies);
-    let home = Home { store: reader.pager().store_id(), root: record.root };
+    let home = Home::new(reader.pager().store_id(), &record);
     let machine = assemble(description, frames, swap, files, &spaces, modelled, home);
     let problems = machine.check();
     tracing::debug!(?problems, "a stored machine was checked");
@@ -277,6 +278,8 @@ struct Loader<'p, 'd> {
     runs: Runs<'d>,
     used: HashSet<u32>,
     pages: HashMap<PageId, Known>,
+    /// Tables met, each once.
+    tables: u64,
     /// The slots by their pages.
     slots: HashMap<PageId, u32>,
     /// The entries that name each slot.
@@ -387,6 +390,7 @@ impl Loader<'_, '_> {
         }
         let bytes = self.read(page)?;
         let table = self.frame(page, true)?;
+        self.tables += 1;
         if height == 1 {
             self.fetch(page, &bytes)?;
         }
@@ -400,7 +404,12 @@ impl Loader<'_, '_> {
                     return Err(wrong(Entry::PRESENT));
                 }
                 let (below, more) = self.table(named, height - 1)?;
-                tables = tables.saturating_add(more);
+                tables += more;
+                // In one address space no table stands twice.
+                if tables > self.tables {
+                    let what = "tables of an address space (at most)";
+                    return Err(Error::corrupted(page.0, what, self.tables, tables));
+                }
                 Entry::frame(below, bits)
             } else if bits & Entry::PRESENT != 0 {
                 if bits & !MAPPED != 0 {

@@ -156,6 +156,64 @@ fn a_machine_whose_transaction_was_aborted_is_stored_whole_the_next_time() {
     );
 }
 
+/// Each of several in one transaction: pages that it gave up are used again by itself, at once.
+#[test]
+fn a_machine_may_be_stored_any_number_of_times_in_one_transaction() {
+    let db = Database::in_memory().unwrap();
+    let used = |db: &Database| db.stats().pages_used - db.stats().log_capacity / 4096;
+    let mut one = machine(40, ForkMode::Eager);
+    let mut two = machine(40, ForkMode::Eager);
+    (512..552).for_each(|page| write(&two, Machine::FIRST, page, 200));
+    store(&db, &mut one);
+    db.checkpoint().unwrap();
+    let before = used(&db);
+    let txn = db.begin_write().unwrap();
+    for value in 0..5 {
+        write(&one, Machine::FIRST, 520, value);
+        txn.store_machine(NAME, &mut one).unwrap();
+    }
+    // Another of the same size comes between, in the same pages.
+    for delete in [false, true, false] {
+        if delete {
+            assert!(txn.delete_machine(NAME).unwrap());
+        }
+        txn.store_machine(NAME, &mut two).unwrap();
+        txn.store_machine("other", &mut one).unwrap();
+        txn.store_machine(NAME, &mut one).unwrap();
+        assert!(txn.delete_machine("other").unwrap());
+    }
+    txn.commit().unwrap();
+    db.wait_for_releases().unwrap();
+    db.checkpoint().unwrap();
+    assert_eq!(used(&db), before, "what was given up is free again");
+    let resumed = load(&db);
+    for page in 512..552 {
+        let expected = if page == 520 { 4 } else { page as u8 };
+        assert_eq!(read(&resumed, Machine::FIRST, page), expected, "page {page}");
+    }
+    assert_eq!(db.unique_bytes_of(&["main"]).unwrap(), db.usage("main").unwrap().referenced_bytes);
+}
+
+/// A copy of a database has its id, and gives the same pages and stamps to others.
+#[test]
+fn what_a_machine_knows_of_a_database_is_worth_nothing_in_a_copy_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (first, copy) = (folder.path().join("first"), folder.path().join("copy"));
+    Database::create(&first).unwrap().close().unwrap();
+    std::fs::copy(&first, &copy).unwrap();
+    let (first, copy) = (Database::open(&first).unwrap(), Database::open(&copy).unwrap());
+    let mut one = machine(40, ForkMode::Eager);
+    let mut two = machine(40, ForkMode::Eager);
+    (512..552).for_each(|page| write(&two, Machine::FIRST, page, 200));
+    store(&first, &mut one);
+    store(&copy, &mut two);
+    store(&copy, &mut one);
+    let resumed = load(&copy);
+    for page in 512..552 {
+        assert_eq!(read(&resumed, Machine::FIRST, page), page as u8);
+    }
+}
+
 #[test]
 fn snapshots_and_branches_keep_a_machine_as_it_was() {
     let db = Database::in_memory().unwrap();
@@ -316,4 +374,28 @@ fn a_forged_machine_is_refused_or_sound() {
         }
     }
     assert!(refused > 100 && sound > 20, "{refused} refused, {sound} sound");
+}
+
+/// Three tables that name one another 512 times each would be 134 million: they are refused unread.
+#[test]
+fn tables_that_multiply_are_refused_at_once() {
+    let db = Database::in_memory().unwrap();
+    store(&db, &mut machine(4, ForkMode::Eager));
+    let txn = db.begin_write().unwrap();
+    let old = txn.draft().find_machine(NAME).unwrap().unwrap();
+    let forged = txn.draft_mut().put_machine("forged", |writer, _| {
+        let root = Raw { page: old.root.page, height: TOP };
+        let page = forge(writer, root, &mut HashMap::new(), &mut |raw, bytes| {
+            if (2..=4).contains(&raw.height) {
+                let word = bytes.chunks_exact(8).find(|word| **word != [0; 8]).unwrap().to_vec();
+                bytes.chunks_exact_mut(8).for_each(|place| place.copy_from_slice(&word));
+            }
+        })?;
+        let root = Raw { page, height: TOP };
+        Ok(crate::draft::Stored { root, pages: 1, dropped: Vec::new(), report: () })
+    });
+    forged.unwrap();
+    txn.commit().unwrap();
+    let loaded = db.begin_read().unwrap().machine("forged", 1 << 16);
+    assert!(matches!(loaded, Err(Error::Corrupted { .. })), "{:?}", loaded.err());
 }

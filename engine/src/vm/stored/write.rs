@@ -19,7 +19,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use cowslip_pager::{PageId, Pointer, Raw, mutant};
+use cowslip_pager::{PageId, Raw, mutant};
 
 use super::{
     super::{
@@ -38,7 +38,6 @@ use super::{
 use crate::{
     draft::Stored,
     error::{Error, Result},
-    kinds::RAW,
     meta::TableRecord,
     tree::Writer,
 };
@@ -110,7 +109,7 @@ pub(super) fn store(
     let store = writer.txn.store_id();
     // Until this has gone well, what is remembered is worth nothing (V7).
     let home = machine.home.take();
-    let known = old.is_some_and(|old| home == Some(Home { store, root: old.root }))
+    let known = old.is_some_and(|old| home == Some(Home::new(store, &old)))
         || mutant!(AnyStoredMachineTrusted) && home.is_some();
     if !known {
         machine.memory.frames.forget_stored();
@@ -163,12 +162,7 @@ pub(super) fn store(
     let old_root = old.map(|old| old.root.page);
     let placed = storer.table(&Source::Pages(&objects), TOP, old_root, true)?;
     let Storer { dropped, report, pages, .. } = storer;
-    let root = match old.filter(|_| placed.owner == Owner::Unchanged) {
-        Some(old) => old.root,
-        None => Pointer { page: placed.page, kind: RAW, level: TOP, stamp: writer.txn.stamp() },
-    };
-    machine.home = Some(Home { store, root });
-    let root = Raw { page: root.page, height: TOP };
+    let root = Raw { page: placed.page, height: TOP };
     Ok(Stored { root, pages, dropped, report })
 }
 
@@ -231,15 +225,17 @@ impl Storer<'_, '_> {
         } else if !mutant!(RawChildrenNotCounted) {
             unchanged.iter().try_for_each(|&page| self.writer.txn.retain(page))?;
         }
-        let mut owner = Owner::New;
-        if let Some(page) = old.filter(|_| sole_above) {
-            if !mutant!(RawTableStaysCounted) {
-                self.writer.txn.release_raw(Raw { page, height })?;
-            }
-            owner = Owner::Replaced;
-        }
         self.report.tables += 1;
-        Ok(Placed { page: self.writer.txn.write_raw(&after)?, owner })
+        // Before the old page goes: a page of this very transaction would be used again at once, and
+        // be taken for what did not change.
+        let page = self.writer.txn.write_raw(&after)?;
+        let Some(old) = old.filter(|_| sole_above) else {
+            return Ok(Placed { page, owner: Owner::New });
+        };
+        if !mutant!(RawTableStaysCounted) {
+            self.writer.txn.release_raw(Raw { page: old, height })?;
+        }
+        Ok(Placed { page, owner: Owner::Replaced })
     }
 
     /// The entries of a table that are not none: place, bits, and what is below.

@@ -18,6 +18,10 @@ impl Walk<'_, '_> {
             self.problem(item, problem.values(stamps.0, stamps.1));
         }
         let root = Raw { page: record.root.page, height: record.root.level };
+        if root.height != Raw::HEIGHT_MAX {
+            let problem = Problem::new(Kind::RawPointer, "height of a machine");
+            self.problem(item, problem.values(Raw::HEIGHT_MAX, root.height));
+        }
         let before = self.check.report.raw_pages;
         let Some(most) = self.raw(item, root) else { return };
         // Each page counts once, and some were met below other machines: exact is only this.

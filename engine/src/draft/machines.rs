@@ -60,6 +60,7 @@ impl Draft {
             branch.catalog.own(&mut writer, name.as_bytes())?;
             let stored = write(&mut writer, old)?;
             if let Some(old) = old.filter(|old| old.root.page == stored.root.page) {
+                debug_assert!(stored.dropped.is_empty() && old.pages == stored.pages);
                 return Ok((old, stored.report));
             }
             let Raw { page, height } = stored.root;

@@ -26,6 +26,9 @@ pub struct Iter<'a> {
     /// In the leaf that each cursor stands in: the index where the span ends, or begins.
     front_end: usize,
     back_start: usize,
+    /// Below this index of the front cursor's leaf, [`Iter::next`] need not look at anything else: 0
+    /// while there is a cursor at the back, or too many pages are pinned.
+    quick_end: usize,
     done: bool,
 }
 
@@ -64,10 +67,25 @@ pub(crate) fn prefix_span(prefix: &[u8]) -> Span {
 impl<'a> Iter<'a> {
     pub(crate) fn new(pager: &'a Pager, view: View<'a>, tree: Tree, span: Span) -> Iter<'a> {
         let done = span.is_empty() || tree.root.is_none();
-        Iter { pager, view, tree, span, front: None, back: None, front_end: 0, back_start: 0, done }
+        Iter {
+            pager,
+            view,
+            tree,
+            span,
+            front: None,
+            back: None,
+            front_end: 0,
+            back_start: 0,
+            quick_end: 0,
+            done,
+        }
     }
 
+    /// The next entry, whatever it takes; the leaf that it stands in decides how the ones behind it
+    /// are taken.
+    #[inline(never)]
     fn step(&mut self) -> Result<Option<(Key, Value<'a>)>> {
+        self.quick_end = 0;
         let cursor = match &mut self.front {
             Some(cursor) => cursor,
             front => {
@@ -93,10 +111,15 @@ impl<'a> Iter<'a> {
             return Ok(None);
         }
         cursor.advance();
-        entry(self.pager, cursor, index).map(Some)
+        let pinned = !self.pager.under_pressure();
+        if pinned && self.back.is_none() {
+            self.quick_end = self.front_end;
+        }
+        entry(self.pager, cursor, index, pinned).map(Some)
     }
 
     fn step_back(&mut self) -> Result<Option<(Key, Value<'a>)>> {
+        self.quick_end = 0;
         let cursor = match &mut self.back {
             Some(cursor) => cursor,
             back => {
@@ -122,7 +145,8 @@ impl<'a> Iter<'a> {
             return Ok(None);
         }
         cursor.retreat();
-        entry(self.pager, cursor, index).map(Some)
+        let pinned = !self.pager.under_pressure();
+        entry(self.pager, cursor, index, pinned).map(Some)
     }
 
     fn settle<T>(&mut self, result: Result<Option<T>>) -> Option<Result<T>> {
@@ -149,16 +173,36 @@ fn span_start(span: &Span, leaf: &[u8]) -> usize {
     Node::new(leaf).search(&span.from).unwrap_or_else(|index| index)
 }
 
+/// Entry `index` of the leaf that `cursor` stands in; its value on the pinned leaf, or copied.
 #[inline]
-fn entry<'a>(pager: &'a Pager, cursor: &Cursor<'a>, index: usize) -> Result<(Key, Value<'a>)> {
-    let key = Key::of(&Node::new(cursor.leaf()), index);
-    Ok((key, Value::shared(pager, cursor.leaf(), index)?))
+fn entry<'a>(
+    pager: &'a Pager,
+    cursor: &Cursor<'a>,
+    index: usize,
+    pinned: bool,
+) -> Result<(Key, Value<'a>)> {
+    let (leaf, rows) = (cursor.leaf(), cursor.rows());
+    let place = rows.value(leaf, index);
+    let value = if place.extent || !pinned {
+        Value::copied(pager, leaf, index)?
+    } else {
+        Value::shared(leaf, place)
+    };
+    Ok((Key::of(rows, leaf, index), value))
 }
 
 impl<'a> Iterator for Iter<'a> {
     type Item = Result<(Key, Value<'a>)>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
+        if let Some(cursor) = &mut self.front {
+            let index = cursor.index();
+            if index < self.quick_end && !cursor.rows().value(cursor.leaf(), index).extent {
+                cursor.advance();
+                return Some(entry(self.pager, cursor, index, true));
+            }
+        }
         if self.done {
             return None;
         }

@@ -232,15 +232,20 @@ pub(crate) fn check_level(parent: &Pointer, child: &Pointer) -> cowslip_pager::R
 }
 
 /// Children of the same tree keep its kind.
+#[inline]
 pub(crate) fn same_kind(parent: &[u8], child: Pointer) -> cowslip_pager::Result<Pointer> {
-    let kind = page::Header::read(parent).pointer.kind;
-    if child.kind != kind || child.page == PageId::NONE {
-        return Err(cowslip_pager::Error::corrupted(
-            page::Header::read(parent).pointer.page.0,
+    #[cold]
+    fn other_kind(parent: &[u8], child: &Pointer) -> cowslip_pager::Error {
+        let parent = page::Header::read(parent).pointer;
+        cowslip_pager::Error::corrupted(
+            parent.page.0,
             "kind of a child",
-            kind.into(),
+            parent.kind.into(),
             child.kind.into(),
-        ));
+        )
+    }
+    if child.kind != page::kind(parent) || child.page == PageId::NONE {
+        return Err(other_kind(parent, &child));
     }
     Ok(child)
 }

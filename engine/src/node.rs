@@ -55,7 +55,7 @@ mod view;
 pub(crate) use check::validate;
 pub(crate) use edit::NodeMut;
 pub(crate) use split::{merge, split_insert};
-pub(crate) use view::Node;
+pub(crate) use view::{Node, Place, Rows, SHORT_KEY};
 
 /// Bytes before a page's content: the pager's 40, then the node's own.
 pub(crate) const HEADER: usize = 64;

@@ -20,7 +20,7 @@ mod remove;
 
 use std::collections::VecDeque;
 
-use cowslip_pager::{Child, Kinds, PageRef, Pointer, Raw, Transaction, View, mutant};
+use cowslip_pager::{Child, Kinds, PageRef, Pointer, Raw, Transaction, View, WALKS, mutant};
 
 pub(crate) use cursor::{Cursor, End};
 pub(crate) use insert::Cell;
@@ -49,6 +49,14 @@ pub(crate) struct Found<'p> {
     pub(crate) index: usize,
 }
 
+/// What [`Tree::find_together`] knows of a key.
+pub(crate) enum Lookup<'p> {
+    Found(Found<'p>),
+    Missing,
+    /// A page of the way is not in memory.
+    NotInMemory,
+}
+
 impl Tree {
     pub(crate) fn new(kind: u8, id: u64, root: Pointer) -> Tree {
         Tree { kind, id, root }
@@ -70,6 +78,44 @@ impl Tree {
             Ok(None)
         })?;
         Ok(index.map(|index| Found { leaf, index }))
+    }
+
+    /// Looks up to [`WALKS`] keys up, side by side, as far as the pages are in memory.
+    pub(crate) fn find_together<'p>(
+        &self,
+        view: View<'p>,
+        keys: &[&[u8]],
+    ) -> Result<[Lookup<'p>; WALKS]> {
+        let mut found = [const { Lookup::Missing }; WALKS];
+        if self.root.is_none() {
+            return Ok(found);
+        }
+        let leaves = view.walk_together(&self.root, keys.len(), |walk, page| {
+            let node = Node::new(page);
+            if node.is_leaf() {
+                return Ok(None);
+            }
+            let child = Pointer::decode(node.child(node.child_index(keys[walk])));
+            same_kind(page, child).map(Some)
+        })?;
+        for (leaf, key) in leaves.iter().zip(keys) {
+            if let Some(leaf) = leaf
+                && let Some((rest, value)) = Node::new(leaf).guess(key)
+            {
+                leaf.prefetch(rest.start, rest.len());
+                leaf.prefetch(value.start, value.len());
+            }
+        }
+        for ((found, leaf), key) in found.iter_mut().zip(leaves).zip(keys) {
+            *found = match leaf {
+                None => Lookup::NotInMemory,
+                Some(leaf) => match Node::new(&leaf).search(key) {
+                    Ok(index) => Lookup::Found(Found { leaf, index }),
+                    Err(_) => Lookup::Missing,
+                },
+            };
+        }
+        Ok(found)
     }
 
     /// Makes the way to `key` the transaction's own.

@@ -1,9 +1,10 @@
 //! What comes out of a table: keys, values, and readers of large values.
 
 use std::{
+    cell::Cell,
     fmt,
     io::{self, Read, Seek, SeekFrom},
-    ops::{Deref, Range},
+    ops::Deref,
     rc::Rc,
     sync::Arc,
 };
@@ -12,7 +13,7 @@ use cowslip_pager::{Extent, PageRef, Pager};
 
 use crate::{
     error::{Error, Result},
-    node::Node,
+    node::{Node, Place, Rows, SHORT_KEY},
 };
 
 /// A value of a table.
@@ -24,14 +25,49 @@ pub struct Value<'a>(Repr<'a>);
 enum Repr<'a> {
     Page {
         page: PageRef<'a>,
-        range: Range<usize>,
+        start: u32,
+        end: u32,
     },
     /// One of several values that a scan took from one leaf.
     Shared {
-        page: Rc<PageRef<'a>>,
-        range: Range<usize>,
+        leaf: Rc<Leaf<'a>>,
+        start: u32,
+        end: u32,
     },
     Owned(Vec<u8>),
+}
+
+/// A leaf that a scan stands in. One pin serves all values that are taken from it, and is shared
+/// without an atomic operation for each (which would make a scan wait for every row's cache miss in
+/// turn).
+pub(crate) struct Leaf<'a> {
+    page: PageRef<'a>,
+    /// Were bytes of a value looked at? Then those of the next leaf are worth being asked for early.
+    looked_at: Cell<bool>,
+}
+
+impl<'a> Leaf<'a> {
+    pub(crate) fn new(page: PageRef<'a>) -> Rc<Leaf<'a>> {
+        Rc::new(Leaf { page, looked_at: Cell::new(false) })
+    }
+
+    pub(crate) fn page(&self) -> &PageRef<'a> {
+        &self.page
+    }
+
+    /// Was a value of this leaf read?
+    pub(crate) fn was_looked_at(&self) -> bool {
+        self.looked_at.get()
+    }
+}
+
+impl Deref for Leaf<'_> {
+    type Target = [u8];
+
+    #[inline]
+    fn deref(&self) -> &[u8] {
+        &self.page
+    }
 }
 
 impl Deref for Value<'_> {
@@ -40,8 +76,11 @@ impl Deref for Value<'_> {
     #[inline]
     fn deref(&self) -> &[u8] {
         match &self.0 {
-            Repr::Page { page, range } => &page[range.clone()],
-            Repr::Shared { page, range } => &page[range.clone()],
+            Repr::Page { page, start, end } => &page[*start as usize..*end as usize],
+            Repr::Shared { leaf, start, end } => {
+                leaf.looked_at.set(true);
+                &leaf.page[*start as usize..*end as usize]
+            }
             Repr::Owned(bytes) => bytes,
         }
     }
@@ -70,36 +109,29 @@ pub(crate) const VALUE_MAX: u64 = 16 << 20;
 
 impl<'a> Value<'a> {
     /// The value of entry `index` of a leaf.
-    pub(crate) fn of(pager: &'a Pager, leaf: PageRef<'a>, index: usize) -> Result<Value<'a>> {
-        let (range, extent) = Node::new(&leaf).value_range(index);
-        if extent {
-            let extent = extent_at(&leaf, index)?;
-            return Ok(Value(Repr::Owned(read_extent(pager, &extent)?)));
-        }
-        if pager.under_pressure() {
-            return Ok(Value(Repr::Owned(leaf[range].to_vec())));
-        }
-        Ok(Value(Repr::Page { page: leaf, range }))
-    }
-}
-
-impl<'a> Value<'a> {
-    /// The value of entry `index` of a leaf that a scan stands in.
     #[inline]
-    pub(crate) fn shared(
-        pager: &'a Pager,
-        leaf: &Rc<PageRef<'a>>,
-        index: usize,
-    ) -> Result<Value<'a>> {
-        let (range, extent) = Node::new(leaf).value_range(index);
-        if extent {
-            let extent = extent_at(leaf, index)?;
-            return Ok(Value(Repr::Owned(read_extent(pager, &extent)?)));
+    pub(crate) fn of(pager: &'a Pager, page: PageRef<'a>, index: usize) -> Result<Value<'a>> {
+        let Place { start, end, extent } = Node::new(&page).place(index);
+        if extent || pager.under_pressure() {
+            return Value::copied(pager, &page, index);
         }
-        if pager.under_pressure() {
-            return Ok(Value(Repr::Owned(leaf[range].to_vec())));
-        }
-        Ok(Value(Repr::Shared { page: leaf.clone(), range }))
+        Ok(Value(Repr::Page { page, start, end }))
+    }
+
+    /// The value at this place of a leaf that a scan stands in; not an extent.
+    #[inline]
+    pub(crate) fn shared(leaf: &Rc<Leaf<'a>>, place: Place) -> Value<'a> {
+        Value(Repr::Shared { leaf: leaf.clone(), start: place.start, end: place.end })
+    }
+
+    /// A copy of the value of entry `index`.
+    #[cold]
+    pub(crate) fn copied(pager: &'a Pager, leaf: &[u8], index: usize) -> Result<Value<'a>> {
+        let bytes = match stored(leaf, index)? {
+            Stored::Inline(bytes) => bytes.to_vec(),
+            Stored::Extent(extent) => read_extent(pager, &extent)?,
+        };
+        Ok(Value(Repr::Owned(bytes)))
     }
 }
 
@@ -157,29 +189,27 @@ pub(crate) fn extent_at(leaf: &[u8], index: usize) -> Result<Extent> {
 #[derive(Clone)]
 pub struct Key(KeyRepr);
 
-const INLINE: usize = 46;
-
 #[derive(Clone)]
 enum KeyRepr {
-    Inline(u8, [u8; INLINE]),
+    Inline(u8, [u8; SHORT_KEY]),
     Heap(Vec<u8>),
 }
 
 impl Key {
+    /// The key of entry `index` of a leaf.
     #[inline]
-    pub(crate) fn of(node: &Node<'_>, index: usize) -> Key {
-        let (prefix, head, head_length, rest) = node.key_pieces(index);
-        let before_rest = prefix.len() + head_length;
-        let length = before_rest + rest.len();
-        if length <= INLINE {
-            let mut bytes = [0; INLINE];
-            bytes[..prefix.len()].copy_from_slice(prefix);
-            bytes[prefix.len()..before_rest].copy_from_slice(&head[..head_length]);
-            bytes[before_rest..length].copy_from_slice(rest);
-            Key(KeyRepr::Inline(length as u8, bytes))
-        } else {
-            Key(KeyRepr::Heap([prefix, &head[..head_length], rest].concat()))
+    pub(crate) fn of(rows: &Rows, leaf: &[u8], index: usize) -> Key {
+        match rows.short_key(leaf, index) {
+            Some((length, bytes)) => Key(KeyRepr::Inline(length as u8, bytes)),
+            None => Key::long(leaf, index),
         }
+    }
+
+    #[cold]
+    fn long(leaf: &[u8], index: usize) -> Key {
+        let mut key = Vec::new();
+        Node::new(leaf).write_key(index, &mut key);
+        Key(KeyRepr::Heap(key))
     }
 }
 
@@ -233,8 +263,7 @@ impl<'a> ValueReader<'a> {
         leaf: PageRef<'a>,
         index: usize,
     ) -> Result<ValueReader<'a>> {
-        let (_, extent) = Node::new(&leaf).value_range(index);
-        let source = if extent {
+        let source = if Node::new(&leaf).place(index).extent {
             Source::Extent { pager, extent: extent_at(&leaf, index)? }
         } else {
             Source::Whole(Value::of(pager, leaf, index)?)

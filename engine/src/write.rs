@@ -15,7 +15,7 @@ use crate::{
     draft::Draft,
     error::{Error, Result},
     iter::{Iter, prefix_span, span},
-    read::{get, reader},
+    read::{get, get_many, reader},
     redo::LOGGED_VALUE_MAX,
     value::{Key, Value, ValueReader},
 };
@@ -220,7 +220,7 @@ impl Table<'_> {
 
     /// The values of many keys, in their order.
     pub fn get_many(&self, keys: &[&[u8]]) -> Result<Vec<Option<Value<'_>>>> {
-        keys.iter().map(|key| self.get(key)).collect()
+        get_many(self.tx.pager(), self.tx.view(), &self.tree()?, keys)
     }
 
     /// The entries of a range of keys, ascending; double-ended.

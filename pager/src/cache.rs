@@ -34,7 +34,7 @@ use std::{
 use parking_lot::Mutex;
 
 use crate::{
-    arena::Arena,
+    arena::{self, Arena},
     epoch::{self, Guard},
     error::{Error, Result},
     mutant,
@@ -69,6 +69,10 @@ impl Meta {
         }
     }
 }
+
+/// Bytes at a page's start that a search in it reads: of a node its header, and the heads and slots of
+/// some two dozen entries.
+const FIRST_LOOK: usize = 384;
 
 /// Frames whose metadata are made together, on first use: opening a store with a large cache costs
 /// nothing.
@@ -177,6 +181,8 @@ impl Cache {
     #[inline]
     pub(crate) fn peek<'g>(&'g self, guard: &'g Guard, pointer: &Pointer) -> Option<&'g [u8]> {
         let frame = self.table.get(pointer.page.0)?;
+        // What is looked at first, on its way from memory while the frame is judged.
+        self.arena.prefetch(frame, 0, FIRST_LOOK);
         let meta = self.meta(frame);
         if meta.stamp.load(Ordering::Acquire) != pointer.stamp
             || meta.page.load(Ordering::Relaxed) != pointer.page.0
@@ -187,6 +193,21 @@ impl Cache {
         // SAFETY: the frame was mapped inside this epoch, so it gets no new owner before the guard
         // is dropped; its stamp equals the pointer's, so it is not hidden for an edit.
         Some(unsafe { self.arena.bytes(frame) })
+    }
+
+    /// Asks for the memory that [`Cache::prefetch`] will need.
+    #[inline]
+    pub(crate) fn prefetch_translation(&self, pointer: &Pointer) {
+        self.table.prefetch(pointer.page.0);
+    }
+
+    /// Asks for the memory that [`Cache::peek`] and a search in the page will need, if the page is there.
+    #[inline]
+    pub(crate) fn prefetch(&self, pointer: &Pointer) {
+        if let Some(frame) = self.table.get(pointer.page.0) {
+            self.arena.prefetch(frame, 0, FIRST_LOOK);
+            arena::prefetch(self.meta(frame));
+        }
     }
 
     #[inline]
@@ -500,6 +521,14 @@ impl std::fmt::Debug for Cache {
 pub struct PageRef<'p> {
     cache: &'p Cache,
     frame: u32,
+}
+
+impl PageRef<'_> {
+    /// Asks for bytes of the page that will be read soon.
+    #[inline]
+    pub fn prefetch(&self, from: usize, bytes: usize) {
+        self.cache.arena.prefetch(self.frame, from, bytes);
+    }
 }
 
 impl Deref for PageRef<'_> {

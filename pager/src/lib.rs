@@ -47,7 +47,7 @@ pub use counters::BytesWritten;
 pub use error::{Corruption, Error, Result};
 pub use extent::Extent;
 pub use page::{PageId, Pointer};
-pub use pager::{Child, Config, Kinds, Pager, Reader, Stats, View};
+pub use pager::{Child, Config, Kinds, Pager, Reader, Stats, View, WALKS};
 pub use raw::Raw;
 pub use readers::Version;
 pub use recovery::Replay;

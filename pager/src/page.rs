@@ -81,6 +81,7 @@ impl Pointer {
     }
 
     /// The inverse of [`Pointer::encode`]; reads the first 16 bytes.
+    #[inline]
     pub fn decode(bytes: &[u8]) -> Pointer {
         let word = u64_at(bytes, 0);
         Pointer {
@@ -93,6 +94,7 @@ impl Pointer {
 }
 
 /// Reads a little-endian `u64` at `at`.
+#[inline]
 pub fn u64_at(bytes: &[u8], at: usize) -> u64 {
     let mut word = [0; 8];
     word.copy_from_slice(&bytes[at..at + 8]);
@@ -100,6 +102,7 @@ pub fn u64_at(bytes: &[u8], at: usize) -> u64 {
 }
 
 /// Reads a little-endian `u32` at `at`.
+#[inline]
 pub fn u32_at(bytes: &[u8], at: usize) -> u32 {
     let mut word = [0; 4];
     word.copy_from_slice(&bytes[at..at + 4]);
@@ -107,6 +110,7 @@ pub fn u32_at(bytes: &[u8], at: usize) -> u32 {
 }
 
 /// Reads a little-endian `u16` at `at`.
+#[inline]
 pub fn u16_at(bytes: &[u8], at: usize) -> u16 {
     u16::from_le_bytes([bytes[at], bytes[at + 1]])
 }
@@ -153,6 +157,12 @@ impl Header {
         put(page, 24, &self.tree.to_le_bytes());
         put(page, 32, &self.store.to_le_bytes());
     }
+}
+
+/// The kind that stands in the header of a node page.
+#[inline]
+pub fn kind(page: &[u8]) -> u8 {
+    page[4]
 }
 
 /// Computes the checksum of a node page.

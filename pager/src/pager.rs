@@ -502,6 +502,13 @@ impl<'p> View<'p> {
         self.inner.pin(pointer, self.newest)
     }
 
+    /// Asks for the memory of a page that will be looked at soon; does nothing if it is not there.
+    #[inline]
+    pub fn prefetch(&self, pointer: &Pointer) {
+        let _epoch = epoch::enter();
+        self.inner.cache.prefetch(pointer);
+    }
+
     /// Reads and verifies the node that `pointer` names from the file, whether it is in memory or not.
     /// False: it has not been written yet.
     pub fn verify_stored(&self, pointer: &Pointer) -> Result<bool> {
@@ -520,6 +527,46 @@ impl<'p> View<'p> {
     /// the page map's checksums.
     pub fn read_raw(&self, start: PageId, out: &mut [u8]) -> Result<()> {
         self.inner.read_raw(start, out)
+    }
+
+    /// [`View::walk`] from `start` for up to [`WALKS`] walks side by side: while one is looked at, the
+    /// memory of the others' next pages is on its way. `step` is told which walk it takes a step of.
+    ///
+    /// None in place of a page: the walk met a page that is not in memory, and [`View::walk`] has to
+    /// take it.
+    pub fn walk_together(
+        &self,
+        start: &Pointer,
+        walks: usize,
+        mut step: impl FnMut(usize, &[u8]) -> Result<Option<Pointer>>,
+    ) -> Result<[Option<PageRef<'p>>; WALKS]> {
+        let inner = self.inner;
+        let mut ends = [const { None }; WALKS];
+        let mut at = [Some(*start); WALKS];
+        at[walks..].fill(None);
+        let guard = epoch::enter();
+        let mut going = walks;
+        while going > 0 {
+            // Three loops, so that in each one the misses of all walks are on their way together.
+            for pointer in at.iter().flatten() {
+                inner.cache.prefetch(pointer);
+            }
+            for (walk, place) in at.iter_mut().enumerate() {
+                let Some(pointer) = place.take() else { continue };
+                inner.check_pointer(&pointer, self.newest)?;
+                let Some(page) = inner.cache.peek(&guard, &pointer) else { continue };
+                match step(walk, page)? {
+                    Some(next) => {
+                        let next = below(&pointer, next)?;
+                        inner.cache.prefetch_translation(&next);
+                        *place = Some(next);
+                    }
+                    None => ends[walk] = inner.cache.pin(&guard, &pointer),
+                }
+            }
+            going = at.iter().flatten().count();
+        }
+        Ok(ends)
     }
 
     /// Follows pointers from `start` until `step` returns none; returns the last page, pinned.
@@ -559,27 +606,42 @@ impl<'p> View<'p> {
     }
 }
 
+/// Walks that are taken side by side by [`View::walk_together`]: enough to hide a miss of memory, few
+/// enough for their pages to stay in the nearest cache.
+pub const WALKS: usize = 16;
+
+#[inline]
 fn below(parent: &Pointer, child: Pointer) -> Result<Pointer> {
     if child.level >= parent.level {
-        return Err(Error::corrupted(
-            parent.page.0,
-            "level of a child",
-            u64::from(parent.level).saturating_sub(1),
-            child.level.into(),
-        ));
+        return Err(wrong_level(parent, &child));
     }
     Ok(child)
 }
 
+#[cold]
+fn wrong_level(parent: &Pointer, child: &Pointer) -> Error {
+    Error::corrupted(
+        parent.page.0,
+        "level of a child",
+        u64::from(parent.level).saturating_sub(1),
+        child.level.into(),
+    )
+}
+
 impl Inner {
+    #[inline]
     fn check_pointer(&self, pointer: &Pointer, newest: u64) -> Result<()> {
-        if pointer.stamp > newest || pointer.page.0 >= PageId::LIMIT {
-            return Err(Error::corrupted(
+        #[cold]
+        fn out_of_bounds(pointer: &Pointer, newest: u64) -> Error {
+            Error::corrupted(
                 pointer.page.0,
                 "stamp of a pointer (at most the reader's)",
                 newest,
                 pointer.stamp,
-            ));
+            )
+        }
+        if pointer.stamp > newest || pointer.page.0 >= PageId::LIMIT {
+            return Err(out_of_bounds(pointer, newest));
         }
         Ok(())
     }

@@ -13,6 +13,8 @@ use std::sync::{
     atomic::{AtomicU32, Ordering},
 };
 
+use crate::arena::prefetch;
+
 const CHUNK_BITS: u32 = 12;
 const MIDDLE_BITS: u32 = 10;
 
@@ -30,6 +32,7 @@ impl Translation {
         }
     }
 
+    #[inline]
     fn split(page: u64) -> (usize, usize, usize) {
         (
             (page >> (CHUNK_BITS + MIDDLE_BITS)) as usize,
@@ -41,9 +44,21 @@ impl Translation {
     /// The frame that holds `page`, if any. Positions past the limit have none.
     #[inline]
     pub(crate) fn get(&self, page: u64) -> Option<u32> {
+        self.place(page)?.load(Ordering::Acquire).checked_sub(1)
+    }
+
+    /// Asks for the memory that [`Translation::get`] will read.
+    #[inline]
+    pub(crate) fn prefetch(&self, page: u64) {
+        if let Some(word) = self.place(page) {
+            prefetch(word);
+        }
+    }
+
+    #[inline]
+    fn place(&self, page: u64) -> Option<&AtomicU32> {
         let (root, middle, chunk) = Translation::split(page);
-        let word = self.root.get(root)?.get()?[middle].get()?[chunk].load(Ordering::Acquire);
-        word.checked_sub(1)
+        Some(&self.root.get(root)?.get()?[middle].get()?[chunk])
     }
 
     fn word(&self, page: u64) -> &AtomicU32 {

@@ -203,8 +203,10 @@ impl<'a> NodeMut<'a> {
     /// Entry `i`'s value in an inner node.
     #[inline]
     pub(crate) fn child_mut(&mut self, i: usize) -> &mut [u8; CHILD] {
-        let (range, _) = self.view().value_range(i);
-        (&mut self.0[range]).try_into().expect("a child is 26 bytes")
+        let place = self.view().place(i);
+        (&mut self.0[place.start as usize..place.end as usize])
+            .try_into()
+            .expect("a child is 26 bytes")
     }
 
     /// Makes the change by packing the page anew; false when even so it does not fit.

@@ -68,14 +68,34 @@ impl<'a> Node<'a> {
         self.find(1, key).unwrap_or_else(|above| above - 1)
     }
 
+    /// Where a leaf's key and value are read if `key` is there, judged by the heads alone.
+    #[inline]
+    pub(crate) fn guess(&self, key: &[u8]) -> Option<(Range<usize>, Range<usize>)> {
+        let areas = self.areas();
+        let want = head_of(key.get(areas.heads - HEADER..)?);
+        let (heads, _) = self.0[areas.heads..areas.slots].as_chunks::<HEAD>();
+        let index = heads.partition_point(|head| u32::from_le_bytes(*head) < want);
+        if index == areas.count {
+            return None;
+        }
+        let slot = Slot::read(self.0, &areas, index);
+        let (rest, value) = (areas.keys + usize::from(slot.key_off), usize::from(slot.val_off));
+        Some((rest..rest + slot.rest_len(), value..value + slot.val_len()))
+    }
+
     /// Searches the entries from `first` on, all of which have keys.
     #[inline]
     fn find(&self, first: usize, key: &[u8]) -> Result<usize, usize> {
         let areas = self.areas();
-        let prefix = &self.0[HEADER..areas.heads];
-        let Some(suffix) = key.strip_prefix(prefix) else {
-            return Err(if key < prefix { first } else { areas.count });
-        };
+        let mut suffix = key;
+        // Most pages of random keys have no prefix.
+        if areas.heads > HEADER {
+            let prefix = &self.0[HEADER..areas.heads];
+            match key.strip_prefix(prefix) {
+                Some(rest) => suffix = rest,
+                None => return Err(if key < prefix { first } else { areas.count }),
+            }
+        }
         let want = head_of(suffix);
         let (heads, _) = self.0[areas.heads..areas.slots].as_chunks::<HEAD>();
         let heads = &heads[first..];
@@ -127,13 +147,6 @@ impl<'a> Node<'a> {
         self.key(i).append_to(to);
     }
 
-    /// Entry `i`'s key as prefix, head and rest, for a caller that puts it together in place.
-    #[inline]
-    pub(crate) fn key_pieces(&self, i: usize) -> (&'a [u8], [u8; HEAD], usize, &'a [u8]) {
-        let key = self.key(i);
-        (key.prefix, key.head, key.head_len, key.rest)
-    }
-
     /// Entry `i`'s key, in the pieces it is stored in.
     #[inline]
     pub(super) fn key(&self, i: usize) -> Key<'a> {
@@ -159,16 +172,14 @@ impl<'a> Node<'a> {
     /// Entry `i`'s value and extent flag.
     #[inline]
     pub(crate) fn value(&self, i: usize) -> (&'a [u8], bool) {
-        let (range, extent) = self.value_range(i);
-        (&self.0[range], extent)
+        let place = self.place(i);
+        (&self.0[place.start as usize..place.end as usize], place.extent)
     }
 
-    /// Where in the page entry `i`'s value is, and its extent flag.
+    /// Where entry `i`'s value is.
     #[inline]
-    pub(crate) fn value_range(&self, i: usize) -> (Range<usize>, bool) {
-        let slot = Slot::read(self.0, &self.areas(), i);
-        let at = usize::from(slot.val_off);
-        (at..at + slot.val_len(), slot.extent())
+    pub(crate) fn place(&self, i: usize) -> Place {
+        Rows(self.areas()).value(self.0, i)
     }
 
     /// Entry `i`'s value in an inner node.
@@ -182,5 +193,80 @@ impl<'a> Node<'a> {
     pub(crate) fn used(&self) -> usize {
         let areas = self.areas();
         self.0.len() - areas.free() - areas.garbage
+    }
+}
+
+/// A leaf's entries one after another: where its parts are is looked up once.
+#[derive(Clone, Copy)]
+pub(crate) struct Rows(Areas);
+
+/// Bytes of a key that are held without an allocation.
+pub(crate) const SHORT_KEY: usize = 46;
+
+/// Where an entry's value stands in its page.
+#[derive(Clone, Copy)]
+pub(crate) struct Place {
+    pub(crate) start: u32,
+    pub(crate) end: u32,
+    pub(crate) extent: bool,
+}
+
+impl Rows {
+    pub(crate) fn of(page: &[u8]) -> Rows {
+        Rows(Areas::of(page))
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.0.count
+    }
+
+    /// Where entry `i`'s value is.
+    #[inline]
+    pub(crate) fn value(&self, page: &[u8], i: usize) -> Place {
+        let slot = Slot::read(page, &self.0, i);
+        let start = u32::from(slot.val_off);
+        Place { start, end: start + slot.val_len() as u32, extent: slot.extent() }
+    }
+
+    /// Entry `i`'s key, if it is short: its length and its bytes.
+    #[inline]
+    pub(crate) fn short_key(&self, page: &[u8], i: usize) -> Option<(usize, [u8; SHORT_KEY])> {
+        let areas = &self.0;
+        let slot = Slot::read(page, areas, i);
+        let prefix_len = areas.heads - HEADER;
+        let length = prefix_len + usize::from(slot.key_len);
+        // All four bytes of the head are copied, be there that many or not.
+        if length > SHORT_KEY || prefix_len > SHORT_KEY - HEAD {
+            return None;
+        }
+        let mut key = [0; SHORT_KEY];
+        if prefix_len > 0 {
+            key[..prefix_len].copy_from_slice(&page[HEADER..areas.heads]);
+        }
+        let at = areas.heads + i * HEAD;
+        let head: [u8; HEAD] = page[at..at + HEAD].try_into().expect("four bytes");
+        let head = u32::from_le_bytes(head).to_be_bytes();
+        key[prefix_len..prefix_len + HEAD].copy_from_slice(&head);
+        let at = areas.keys + usize::from(slot.key_off);
+        let rest = slot.rest_len();
+        copy_short(&mut key[prefix_len + HEAD..], &page[at..at + rest]);
+        Some((length, key))
+    }
+}
+
+/// Copies a few bytes, at most [`SHORT_KEY`], without a call: two copies of a fixed length that overlap.
+#[inline]
+fn copy_short(to: &mut [u8], from: &[u8]) {
+    fn ends<const N: usize>(to: &mut [u8], from: &[u8]) {
+        let last = from.len() - N;
+        to[..N].copy_from_slice(&from[..N]);
+        to[last..last + N].copy_from_slice(&from[last..]);
+    }
+    match from.len() {
+        0 => {}
+        1..8 => to[..from.len()].copy_from_slice(from),
+        8..=16 => ends::<8>(to, from),
+        17..=32 => ends::<16>(to, from),
+        _ => ends::<32>(to, from),
     }
 }

@@ -5,10 +5,15 @@
 
 use std::rc::Rc;
 
-use cowslip_pager::{PageId, PageRef, Pointer, View};
+use cowslip_pager::{PageId, Pointer, View};
 
 use super::Tree;
-use crate::{error::Result, kinds::same_kind, node::Node};
+use crate::{
+    error::Result,
+    kinds::same_kind,
+    node::{Node, Rows},
+    value::Leaf,
+};
 
 /// Where a cursor begins.
 #[derive(Debug, Clone, Copy)]
@@ -23,9 +28,10 @@ pub(crate) enum End<'k> {
 
 pub(crate) struct Cursor<'p> {
     view: View<'p>,
-    steps: Vec<(Pointer, usize)>,
-    leaf: Rc<PageRef<'p>>,
+    path: Path,
+    leaf: Rc<Leaf<'p>>,
     leaf_id: PageId,
+    rows: Rows,
     /// The gap before the entry of this index.
     index: usize,
 }
@@ -36,21 +42,20 @@ impl<'p> Cursor<'p> {
         if tree.root.is_none() {
             return Ok(None);
         }
-        let mut steps = Vec::with_capacity(4);
-        let (leaf, leaf_id) = descend(view, &mut steps, tree.root, end)?;
-        let node = Node::new(&leaf);
+        let mut path = Path::new();
+        let (leaf, leaf_id) = descend(view, &mut path, tree.root, end)?;
+        let rows = Rows::of(&leaf);
         let index = match end {
             End::First => 0,
-            End::Last => node.count(),
-            End::At(key) => node.search(key).unwrap_or_else(|index| index),
+            End::Last => rows.count(),
+            End::At(key) => Node::new(&leaf).search(key).unwrap_or_else(|index| index),
         };
-        Ok(Some(Cursor { view, steps, leaf, leaf_id, index }))
+        Ok(Some(Cursor { view, path, leaf, leaf_id, rows, index }))
     }
 
-    /// The leaf that the cursor stands in. One pin serves all values that are taken from it, and is
-    /// shared without an atomic operation for each (which would make a scan wait for every row's
-    /// cache miss in turn).
-    pub(crate) fn leaf(&self) -> &Rc<PageRef<'p>> {
+    /// The leaf that the cursor stands in.
+    #[inline]
+    pub(crate) fn leaf(&self) -> &Rc<Leaf<'p>> {
         &self.leaf
     }
 
@@ -58,6 +63,13 @@ impl<'p> Cursor<'p> {
         self.leaf_id
     }
 
+    /// The entries of [`Cursor::leaf`].
+    #[inline]
+    pub(crate) fn rows(&self) -> &Rows {
+        &self.rows
+    }
+
+    #[inline]
     pub(crate) fn index(&self) -> usize {
         self.index
     }
@@ -65,7 +77,7 @@ impl<'p> Cursor<'p> {
     /// The entry behind the gap, going to the next leaf where this one ends: its index in
     /// [`Cursor::leaf`]. None: the tree ends here.
     pub(crate) fn peek_next(&mut self) -> Result<Option<usize>> {
-        while self.index >= Node::new(&self.leaf).count() {
+        while self.index >= self.rows.count() {
             if !self.next_leaf()? {
                 return Ok(None);
             }
@@ -74,6 +86,7 @@ impl<'p> Cursor<'p> {
     }
 
     /// Moves over the entry that [`Cursor::peek_next`] showed.
+    #[inline]
     pub(crate) fn advance(&mut self) {
         self.index += 1;
     }
@@ -94,20 +107,21 @@ impl<'p> Cursor<'p> {
     }
 
     fn next_leaf(&mut self) -> Result<bool> {
-        let depth = self.steps.len();
-        for level in (0..depth).rev() {
-            let (pointer, index) = self.steps[level];
+        while let Some((pointer, index)) = self.path.pop() {
             let child = {
                 let page = self.view.pin(&pointer)?;
                 let node = Node::new(&page);
                 if index + 1 >= node.count() {
                     continue;
                 }
+                // The one behind the next is asked for now: it will be needed when this one is read.
+                if pointer.level == 1 && index + 2 < node.count() {
+                    self.view.prefetch(&Pointer::decode(node.child(index + 2)));
+                }
                 same_kind(&page, Pointer::decode(node.child(index + 1)))?
             };
-            self.steps.truncate(level);
-            self.steps.push((pointer, index + 1));
-            (self.leaf, self.leaf_id) = descend(self.view, &mut self.steps, child, End::First)?;
+            self.path.push((pointer, index + 1));
+            self.enter(child, End::First)?;
             self.index = 0;
             return Ok(true);
         }
@@ -115,9 +129,7 @@ impl<'p> Cursor<'p> {
     }
 
     fn previous_leaf(&mut self) -> Result<bool> {
-        let depth = self.steps.len();
-        for level in (0..depth).rev() {
-            let (pointer, index) = self.steps[level];
+        while let Some((pointer, index)) = self.path.pop() {
             if index == 0 {
                 continue;
             }
@@ -125,23 +137,34 @@ impl<'p> Cursor<'p> {
                 let page = self.view.pin(&pointer)?;
                 same_kind(&page, Pointer::decode(Node::new(&page).child(index - 1)))?
             };
-            self.steps.truncate(level);
-            self.steps.push((pointer, index - 1));
-            (self.leaf, self.leaf_id) = descend(self.view, &mut self.steps, child, End::Last)?;
-            self.index = Node::new(&self.leaf).count();
+            self.path.push((pointer, index - 1));
+            self.enter(child, End::Last)?;
+            self.index = self.rows.count();
             return Ok(true);
         }
         Ok(false)
+    }
+
+    /// Goes down from `from`, which the path leads to, and stands in the leaf.
+    fn enter(&mut self, from: Pointer, end: End<'_>) -> Result<()> {
+        let looked_at = self.leaf.was_looked_at();
+        (self.leaf, self.leaf_id) = descend(self.view, &mut self.path, from, end)?;
+        self.rows = Rows::of(&self.leaf);
+        if looked_at {
+            // Values of the last leaf were read, so these will be as well.
+            self.leaf.page().prefetch(0, self.leaf.len());
+        }
+        Ok(())
     }
 }
 
 /// Goes down from `from` to a leaf, noting the inner nodes on the way.
 fn descend<'p>(
     view: View<'p>,
-    steps: &mut Vec<(Pointer, usize)>,
+    path: &mut Path,
     from: Pointer,
     end: End<'_>,
-) -> Result<(Rc<PageRef<'p>>, PageId)> {
+) -> Result<(Rc<Leaf<'p>>, PageId)> {
     let mut at = from;
     let leaf = view.walk(&from, |page| {
         let node = Node::new(page);
@@ -153,9 +176,45 @@ fn descend<'p>(
             End::Last => node.count() - 1,
             End::At(key) => node.child_index(key),
         };
-        steps.push((at, index));
+        path.push((at, index));
         at = same_kind(page, Pointer::decode(node.child(index)))?;
         Ok(Some(at))
     })?;
-    Ok((Rc::new(leaf), at.page))
+    Ok((Leaf::new(leaf), at.page))
+}
+
+/// The inner nodes on the way to a leaf, and the child that was taken in each; without an allocation
+/// for trees of usual heights.
+struct Path {
+    first: [(Pointer, usize); Path::INLINE],
+    length: usize,
+    deeper: Vec<(Pointer, usize)>,
+}
+
+impl Path {
+    const INLINE: usize = 6;
+
+    fn new() -> Path {
+        Path { first: [(Pointer::NONE, 0); Path::INLINE], length: 0, deeper: Vec::new() }
+    }
+
+    #[inline]
+    fn push(&mut self, step: (Pointer, usize)) {
+        match self.first.get_mut(self.length) {
+            Some(place) => {
+                *place = step;
+                self.length += 1;
+            }
+            None => self.deeper.push(step),
+        }
+    }
+
+    #[inline]
+    fn pop(&mut self) -> Option<(Pointer, usize)> {
+        if let Some(step) = self.deeper.pop() {
+            return Some(step);
+        }
+        self.length = self.length.checked_sub(1)?;
+        Some(self.first[self.length])
+    }
 }

@@ -103,7 +103,10 @@ pub(crate) struct NodeReader<'a> {
     count: usize,
     prefix: &'a [u8],
     heads: &'a [u8],
+    /// Empty in a uniform leaf.
     slots: &'a [u8],
+    /// In a uniform leaf: the length of each suffix, and of each value.
+    lengths: Option<(usize, usize)>,
     keys: &'a [u8],
     values_start: usize,
     garbage: usize,
@@ -163,7 +166,12 @@ impl<'a> NodeReader<'a> {
         };
         let (prefix, at) = area("end of the prefix", HEADER, prefix_len)?;
         let (heads, at) = area("end of the key heads", at, 4 * count)?;
-        let (slots, at) = area("end of the slots", at, 8 * count)?;
+        let uniform = match u16_at(page, 42) {
+            0 => false,
+            1 if page[5] == 0 => true,
+            form => return fault("form of a node", 0, form),
+        };
+        let (slots, at) = area("end of the slots", at, if uniform { 0 } else { 8 * count })?;
         let (keys, at) = area("end of the key area", at, keys_len)?;
         if values_start > size || at > values_start {
             return fault("start of the values", at, values_start);
@@ -171,14 +179,39 @@ impl<'a> NodeReader<'a> {
         if prefix_len > size / 4 {
             return fault("length of the prefix (at most)", size / 4, prefix_len);
         }
-        if u16_at(page, 42) != 0 || page[56..64].iter().any(|&b| b != 0) {
+        let reserved = if uniform { &page[60..64] } else { &page[56..64] };
+        if reserved.iter().any(|&b| b != 0) {
             return fault("reserved bytes of the header", 0, 1);
         }
         let garbage = u32_at(page, 52);
         if count == 0 {
             return fault("entries of a node (at least)", 1, 0);
         }
-        Ok(NodeReader { page, count, prefix, heads, slots, keys, values_start, garbage })
+        let lengths = uniform.then(|| (u16_at(page, 56), u16_at(page, 58)));
+        if let Some((suffix, value)) = lengths {
+            if value > 0x7FFF {
+                return fault("length of the values (at most)", 0x7FFF, value);
+            }
+            if count * suffix.saturating_sub(4) != keys_len {
+                return fault("key area", count * suffix.saturating_sub(4), keys_len);
+            }
+            if count * value != size - values_start {
+                return fault("value area", count * value, size - values_start);
+            }
+        }
+        Ok(NodeReader { page, count, prefix, heads, slots, lengths, keys, values_start, garbage })
+    }
+
+    /// Where entry `i`'s rest begins in the key area, the length of its suffix, where its value begins in
+    /// the page, and its length with the extent's bit.
+    fn slot(&self, i: usize) -> [usize; 4] {
+        match self.lengths {
+            None => std::array::from_fn(|field| u16_at(&self.slots[8 * i..8 * i + 8], 2 * field)),
+            Some((suffix, value)) => {
+                let value_at = if value == 0 { 0 } else { self.page.len() - (i + 1) * value };
+                [i * suffix.saturating_sub(4), suffix, value_at, value]
+            }
+        }
     }
 
     pub(crate) fn is_leaf(&self) -> bool {
@@ -195,9 +228,7 @@ impl<'a> NodeReader<'a> {
             return fault("number of an entry (below)", self.count, i);
         }
         let keyless = i == 0 && !self.is_leaf();
-        let slot = &self.slots[8 * i..8 * i + 8];
-        let (key_at, key_len) = (u16_at(slot, 0), u16_at(slot, 2));
-        let (value_at, value) = (u16_at(slot, 4), u16_at(slot, 6));
+        let [key_at, key_len, value_at, value] = self.slot(i);
         let (value_len, extent) = (value & 0x7FFF, value & 0x8000 != 0);
         let stored = u32_at(self.heads, 4 * i) as u32;
         let head = stored.to_be_bytes();
@@ -251,17 +282,16 @@ impl<'a> NodeReader<'a> {
     /// Does every byte of the two areas belong to one entry, or to the garbage that is counted?
     pub(crate) fn accounts(&self, spans: &mut Vec<(usize, usize)>) -> Result<(), Fault> {
         spans.clear();
-        let keys_at = HEADER + self.prefix.len() + 12 * self.count;
+        let keys_at = HEADER + self.prefix.len() + self.heads.len() + self.slots.len();
         let mut live = 0;
         for i in 0..self.count {
-            let slot = &self.slots[8 * i..8 * i + 8];
-            let rest = u16_at(slot, 2).saturating_sub(4);
-            let value = u16_at(slot, 6) & 0x7FFF;
+            let [key_at, key_len, value_at, value] = self.slot(i);
+            let (rest, value) = (key_len.saturating_sub(4), value & 0x7FFF);
             if rest > 0 {
-                spans.push((keys_at + u16_at(slot, 0), rest));
+                spans.push((keys_at + key_at, rest));
             }
             if value > 0 {
-                spans.push((u16_at(slot, 4), value));
+                spans.push((value_at, value));
             }
             live += rest + value;
         }

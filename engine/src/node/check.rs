@@ -12,7 +12,8 @@
 use std::ops::Range;
 
 use super::{
-    AT_ZERO, AT_ZEROES, Areas, CHILD, EXTENT, HEAD, HEADER, Slot, is_leaf, max_entry, max_key,
+    AT_FORM, AT_SUFFIX_LEN, AT_ZEROES, Areas, CHILD, EXTENT, HEAD, HEADER, Slot, is_leaf,
+    max_entry, max_key,
 };
 
 /// What is wrong with a page's content.
@@ -81,7 +82,8 @@ pub(crate) fn validate(page: &[u8]) -> Result<(), Fault> {
     let leaf = is_leaf(page);
     let areas = Areas::of(page);
     let prefix_len = areas.heads - HEADER;
-    exactly("reserved", 0, usize::from(page[AT_ZERO] | page[AT_ZERO + 1]))?;
+    let form = usize::from(u16::from_le_bytes([page[AT_FORM], page[AT_FORM + 1]]));
+    at_most("form of a node", usize::from(leaf), form)?;
     exactly("reserved", 0, usize::from(page[AT_ZEROES..HEADER].iter().fold(0, |a, b| a | b)))?;
     at_most("prefix length", max_key(size), prefix_len)?;
     at_most("values start", size, areas.values)?;
@@ -91,6 +93,18 @@ pub(crate) fn validate(page: &[u8]) -> Result<(), Fault> {
     }
 
     let keys_len = areas.keys_end - areas.keys;
+    if let Some(form) = areas.uniform {
+        // Then no place that is computed lies outside its area.
+        at_most("length of a value", usize::from(EXTENT) - 1, form.value.into())?;
+        exactly("key area length", areas.count * form.rest(), keys_len)?;
+        exactly("value area length", areas.count * usize::from(form.value), size - areas.values)?;
+    } else {
+        exactly(
+            "reserved",
+            0,
+            usize::from(page[AT_SUFFIX_LEN..AT_ZEROES].iter().fold(0, |a, b| a | b)),
+        )?;
+    }
     let (heads, _) = page[areas.heads..areas.slots].as_chunks::<HEAD>();
     let mut claims = Claims([0; _]);
     let mut live = 0;

@@ -6,6 +6,8 @@
 //!                keys    ac           acb           the new value below the value area
 //! ```
 //!
+//! In a uniform leaf all three move, since there an entry's index says where its parts are.
+//!
 //! What an edit leaves behind is counted as garbage. When only compaction makes room, the page is
 //! copied to a scratch buffer of the thread and packed anew from there, with the prefix that is
 //! then the cheapest; so a key that does not share the prefix is nothing special.
@@ -15,7 +17,8 @@ use std::ops::Range;
 
 use super::pack::{Entry, Key, Plan};
 use super::{
-    AT_COUNT, Areas, CHILD, HEAD, HEADER, Node, PER_ENTRY, SLOT, Slot, head_of, is_leaf, rest_of,
+    AT_COUNT, Areas, CHILD, HEAD, HEADER, Node, PER_ENTRY, SLOT, Slot, Uniform, head_of, is_leaf,
+    rest_of,
 };
 
 /// A page edited as a node.
@@ -90,11 +93,18 @@ impl<'a> NodeMut<'a> {
         debug_assert!(index <= areas.count);
         debug_assert!(index > 0 || is_leaf(self.0) || areas.count == 0);
         let key = if index == 0 && !is_leaf(self.0) { &[] } else { key };
-        if let Some(suffix) = key.strip_prefix(self.view().prefix())
-            && PER_ENTRY + rest_of(suffix).len() + value.len() <= areas.free()
-        {
-            self.place(areas, index, suffix, value, extent);
-            return true;
+        if let Some(suffix) = key.strip_prefix(self.view().prefix()) {
+            match areas.uniform {
+                None if PER_ENTRY + rest_of(suffix).len() + value.len() <= areas.free() => {
+                    self.place(areas, index, suffix, value, extent);
+                    return true;
+                }
+                Some(form) if form.suits(suffix, value, extent) && form.cost() <= areas.free() => {
+                    self.place_like(areas, form, index, suffix, value);
+                    return true;
+                }
+                _ => {}
+            }
         }
         let new = Entry { key: Key::whole(key), value, extent };
         self.repack(Change::Insert(index, new))
@@ -127,10 +137,42 @@ impl<'a> NodeMut<'a> {
         new.write(page);
     }
 
+    /// Puts a new entry into a uniform leaf where there is room for it.
+    fn place_like(&mut self, old: Areas, form: Uniform, index: usize, suffix: &[u8], value: &[u8]) {
+        let page = &mut *self.0;
+        let (rest, value_len) = (form.rest(), value.len());
+        let new = Areas {
+            count: old.count + 1,
+            slots: old.slots + HEAD,
+            keys: old.keys + HEAD,
+            keys_end: old.keys_end + HEAD + rest,
+            values: old.values - value_len,
+            ..old
+        };
+        let (head_at, rest_at) = (old.heads + index * HEAD, old.keys + index * rest);
+        page.copy_within(rest_at..old.keys_end, rest_at + HEAD + rest);
+        page.copy_within(old.keys..rest_at, new.keys);
+        page.copy_within(head_at..old.slots, head_at + HEAD);
+        page[head_at..head_at + HEAD].copy_from_slice(&head_of(suffix).to_le_bytes());
+        page[rest_at + HEAD..rest_at + HEAD + rest].copy_from_slice(rest_of(suffix));
+        let value_end = page.len() - index * value_len;
+        page.copy_within(old.values..value_end, new.values);
+        page[value_end - value_len..value_end].copy_from_slice(value);
+        new.write(page);
+    }
+
     /// Replaces entry `index`'s value; false, with nothing changed, when it does not fit.
     pub(crate) fn set_value(&mut self, index: usize, value: &[u8], extent: bool) -> bool {
         let mut areas = self.view().areas();
         let mut slot = Slot::read(self.0, &areas, index);
+        if areas.uniform.is_some() {
+            if extent || value.len() != slot.val_len() {
+                return self.repack(Change::Value(index, value, extent));
+            }
+            let at = usize::from(slot.val_off);
+            self.0[at..at + value.len()].copy_from_slice(value);
+            return true;
+        }
         let old_len = slot.val_len();
         let at = if value.len() <= old_len {
             usize::from(slot.val_off)
@@ -156,12 +198,15 @@ impl<'a> NodeMut<'a> {
 
     /// Removes the entries of `range`. An inner node's new entry 0 loses its key.
     pub(crate) fn remove_range(&mut self, range: Range<usize>) {
-        let Range { start, end } = range;
+        let Range { start, end } = range.clone();
         let old = self.view().areas();
         debug_assert!(start <= end && end <= old.count);
         let gone = end - start;
         if gone == old.count {
             return Areas::empty(self.0.len()).write(self.0);
+        }
+        if let Some(form) = old.uniform {
+            return self.remove_like(old, form, range);
         }
         let mut new = Areas {
             count: old.count - gone,
@@ -197,6 +242,25 @@ impl<'a> NodeMut<'a> {
             slot.write(page, &new, 0);
             page[new.heads..new.heads + HEAD].fill(0);
         }
+        new.write(page);
+    }
+
+    /// Removes some entries of a uniform leaf.
+    fn remove_like(&mut self, old: Areas, form: Uniform, Range { start, end }: Range<usize>) {
+        let page = &mut *self.0;
+        let (gone, rest, value) = (end - start, form.rest(), usize::from(form.value));
+        let new = Areas {
+            count: old.count - gone,
+            slots: old.slots - gone * HEAD,
+            keys: old.keys - gone * HEAD,
+            keys_end: old.keys_end - gone * (HEAD + rest),
+            values: old.values + gone * value,
+            ..old
+        };
+        page.copy_within(old.heads + end * HEAD..old.slots, old.heads + start * HEAD);
+        page.copy_within(old.keys..old.keys + start * rest, new.keys);
+        page.copy_within(old.keys + end * rest..old.keys_end, new.keys + start * rest);
+        page.copy_within(old.values..page.len() - end * value, new.values);
         new.write(page);
     }
 

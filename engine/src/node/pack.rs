@@ -5,7 +5,7 @@
 //!                                                                     without garbage
 //! ```
 
-use super::{Areas, HEAD, HEADER, PER_ENTRY, SLOT, Slot};
+use super::{Areas, HEAD, HEADER, PER_ENTRY, SLOT, Slot, Uniform};
 
 /// A key in pieces: as a node stores it, or a whole key as `prefix` alone.
 #[derive(Clone, Copy, Default)]
@@ -82,6 +82,15 @@ pub(super) struct Entry<'a> {
 }
 
 impl Entry<'_> {
+    /// Could both stand in one uniform leaf?
+    #[inline]
+    fn is_like(&self, other: &Entry<'_>) -> bool {
+        self.key.len() == other.key.len()
+            && self.value.len() == other.value.len()
+            && !self.extent
+            && !other.extent
+    }
+
     /// The bytes this entry takes in a page with a prefix of `prefix_len` bytes.
     #[inline]
     pub(super) fn cost(&self, prefix_len: usize) -> usize {
@@ -92,6 +101,7 @@ impl Entry<'_> {
 /// How a list of entries is to be packed.
 pub(super) struct Plan {
     pub(super) prefix_len: usize,
+    uniform: Option<Uniform>,
     /// The bytes the page needs, header included.
     pub(super) bytes: usize,
 }
@@ -117,8 +127,20 @@ impl Plan {
         if !leaf && n > 0 {
             bytes += PER_ENTRY + entry(0).value.len();
         }
-        bytes += (first..n).map(|i| entry(i).cost(prefix_len)).sum::<usize>();
-        Self { prefix_len, bytes }
+        let mut like = (leaf && n > 0).then(|| entry(0));
+        for i in first..n {
+            let entry = entry(i);
+            bytes += entry.cost(prefix_len);
+            like = like.filter(|like| entry.is_like(like));
+        }
+        let uniform = like.map(|like| Uniform {
+            suffix: (like.key.len() - prefix_len) as u16,
+            value: like.value.len() as u16,
+        });
+        if uniform.is_some() {
+            bytes -= n * SLOT;
+        }
+        Self { prefix_len, uniform, bytes }
     }
 
     /// Plans, and packs if the entries fit.
@@ -147,9 +169,11 @@ impl Plan {
         assert!(self.bytes <= page.len(), "entries overflow the page");
         let heads = HEADER + self.prefix_len;
         let slots = heads + n * HEAD;
-        let keys = slots + n * SLOT;
+        let uniform = self.uniform;
+        let keys = slots + if uniform.is_none() { n * SLOT } else { 0 };
+        let (keys_end, values) = (keys, page.len());
         let mut areas =
-            Areas { count: n, heads, slots, keys, keys_end: keys, values: page.len(), garbage: 0 };
+            Areas { count: n, heads, slots, keys, keys_end, values, garbage: 0, uniform };
         if self.prefix_len > 0 {
             entry(n - 1).key.copy(0, &mut page[HEADER..heads]);
         }
@@ -176,7 +200,9 @@ impl Plan {
             areas.values -= value.len();
             page[areas.values..][..value.len()].copy_from_slice(value);
             slot.set_value(areas.values, value.len(), extent);
-            slot.write(page, &areas, i);
+            if uniform.is_none() {
+                slot.write(page, &areas, i);
+            }
         }
         page[areas.keys_end..areas.values].fill(0);
         areas.write(page);

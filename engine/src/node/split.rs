@@ -9,6 +9,17 @@ use super::edit::{Change, with_copy};
 use super::pack::{Entry, Key, Plan};
 use super::{Node, is_leaf};
 
+/// What became of a full node and a new entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Halves {
+    /// Two nodes have the old entries and the new one.
+    Entered,
+    /// Two nodes have the old entries; the new one comes between them, and is still to be entered.
+    Parted,
+    /// Nothing was changed, since no split helps.
+    Unchanged,
+}
+
 /// Distributes the entries of `left`, a full node, and a new one over `left` and `right`, and makes
 /// `separator` the key between them.
 ///
@@ -16,7 +27,8 @@ use super::{Node, is_leaf};
 /// pages; otherwise the sides get equal bytes, near enough. All of `right` but its pager header is
 /// made anew; of `left` the pager header stays. In an inner node `index` is at least 1.
 ///
-/// False, with `left` unchanged, when no split helps: never for a key in its place, no entry above
+/// [`Halves::Parted`]: a uniform leaf was cut where the new entry belongs, which is unlike the others and
+/// too large. [`Halves::Unchanged`]: never for a key in its place, no entry above
 /// [`max_entry`](super::max_entry) and `left` not empty; so it tells of a tree out of order.
 #[must_use]
 pub(crate) fn split_insert(
@@ -27,7 +39,7 @@ pub(crate) fn split_insert(
     value: &[u8],
     extent: bool,
     separator: &mut Vec<u8>,
-) -> bool {
+) -> Halves {
     let leaf = is_leaf(left);
     let first = usize::from(!leaf);
     debug_assert!(index >= first && left.len() == right.len());
@@ -38,7 +50,7 @@ pub(crate) fn split_insert(
         let entry = |i: usize| change.entry(old, i);
         let n = change.count(old);
         if n < 2 {
-            return false;
+            return Halves::Unchanged;
         }
         let cut = if index == n - 1 {
             index
@@ -53,8 +65,24 @@ pub(crate) fn split_insert(
             separator.clear();
             entry(cut).key.append_to(separator);
         }
-        Plan::fit(right, leaf, n - cut, &|i| entry(cut + i))
+        if Plan::fit(right, leaf, n - cut, &|i| entry(cut + i))
             && (cut == n - 1 && index == cut || Plan::fit(left, leaf, cut, &entry))
+        {
+            return Halves::Entered;
+        }
+        if old.areas().uniform.is_none() || index == 0 || index == n - 1 {
+            return Halves::Unchanged;
+        }
+        // Each part of a uniform leaf is uniform, and takes less.
+        separate(&old.key(index - 1), &new.key, separator);
+        Plan::of(true, n - 1 - index, &|i| old.entry(index + i)).pack(
+            right,
+            true,
+            n - 1 - index,
+            &|i| old.entry(index + i),
+        );
+        Plan::of(true, index, &|i| old.entry(i)).pack(left, true, index, &|i| old.entry(i));
+        Halves::Parted
     })
 }
 

@@ -31,9 +31,11 @@ fn key_of(page: &[u8], i: usize) -> Vec<u8> {
 /// Whether this entry fits with the prefix as it is; when not, a better prefix may help.
 fn surely_fits(page: &[u8], key: &[u8], value_len: usize) -> bool {
     let node = Node::new(page);
-    key.strip_prefix(node.prefix()).is_some_and(|suffix| {
-        node.used() + PER_ENTRY + rest_of(suffix).len() + value_len <= page.len()
-    })
+    // A uniform leaf needs slots for all as soon as one is different.
+    node.areas().uniform.is_none()
+        && key.strip_prefix(node.prefix()).is_some_and(|suffix| {
+            node.used() + PER_ENTRY + rest_of(suffix).len() + value_len <= page.len()
+        })
 }
 
 /// Requires `separator` to be the shortest key above `below` and not above `key`.
@@ -101,15 +103,20 @@ impl Shelf {
         let (mut right, mut separator) = (vec![0x5A; self.size], vec![1]);
         right[AT_LEVEL] = self.level;
         let left = &mut self.pages[p];
-        assert!(split_insert(left, &mut right, index, key, value, extent, &mut separator));
+        let halves = split_insert(left, &mut right, index, key, value, extent, &mut separator);
+        assert_ne!(halves, Halves::Unchanged);
         if self.level == 0 {
             let last = Node::new(left).count() - 1;
-            check_separator(&separator, &key_of(left, last), &key_of(&right, 0));
+            let above = if halves == Halves::Parted { key.to_vec() } else { key_of(&right, 0) };
+            check_separator(&separator, &key_of(left, last), &above);
         }
         self.pages.insert(p + 1, right);
         self.lows.insert(p + 1, separator);
         self.check(p);
         self.check(p + 1);
+        if halves == Halves::Parted {
+            self.put(key, value, extent);
+        }
     }
 
     fn remove(&mut self, key: &[u8]) -> bool {
@@ -194,16 +201,20 @@ fn keys(size: usize) -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
-fn ops(size: usize, level: u8) -> impl Strategy<Value = Vec<Op>> {
+/// Entries of all kinds, one in `mixed`; the others alike, as they are in uniform leaves.
+fn ops(size: usize, level: u8, mixed: u32) -> impl Strategy<Value = Vec<Op>> {
     let len = prop_oneof![4 => 0..64usize, 2 => 0..size / 8, 1 => 0..size];
-    let put =
-        (keys(size), len, any::<u8>(), any::<bool>()).prop_map(move |(key, len, byte, extent)| {
-            if level > 0 {
-                return Op::Put(key, vec![byte; CHILD], false);
-            }
-            let len = len.min(max_entry(size) - key.len());
-            Op::Put(key, vec![byte; len], extent)
-        });
+    let any_kind = (keys(size), len, any::<u8>(), any::<bool>()).boxed();
+    let alike =
+        (vec(any::<u8>(), 6), select(&[2usize, 20, 200][..]), any::<u8>(), Just(false)).boxed();
+    let put = prop_oneof![1 => any_kind, mixed - 1 => alike];
+    let put = put.prop_map(move |(key, len, byte, extent)| {
+        if level > 0 {
+            return Op::Put(key, vec![byte; CHILD], false);
+        }
+        let len = len.min(max_entry(size) - key.len());
+        Op::Put(key, vec![byte; len], extent)
+    });
     let op = prop_oneof![
         8 => put,
         3 => any::<Index>().prop_map(Op::Remove),
@@ -214,8 +225,8 @@ fn ops(size: usize, level: u8) -> impl Strategy<Value = Vec<Op>> {
 }
 
 fn cases() -> impl Strategy<Value = (usize, u8, Vec<Op>)> {
-    (select(&SIZES[..]), 0..2u8)
-        .prop_flat_map(|(size, level)| (Just(size), Just(level), ops(size, level)))
+    (select(&SIZES[..]), 0..2u8, select(&[1, 1, 2, 40, 1000][..]))
+        .prop_flat_map(|(size, level, mixed)| (Just(size), Just(level), ops(size, level, mixed)))
 }
 
 fn play(size: usize, level: u8, ops: &[Op]) -> (Shelf, Model) {
@@ -274,7 +285,8 @@ fn exercise(page: &[u8], probes: &[Vec<u8>]) {
             && !NodeMut::new(&mut edited).insert(at, key, value, false)
         {
             let mut right = blank(size, node.level());
-            assert!(split_insert(&mut edited, &mut right, at, key, value, false, &mut vec![]));
+            let halves = split_insert(&mut edited, &mut right, at, key, value, false, &mut vec![]);
+            assert_ne!(halves, Halves::Unchanged);
             assert_eq!(validate(&right), Ok(()));
         }
         assert_eq!(validate(&edited), Ok(()));
@@ -356,7 +368,8 @@ proptest! {
         let mut s = vec![];
         let (mut left, mut right) = (blank(4096, 0), blank(4096, 0));
         prop_assert!(NodeMut::new(&mut left).insert(0, &below, b"", false));
-        prop_assert!(split_insert(&mut left, &mut right, 1, &key, b"", false, &mut s));
+        let halves = split_insert(&mut left, &mut right, 1, &key, b"", false, &mut s);
+        prop_assert_eq!(halves, Halves::Entered);
         prop_assert_eq!((key_of(&left, 0), key_of(&right, 0)), (below.clone(), key.clone()));
         check_separator(&s, &below, &key);
     }
@@ -407,6 +420,35 @@ fn any_four_children_fit_an_inner_node() {
         assert_eq!(validate(&page), Ok(()));
         NodeMut::new(&mut page).child_mut(3)[0] = 9;
         assert_eq!(Node::new(&page).child(3)[..2], [9, 3]);
+    }
+}
+
+#[test]
+fn an_entry_unlike_the_others_comes_into_a_full_uniform_leaf() {
+    let size = 4096;
+    for (key_len, value_len, new) in [(4, 0, 0), (4, 1, max_entry(size)), (9, 3, 99), (7, 20, 1500)]
+    {
+        for place in [0, 1, 7, 500, 1_000_000] {
+            let (mut shelf, mut model) = Shelf::new(size, 0);
+            // Ascending, until a second page begins: the first one is full.
+            for i in 0.. {
+                let mut key = vec![7; key_len];
+                key[..4].copy_from_slice(&u32::to_be_bytes(2 * i + 1));
+                shelf.put(&key, &vec![9; value_len], false);
+                model.insert(key, (vec![9; value_len], false));
+                if shelf.pages.len() == 2 {
+                    break;
+                }
+            }
+            let full = Node::new(&shelf.pages[0]);
+            assert!(full.areas().uniform.is_some());
+            let at = 2 * (place as u32).min(full.count() as u32);
+            let key = [&at.to_be_bytes()[..], b"x"].concat();
+            let value = vec![1; new.max(key.len()) - key.len()];
+            shelf.put(&key, &value, place % 2 == 0);
+            model.insert(key, (value, place % 2 == 0));
+            shelf.compare(&model);
+        }
     }
 }
 

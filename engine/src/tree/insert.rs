@@ -6,7 +6,7 @@ use super::{Step, Tree, Writer};
 use crate::{
     error::{Error, Result},
     kinds::{Sums, child_bytes, value_pages},
-    node::{self, Node, NodeMut},
+    node::{self, Halves, Node, NodeMut},
 };
 
 /// A value as it stands in a leaf: its bytes, or the encoding of the extent that holds them.
@@ -70,8 +70,19 @@ impl Tree {
                 }
             }
         })?;
-        let split = if fits { None } else { Some(self.split(writer, &leaf, index, key, cell)?) };
-        self.ascend(writer, &steps, added, split)?;
+        if fits {
+            self.ascend(writer, &steps, added, None)?;
+        } else {
+            let (split, entered) = self.split(writer, &leaf, index, key, cell)?;
+            if entered {
+                self.ascend(writer, &steps, added, Some(split))?;
+            } else {
+                // What was there is out, and the new entry is not in yet.
+                let new = Sums { entries: 1, pages: pages_of(cell) };
+                self.ascend(writer, &steps, added.plus(new.negative()), Some(split))?;
+                self.insert(writer, key, cell)?;
+            }
+        }
         if let Some(old) = old {
             let extent = Extent::decode(&old, leaf.page, page_size)?;
             writer.drop_child(Child::Extent(extent))?;
@@ -79,7 +90,8 @@ impl Tree {
         Ok(there)
     }
 
-    /// Splits a full node of the transaction, entering `key` at `index` on the way.
+    /// Splits a full node of the transaction, entering `key` at `index` on the way. False: it comes
+    /// between the two halves, and is not entered yet; never in an inner node.
     fn split(
         &self,
         writer: &mut Writer<'_>,
@@ -87,17 +99,26 @@ impl Tree {
         index: usize,
         key: &[u8],
         cell: Cell<'_>,
-    ) -> Result<Split> {
+    ) -> Result<(Split, bool)> {
         let right = writer.txn.allocate(self.kind, left.level, self.id)?;
         let mut separator = Vec::new();
         let sides = writer.txn.edit_two(left, &right, |left, right| {
-            node::split_insert(left, right, index, key, cell.bytes, cell.extent, &mut separator)
-                .then(|| (Sums::of_node(left), Sums::of_node(right)))
+            let halves = node::split_insert(
+                left,
+                right,
+                index,
+                key,
+                cell.bytes,
+                cell.extent,
+                &mut separator,
+            );
+            (halves, Sums::of_node(left), Sums::of_node(right))
         })?;
-        let Some((left_sums, right_sums)) = sides else {
+        let (halves, left_sums, right_sums) = sides;
+        if halves == Halves::Unchanged {
             return Err(Error::corrupted(left.page.0, "order of a full node", 1, 0));
-        };
-        Ok(Split { separator, right, left_sums, right_sums })
+        }
+        Ok((Split { separator, right, left_sums, right_sums }, halves == Halves::Entered))
     }
 
     /// Enters sums and splits in the inner nodes of a way down, from the leaf's parent up.
@@ -126,7 +147,7 @@ impl Tree {
             if !fits {
                 let cell = Cell { bytes: &child, extent: false };
                 let index = step.index + 1;
-                split = Some(self.split(writer, &step.node, index, &below.separator, cell)?);
+                split = Some(self.split(writer, &step.node, index, &below.separator, cell)?.0);
             }
         }
         let Some(top) = split else { return Ok(()) };

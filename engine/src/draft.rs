@@ -4,11 +4,13 @@
 //! same. A failure in the middle of an operation may leave trees half changed: the draft then
 //! refuses everything but being dropped.
 
+mod gather;
 mod incoming;
 mod lines;
 mod machines;
 mod tables;
 
+use gather::Gathered;
 pub(crate) use incoming::Arrived;
 pub(crate) use machines::Stored;
 
@@ -63,6 +65,25 @@ struct OpenTable {
     /// tell the truth (shadowing goes strictly top-down).
     owned: bool,
     open: bool,
+    /// Rows that are not in the tree yet.
+    gathered: Option<Gathered>,
+    /// Rows that were inserted one after another in ascending order, and the last of their keys.
+    ascending: usize,
+    last: Vec<u8>,
+}
+
+impl OpenTable {
+    fn new(tree: Tree, owned: bool) -> OpenTable {
+        OpenTable {
+            tree,
+            saved: tree,
+            owned,
+            open: true,
+            gathered: None,
+            ascending: 0,
+            last: Vec::new(),
+        }
+    }
 }
 
 pub(crate) fn now() -> u64 {
@@ -278,6 +299,8 @@ impl Draft {
 
     /// Enters all changed roots, the release queue, and the root of names.
     fn seal(&mut self) -> Result<()> {
+        // Before the last pages may be used: rows that were held back are no deletion.
+        self.settle_all()?;
         // What a deletion freed with the last pages must not fail here.
         self.txn.set_privileged(true);
         self.save_tables()?;
@@ -305,6 +328,7 @@ impl Draft {
 
     /// Enters the roots of all changed tables in the catalog.
     fn save_tables(&mut self) -> Result<()> {
+        self.settle_all()?;
         let mut changed = Vec::new();
         if let Some(branch) = &self.branch {
             for (name, table) in &branch.tables {

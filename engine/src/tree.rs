@@ -13,6 +13,7 @@
 //!
 //! Sums of entries and pages stand beside the child pointers, so `len` reads one page.
 
+mod append;
 mod cursor;
 mod insert;
 mod range;
@@ -116,6 +117,14 @@ impl Tree {
             };
         }
         Ok(found)
+    }
+
+    /// Is there an entry with this key or one above?
+    pub(crate) fn has_any_from(&self, view: View<'_>, key: &[u8]) -> Result<bool> {
+        match Cursor::new(view, self, End::At(key))? {
+            Some(mut cursor) => Ok(cursor.peek_next()?.is_some()),
+            None => Ok(false),
+        }
     }
 
     /// Makes the way to `key` the transaction's own.

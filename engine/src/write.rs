@@ -210,7 +210,7 @@ impl Table<'_> {
     }
 
     fn tree(&self) -> Result<crate::tree::Tree> {
-        self.tx.state.borrow().table(&self.name)
+        self.tx.state.borrow_mut().table(&self.name)
     }
 
     /// The value of a key, as this transaction sees it.

@@ -32,9 +32,10 @@ enum Memory {
     Heap { layout: Layout },
 }
 
-/// Asks the processor for the line in which something stands. Only a hint.
+/// Asks the processor for the line in which something begins, since it will be read soon. Only a hint, and
+/// nothing at all on processors whose hint Rust cannot give.
 #[inline]
-pub(crate) fn prefetch<T>(what: &T) {
+pub fn prefetch<T>(what: &T) {
     #[cfg(all(target_arch = "x86_64", not(miri)))]
     {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
@@ -98,7 +99,7 @@ impl Arena {
     }
 
     /// Asks the processor for bytes of a frame that will be read soon: those from `from` on, as many
-    /// lines as `bytes` span. Only a hint, and nothing at all on processors whose hint Rust cannot give.
+    /// lines as `bytes` span. A hint, as [`prefetch`] is.
     #[inline]
     pub(crate) fn prefetch(&self, frame: u32, from: usize, bytes: usize) {
         #[cfg(all(target_arch = "x86_64", not(miri)))]

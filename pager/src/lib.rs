@@ -42,6 +42,7 @@ pub mod superblock;
 mod transaction;
 mod translation;
 
+pub use arena::prefetch;
 pub use cache::{CacheStats, PageRef};
 pub use counters::BytesWritten;
 pub use error::{Corruption, Error, Result};

@@ -420,7 +420,8 @@ impl Pager {
         let unlock = self.inner.writer.unlock_later();
         // Cutting a file costs the file system time, and the next opening would let it grow again. A
         // small log makes the next opening fast.
-        let worth = self.inner.space.lock().pages() / 8;
+        let pages = self.inner.space.lock().pages();
+        let worth = (pages / 32).max((pages / 8).min(CUT_MIN_BYTES / self.page_size() as u64));
         let scope = Scope { shrink_from: Some(worth), log_to_front: true, ..Scope::default() };
         let result = checkpoint::exclusive(&self.inner, scope);
         drop(unlock);
@@ -605,6 +606,9 @@ impl<'p> View<'p> {
         }
     }
 }
+
+/// A file that is closed is not cut for less, if that is no eighth of it.
+const CUT_MIN_BYTES: u64 = 1 << 20;
 
 /// Walks that are taken side by side by [`View::walk_together`]: enough to hide a miss of memory, few
 /// enough for their pages to stay in the nearest cache.

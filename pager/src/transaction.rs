@@ -164,6 +164,11 @@ impl Transaction {
         self.inner.geometry.page_size
     }
 
+    /// Bytes of all frames of the cache.
+    pub fn cache_bytes(&self) -> usize {
+        self.inner.cache.frames() * self.inner.geometry.page_size
+    }
+
     /// Lets the transaction use the last few free pages: for those that delete, so that a full
     /// store can be emptied.
     pub fn set_privileged(&mut self, privileged: bool) {

@@ -5,6 +5,7 @@ mod bookmarks;
 mod commits;
 mod concurrency;
 mod extents;
+mod loads;
 mod machines;
 mod model;
 mod snapshots;

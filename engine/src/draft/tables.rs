@@ -1,18 +1,32 @@
 //! The draft's tables: opening them, and what is done to their trees.
 
-use std::collections::HashMap;
+use std::{cell::Cell, collections::HashMap};
 
 use cowslip_pager::{Child, ExtentWriter, Pointer, mutant};
 
-use super::{Draft, OpenBranch, OpenTable, TABLE_NAME_MAX, find_record, find_table, table_names};
+use super::{
+    Draft, OpenBranch, OpenTable, TABLE_NAME_MAX, find_record, find_table,
+    gather::{Entered, Gathered},
+    table_names,
+};
 use crate::{
     error::{Error, Result},
     kinds::{CATALOG, TABLE},
     meta::{BranchRecord, TableRecord},
     node::{self, Node},
     redo::{LOGGED_VALUE_MAX, Redo},
-    tree::{Cell, Cursor, End, Span, Tree, Writer},
+    tree::{self, Cursor, End, Span, Tree, Writer},
 };
+
+/// The part of the cache's size that rows may take which are held back.
+const GATHERED_PART: usize = 4;
+
+/// Rows whose memory is asked for before they are met.
+const ROWS_AHEAD: usize = 16;
+
+/// So many rows must ascend before the next ones are held back: looking whether there is anything behind
+/// them costs as much as an insertion.
+const ASCENDING_MIN: usize = 64;
 
 pub(super) fn check_table_name(name: &str) -> Result<()> {
     if name.is_empty() || name.len() > TABLE_NAME_MAX {
@@ -74,8 +88,7 @@ impl Draft {
                 tree
             }
         };
-        let table = OpenTable { tree, saved: tree, owned, open: true };
-        self.branch()?.tables.insert(name.into(), table);
+        self.branch()?.tables.insert(name.into(), OpenTable::new(tree, owned));
         Ok(())
     }
 
@@ -88,7 +101,7 @@ impl Draft {
             shared_at: branch.record.shared_at,
             released: &mut self.released,
         };
-        let cell = Cell { bytes: &record, extent: false };
+        let cell = tree::Cell { bytes: &record, extent: false };
         branch.catalog.insert(&mut writer, name.as_bytes(), cell)?;
         Ok(())
     }
@@ -102,8 +115,9 @@ impl Draft {
         }
     }
 
-    /// The tree of an open table.
-    pub(crate) fn table(&self, name: &str) -> Result<Tree> {
+    /// The tree of an open table, with all that was inserted.
+    pub(crate) fn table(&mut self, name: &str) -> Result<Tree> {
+        self.settle(name)?;
         self.branch
             .as_ref()
             .and_then(|branch| branch.tables.get(name))
@@ -111,8 +125,44 @@ impl Draft {
             .ok_or_else(|| Error::TableNotFound(name.into()))
     }
 
-    /// Changes a table's tree, with its branch's context.
+    /// Enters the rows that were gathered for a table in its tree.
+    fn settle(&mut self, name: &str) -> Result<()> {
+        let table = self.branch.as_mut().and_then(|branch| branch.tables.get_mut(name));
+        let Some(mut gathered) = table.and_then(|table| table.gathered.take()) else {
+            return Ok(());
+        };
+        gathered.sort();
+        // Rows are met in order, each several times.
+        let asked_for = Cell::new(0);
+        let row = |i: usize| {
+            while asked_for.get() <= i + ROWS_AHEAD {
+                gathered.prefetch(asked_for.get());
+                asked_for.set(asked_for.get() + 1);
+            }
+            gathered.row(i)
+        };
+        self.change_tree(name, |tree, writer, _| tree.append(writer, gathered.len(), &row))
+    }
+
+    /// Enters all rows that were gathered.
+    pub(super) fn settle_all(&mut self) -> Result<()> {
+        let Some(branch) = &self.branch else { return Ok(()) };
+        let gathering = branch.tables.iter().filter(|(_, table)| table.gathered.is_some());
+        let names: Vec<String> = gathering.map(|(name, _)| name.clone()).collect();
+        names.iter().try_for_each(|name| self.settle(name))
+    }
+
+    /// Changes a table's tree, with its branch's context; rows that were held back come first.
     fn change<R>(
+        &mut self,
+        name: &str,
+        change: impl FnOnce(&mut Tree, &mut Writer<'_>, &mut Redo) -> Result<R>,
+    ) -> Result<R> {
+        self.settle(name)?;
+        self.change_tree(name, change)
+    }
+
+    fn change_tree<R>(
         &mut self,
         name: &str,
         change: impl FnOnce(&mut Tree, &mut Writer<'_>, &mut Redo) -> Result<R>,
@@ -150,11 +200,50 @@ impl Draft {
         if key.len() + value.len() > node::max_entry(self.txn.page_size()) {
             return self.insert_large(table, key, value);
         }
+        if let Some(there) = self.run(|draft| draft.gather(table, key, value))? {
+            return Ok(there);
+        }
         self.change(table, |tree, writer, redo| {
-            let there = tree.insert(writer, key, Cell { bytes: value, extent: false })?;
+            let there = tree.insert(writer, key, tree::Cell { bytes: value, extent: false })?;
             redo.insert(table, key, value);
             Ok(there)
         })
+    }
+
+    /// Holds a row back, where that is possible: tells whether its key was there. None: it must go into
+    /// the tree.
+    fn gather(&mut self, name: &str, key: &[u8], value: &[u8]) -> Result<Option<bool>> {
+        let limit = self.txn.cache_bytes() / GATHERED_PART;
+        let Some(branch) = &mut self.branch else { return Ok(None) };
+        let Some(table) = branch.tables.get_mut(name) else { return Ok(None) };
+        if table.gathered.is_none() {
+            if table.tree.root.is_none() {
+                table.gathered = Some(Gathered::new(true, limit));
+            } else {
+                table.ascending = if key > &table.last[..] { table.ascending + 1 } else { 0 };
+                table.last.clear();
+                table.last.extend_from_slice(key);
+                if table.ascending < ASCENDING_MIN {
+                    return Ok(None);
+                }
+                table.ascending = 0;
+                if table.tree.has_any_from(self.txn.view(), key)? {
+                    return Ok(None);
+                }
+                table.gathered = Some(Gathered::new(false, limit));
+            }
+        }
+        let gathered = table.gathered.as_mut().map(|gathered| gathered.insert(key, value));
+        match gathered {
+            None | Some(Entered::Refused) => {
+                self.settle(name)?;
+                Ok(None)
+            }
+            Some(entered) => {
+                branch.redo.insert(name, key, value);
+                Ok(Some(entered == Entered::Replaced))
+            }
+        }
     }
 
     fn insert_large(&mut self, table: &str, key: &[u8], value: &[u8]) -> Result<bool> {
@@ -197,7 +286,7 @@ impl Draft {
         self.check_key(key)?;
         let extent = self.run(|draft| Ok(draft.txn.finish_extent(value)?))?;
         self.change(table, |tree, writer, redo| {
-            let cell = Cell { bytes: &extent.encode(), extent: true };
+            let cell = tree::Cell { bytes: &extent.encode(), extent: true };
             let there = tree.insert(writer, key, cell)?;
             match whole {
                 Some(bytes) => redo.insert(table, key, bytes),
@@ -299,7 +388,7 @@ impl Draft {
     }
 
     /// Does a table that was opened have a key in `span`?
-    pub(crate) fn has_any(&self, table: &str, span: &Span) -> Result<bool> {
+    pub(crate) fn has_any(&mut self, table: &str, span: &Span) -> Result<bool> {
         let tree = self.table(table)?;
         let Some(mut cursor) = Cursor::new(self.txn.view(), &tree, End::At(&span.from))? else {
             return Ok(false);

@@ -1,11 +1,11 @@
-//! Writing a whole page at once: rebuilds, splits and merges.
+//! Writing a whole page at once: rebuilds, splits, merges, and leaves filled by a load.
 //!
 //! ```text
 //!  any list of entries --plan--> the cheapest prefix, the bytes needed --pack--> a page
 //!                                                                     without garbage
 //! ```
 
-use super::{Areas, HEAD, HEADER, PER_ENTRY, SLOT, Slot, Uniform};
+use super::{Areas, HEAD, HEADER, Node, PER_ENTRY, SLOT, Slot, Uniform};
 
 /// A key in pieces: as a node stores it, or a whole key as `prefix` alone.
 #[derive(Clone, Copy, Default)]
@@ -206,5 +206,97 @@ impl Plan {
         }
         page[areas.keys_end..areas.values].fill(0);
         areas.write(page);
+    }
+}
+
+/// Packs a leaf anew: the entries of `old`, if there is one, and of the `count` rows behind them, which
+/// ascend, as many as fit. How many did; at least one, where there is no `old`.
+pub(crate) fn fill<'a>(
+    page: &mut [u8],
+    old: Option<&'a [u8]>,
+    count: usize,
+    row: &impl Fn(usize) -> (&'a [u8], &'a [u8]),
+) -> usize {
+    let old = old.map(Node::new);
+    let before = old.map_or(0, |old| old.count());
+    let entry = |i: usize| match old {
+        Some(old) if i < before => old.entry(i),
+        _ => {
+            let (key, value) = row(i - before);
+            Entry { key: Key::whole(key), value, extent: false }
+        }
+    };
+    let mut n = 0;
+    let mut measure = None;
+    while n < before + count {
+        let next = Measure::with(measure.as_ref(), &entry(n));
+        let plan = next.plan(n + 1, &entry);
+        if plan.bytes > page.len() && n >= before.max(1) {
+            break;
+        }
+        n += 1;
+        measure = Some(next);
+    }
+    if let Some(measure) = measure {
+        measure.plan(n, &entry).pack(page, true, n, &entry);
+    }
+    n - before
+}
+
+/// What decides how many bytes a list of ascending leaf entries takes; grows entry by entry.
+#[derive(Clone, Copy)]
+struct Measure<'a> {
+    first: Entry<'a>,
+    /// Bytes that all keys begin with.
+    common: usize,
+    shortest: usize,
+    longest: usize,
+    keys: usize,
+    values: usize,
+    uniform: bool,
+}
+
+impl<'a> Measure<'a> {
+    /// With one entry more.
+    fn with(before: Option<&Measure<'a>>, entry: &Entry<'a>) -> Measure<'a> {
+        let length = entry.key.len();
+        let Some(before) = before else {
+            return Measure {
+                first: *entry,
+                common: length,
+                shortest: length,
+                longest: length,
+                keys: length,
+                values: entry.value.len(),
+                uniform: entry.is_like(entry),
+            };
+        };
+        Measure {
+            first: before.first,
+            common: before.common.min(before.first.key.common_with(&entry.key)),
+            shortest: before.shortest.min(length),
+            longest: before.longest.max(length),
+            keys: before.keys + length,
+            values: before.values + entry.value.len(),
+            uniform: before.uniform && entry.is_like(&before.first),
+        }
+    }
+
+    /// What [`Plan::of`] would make of them.
+    fn plan(&self, n: usize, entry: &impl Fn(usize) -> Entry<'a>) -> Plan {
+        let prefix_len = if n > 1 { self.common.min(self.longest.saturating_sub(HEAD)) } else { 0 };
+        let outside = prefix_len + HEAD;
+        let rests = if self.shortest >= outside {
+            self.keys - n * outside
+        } else {
+            (0..n).map(|i| entry(i).key.len().saturating_sub(outside)).sum()
+        };
+        let uniform = self.uniform.then(|| Uniform {
+            suffix: (self.first.key.len() - prefix_len) as u16,
+            value: self.first.value.len() as u16,
+        });
+        let per_entry = if uniform.is_some() { HEAD } else { PER_ENTRY };
+        let bytes = HEADER + prefix_len + rests + self.values + n * per_entry;
+        Plan { prefix_len, uniform, bytes }
     }
 }

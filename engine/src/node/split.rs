@@ -124,7 +124,7 @@ pub(crate) fn merge(left: &mut [u8], right: &[u8], separator: &[u8]) -> bool {
 }
 
 /// Makes `to` the shortest key above `below` and not above `key`, where `below < key`.
-fn separate(below: &Key<'_>, key: &Key<'_>, to: &mut Vec<u8>) {
+pub(super) fn separate(below: &Key<'_>, key: &Key<'_>, to: &mut Vec<u8>) {
     to.clear();
     key.append_to(to);
     to.truncate(below.common_with(key) + 1);

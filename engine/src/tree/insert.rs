@@ -17,11 +17,11 @@ pub(crate) struct Cell<'a> {
 }
 
 /// A node split in two: what the parent has to learn.
-struct Split {
-    separator: Vec<u8>,
-    right: Pointer,
-    left_sums: Sums,
-    right_sums: Sums,
+pub(super) struct Split {
+    pub(super) separator: Vec<u8>,
+    pub(super) right: Pointer,
+    pub(super) left_sums: Sums,
+    pub(super) right_sums: Sums,
 }
 
 impl Tree {
@@ -122,7 +122,7 @@ impl Tree {
     }
 
     /// Enters sums and splits in the inner nodes of a way down, from the leaf's parent up.
-    fn ascend(
+    pub(super) fn ascend(
         &mut self,
         writer: &mut Writer<'_>,
         steps: &[Step],

@@ -211,24 +211,22 @@ pub(crate) fn child_bytes(pointer: &Pointer, sums: Sums) -> [u8; node::CHILD] {
     out
 }
 
-/// The child that covers `key`, and its index.
-pub(crate) fn child_for(bytes: &[u8], key: &[u8]) -> (usize, Pointer) {
-    let node = Node::new(bytes);
-    let index = node.child_index(key);
-    (index, Pointer::decode(node.child(index)))
-}
-
 /// A child stands exactly one level below its parent, so a damaged tree has no cycle.
+#[inline]
 pub(crate) fn check_level(parent: &Pointer, child: &Pointer) -> cowslip_pager::Result<()> {
+    #[cold]
+    fn other_level(parent: &Pointer, child: &Pointer) -> cowslip_pager::Error {
+        cowslip_pager::Error::corrupted(
+            parent.page.0,
+            "level of a child",
+            u64::from(parent.level).saturating_sub(1),
+            child.level.into(),
+        )
+    }
     if child.level.checked_add(1) == Some(parent.level) {
         return Ok(());
     }
-    Err(cowslip_pager::Error::corrupted(
-        parent.page.0,
-        "level of a child",
-        u64::from(parent.level).saturating_sub(1),
-        child.level.into(),
-    ))
+    Err(other_level(parent, child))
 }
 
 /// Children of the same tree keep its kind.

@@ -29,7 +29,7 @@ pub(crate) use range::Span;
 
 use crate::{
     error::{Error, Result},
-    kinds::{self, Sums, child_for, same_kind},
+    kinds::{self, Sums, same_kind},
     node::{self, Node},
 };
 
@@ -202,29 +202,56 @@ pub(crate) struct Step {
     index: usize,
 }
 
+/// The way to a key: the inner nodes, the leaf, and where in it the key is or else belongs.
+struct Way {
+    steps: Vec<Step>,
+    leaf: Pointer,
+    place: std::result::Result<usize, usize>,
+}
+
 impl Writer<'_> {
     pub(crate) fn page_size(&self) -> usize {
         self.txn.page_size()
     }
 
-    /// Makes the way to the leaf that covers `key` writable: shadows it, and enters each new pointer
-    /// in its parent. Returns the inner nodes on the way and the leaf.
+    /// Makes the way to the leaf that covers `key` writable. Returns the inner nodes on the way and the
+    /// leaf.
     fn descend(&mut self, tree: &mut Tree, key: &[u8]) -> Result<(Vec<Step>, Pointer)> {
-        let mut steps = Vec::with_capacity(4);
-        let mut at = self.txn.shadow(&tree.root, self.shared_at)?;
-        tree.root = at;
-        while at.level > 0 {
-            let (index, child) = {
-                let page = self.txn.view().pin(&at)?;
-                let (index, child) = child_for(&page, key);
-                (index, same_kind(&page, child)?)
-            };
-            kinds::check_level(&at, &child)?;
-            let own = self.shadow_child(&at, index, &child)?;
-            steps.push(Step { node: at, index });
-            at = own;
+        let way = self.find(tree, key)?;
+        self.own_way(tree, way)
+    }
+
+    /// Looks the way to `key` up, which must not be an empty tree's: nothing is changed.
+    fn find(&self, tree: &Tree, key: &[u8]) -> Result<Way> {
+        let mut way = Way { steps: Vec::with_capacity(4), leaf: tree.root, place: Err(0) };
+        self.txn.view().walk(&tree.root, |page| {
+            let node = Node::new(page);
+            if node.is_leaf() {
+                way.place = node.search(key);
+                return Ok(None);
+            }
+            let index = node.child_index(key);
+            let child = same_kind(page, Pointer::decode(node.child(index)))?;
+            kinds::check_level(&way.leaf, &child)?;
+            way.steps.push(Step { node: way.leaf, index });
+            way.leaf = child;
+            Ok(Some(child))
+        })?;
+        Ok(way)
+    }
+
+    /// Shadows all nodes of a way, from the top down, and enters each new pointer in its parent. Keys stay
+    /// where they are.
+    fn own_way(&mut self, tree: &mut Tree, way: Way) -> Result<(Vec<Step>, Pointer)> {
+        let Way { mut steps, leaf, .. } = way;
+        let mut own = self.txn.shadow(&tree.root, self.shared_at)?;
+        tree.root = own;
+        for i in 0..steps.len() {
+            let child = steps.get(i + 1).map_or(leaf, |below| below.node);
+            steps[i].node = own;
+            own = self.shadow_child(&own, steps[i].index, &child)?;
         }
-        Ok((steps, at))
+        Ok((steps, own))
     }
 
     /// Shadows a child and enters the copy in its parent, a page of the transaction.

@@ -318,7 +318,22 @@ impl Cache {
         stamp: u64,
         edit: impl FnOnce(&mut [u8]) -> R,
     ) -> Result<R> {
-        let mut frame = self.own_frame(page, stamp)?;
+        // Reached without one only if a corrupt tree leads a writer to one page twice.
+        let frame = self
+            .own_frame(page, stamp)
+            .ok_or_else(|| Error::corrupted(page, "page owned by the transaction", stamp, 0))?;
+        self.edit_frame(frame, page, stamp, edit)
+    }
+
+    /// [`Cache::edit`] in the frame that [`Cache::own_frame`] has found.
+    #[inline]
+    pub(crate) fn edit_frame<R>(
+        &self,
+        mut frame: u32,
+        page: u64,
+        stamp: u64,
+        edit: impl FnOnce(&mut [u8]) -> R,
+    ) -> Result<R> {
         if self.meta(frame).pins.count() > 1 && !mutant!(PinnedPageEdited) {
             frame = self.rehome(page, stamp, frame)?;
         }
@@ -349,15 +364,15 @@ impl Cache {
         self.edit(first, stamp, |a| self.edit(second, stamp, |b| edit(a, b)))?
     }
 
-    fn own_frame(&self, page: u64, stamp: u64) -> Result<u32> {
-        let frame = self.table.get(page).filter(|&frame| {
+    /// The frame of a dirty page of this stamp.
+    #[inline]
+    pub(crate) fn own_frame(&self, page: u64, stamp: u64) -> Option<u32> {
+        self.table.get(page).filter(|&frame| {
             let meta = self.meta(frame);
             meta.page.load(Ordering::Relaxed) == page
                 && meta.stamp.load(Ordering::Relaxed) == stamp
                 && meta.dirty.load(Ordering::Relaxed)
-        });
-        // Reached only if a corrupt tree leads a writer to one page twice.
-        frame.ok_or_else(|| Error::corrupted(page, "page owned by the transaction", stamp, 0))
+        })
     }
 
     fn rehome(&self, page: u64, stamp: u64, frame: u32) -> Result<u32> {
@@ -387,7 +402,7 @@ impl Cache {
 
     /// Is this page in memory, of this stamp, and dirty?
     pub(crate) fn is_dirty(&self, page: u64, stamp: u64) -> bool {
-        self.own_frame(page, stamp).is_ok()
+        self.own_frame(page, stamp).is_some()
     }
 
     /// A dirty page's bytes, for writing them to the file.
@@ -414,6 +429,25 @@ impl Cache {
         if let Some(frame) = self.table.clear(page) {
             self.abandon(frame);
         }
+    }
+
+    /// Drops the frame of a page that will hardly be read again, unless it is dirty or pinned. Whoever
+    /// does read the page finds it in the file.
+    pub(crate) fn drop_clean(&self, page: u64) {
+        // While the pool is locked no frame finds another owner: what the page maps to is its own.
+        let mut pool = self.pool.lock();
+        let Some(frame) = self.table.get(page) else { return };
+        let meta = self.meta(frame);
+        if meta.dirty.load(Ordering::Relaxed)
+            || meta.page.load(Ordering::Relaxed) != page
+            || !meta.pins.try_retire_idle()
+        {
+            return;
+        }
+        self.table.clear_if(page, frame);
+        meta.stamp.store(HIDDEN, Ordering::Release);
+        let tag = epoch::retire();
+        pool.limbo.push_back((tag, frame));
     }
 
     /// Retires a frame that is no longer mapped, and drops the cache's own pin on it.

@@ -790,10 +790,17 @@ impl Inner {
     /// Makes freed pages available that nobody needs any more. Writer lock held.
     pub(crate) fn reclaim(&self) {
         let active = self.readers.active();
-        let mut reclaimed = Vec::new();
+        let (mut reclaimed, mut unread) = (Vec::new(), Vec::new());
         let mut space = self.space.lock();
-        space.reclaim(&active, &mut reclaimed);
+        space.reclaim(&active, &mut reclaimed, &mut unread);
         drop(space);
+        // Only the file has to keep these: their memory serves the next pages, while it is still in the
+        // processor's caches.
+        for run in unread {
+            for page in run.start.0..run.end() {
+                self.cache.drop_clean(page);
+            }
+        }
         for run in reclaimed {
             for page in run.start.0..run.end() {
                 self.cache.discard(page);

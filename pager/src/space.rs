@@ -527,7 +527,12 @@ impl Space {
 
     /// Makes pages available that nobody can need any more. `active` are the versions that readers
     /// have or may get; returns the runs, whose frames can be dropped.
-    pub(crate) fn reclaim(&mut self, active: &[u64], reclaimed: &mut Vec<Run>) {
+    pub(crate) fn reclaim(
+        &mut self,
+        active: &[u64],
+        reclaimed: &mut Vec<Run>,
+        unread: &mut Vec<Run>,
+    ) {
         let mut candidates = std::mem::take(&mut self.fresh);
         if std::mem::take(&mut self.checkpoint_ended) {
             candidates.append(&mut self.parked_checkpoint);
@@ -560,6 +565,7 @@ impl Space {
             if let Some(version) = reader {
                 self.parked_readers.entry(version).or_default().push(freed);
             } else if self.needed_by_checkpoint(&freed) {
+                unread.push(Run { start: freed.start, length: freed.length });
                 self.parked_checkpoint.push(freed);
             } else {
                 let run = Run { start: freed.start, length: freed.length };

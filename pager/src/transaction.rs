@@ -47,6 +47,10 @@ pub enum Durability {
     Immediate,
 }
 
+/// A transaction with more new pages than this part of the cache gives up the memory of those that it has
+/// replaced.
+const LARGE_PART: usize = 16;
+
 /// Pages written by one spill.
 const SPILL: usize = 1024;
 
@@ -264,6 +268,12 @@ impl Transaction {
             self.counts.set(pointer.page, count - lost);
         } else if !mutant!(OldPageNotFreed) {
             self.free_run(Run { start: pointer.page, length: 1 }, pointer.stamp);
+            drop(old);
+            if self.dirty.len() > inner.cache.frames() / LARGE_PART {
+                // Until the commit readers may still begin with it, and an abort brings it back: then it
+                // is read again. A transaction that fills the cache by itself pays for that.
+                inner.cache.drop_clean(pointer.page.0);
+            }
         }
         Ok(copy)
     }
@@ -280,6 +290,12 @@ impl Transaction {
 
     /// Changes a page of this transaction.
     pub fn edit<R>(&mut self, pointer: &Pointer, edit: impl FnOnce(&mut [u8]) -> R) -> Result<R> {
+        if pointer.stamp == self.stamp
+            && let Some(frame) = self.inner.cache.own_frame(pointer.page.0, self.stamp)
+        {
+            self.changed = true;
+            return self.inner.cache.edit_frame(frame, pointer.page.0, self.stamp, edit);
+        }
         self.make_room_to_edit(&[pointer])?;
         self.prepare_edit(pointer)?;
         self.inner.cache.edit(pointer.page.0, self.stamp, edit)

@@ -40,14 +40,16 @@ impl Tree {
             self.root = root;
             return Ok(false);
         }
-        let (steps, leaf) = writer.descend(self, key)?;
+        let way = writer.find(self, key)?;
+        let place = way.place;
+        let (steps, leaf) = writer.own_way(self, way)?;
         let page_size = writer.page_size();
         let pages_of = |cell: Cell<'_>| value_pages(self.kind, cell.bytes, cell.extent, page_size);
         let mut old = None;
         let mut added = Sums { entries: 1, pages: pages_of(cell) };
         let (there, fits, index) = writer.txn.edit(&leaf, |page| {
             let node = Node::new(page);
-            match node.search(key) {
+            match place {
                 Ok(index) => {
                     let (bytes, extent) = node.value(index);
                     added = added.plus(

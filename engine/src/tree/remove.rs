@@ -12,32 +12,33 @@ use crate::{
 impl Tree {
     /// Removes `key`. True: it was there.
     pub(crate) fn remove(&mut self, writer: &mut Writer<'_>, key: &[u8]) -> Result<bool> {
-        // Look before shadowing: removing what is not there must copy nothing.
-        if self.get(writer.txn.view(), key)?.is_none() {
+        if self.root.is_none() {
             return Ok(false);
         }
-        let (steps, leaf) = writer.descend(self, key)?;
+        // Look before shadowing: removing what is not there must copy nothing.
+        let way = writer.find(self, key)?;
+        let Ok(index) = way.place else { return Ok(false) };
+        let (steps, leaf) = writer.own_way(self, way)?;
         let page_size = writer.page_size();
         let mut old = None;
         let mut gone = Sums { entries: 1, pages: 0 };
-        let removed = writer.txn.edit(&leaf, |page| {
+        let used = writer.txn.edit(&leaf, |page| {
             let node = Node::new(page);
-            let Ok(index) = node.search(key) else { return false };
             let (value, extent) = node.value(index);
             gone.pages = value_pages(self.kind, value, extent, page_size);
             if extent {
                 old = Some(value.to_vec());
             }
-            NodeMut::new(page).remove(index);
-            true
+            let mut node = NodeMut::new(page);
+            node.remove(index);
+            node.view().used()
         })?;
-        if !removed {
-            return Ok(false);
-        }
         for step in &steps {
             writer.txn.edit(&step.node, |page| add_sums(page, step.index, gone.negative()))?;
         }
-        self.mend(writer, &steps, leaf, key)?;
+        if used < low_mark(page_size) {
+            self.mend(writer, &steps, leaf, key)?;
+        }
         if let Some(old) = old {
             let extent = Extent::decode(&old, leaf.page, page_size)?;
             writer.drop_child(Child::Extent(extent))?;
@@ -73,7 +74,7 @@ impl Tree {
                     writer.txn.release(&node)?;
                     gone += 1;
                     emptied = true;
-                } else if used < writer.page_size() / 3 {
+                } else if used < low_mark(writer.page_size()) {
                     let merged = self.merge_with_neighbour(writer, step, &node, used)?;
                     gone += u64::from(merged);
                 } else {
@@ -162,4 +163,9 @@ impl Tree {
         }
         Ok(())
     }
+}
+
+/// A node that uses fewer bytes is merged with a neighbour, if both fit one page.
+fn low_mark(page_size: usize) -> usize {
+    page_size / 3
 }

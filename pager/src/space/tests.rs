@@ -226,7 +226,7 @@ fn follow(pages: u64, max_pages: u64, steps: Vec<Step>) {
                 readers.sort_unstable();
                 readers.dedup();
                 let mut given = Vec::new();
-                space.reclaim(&readers, &mut given);
+                space.reclaim(&readers, &mut given, &mut Vec::new());
                 let mut returned: Vec<u64> =
                     given.iter().flat_map(|run| run.start.0..run.end()).collect();
                 let (needed, free): (Vec<Freed>, Vec<Freed>) = std::mem::take(&mut account.waiting)
@@ -427,11 +427,11 @@ fn a_full_file_asks_for_a_checkpoint_if_that_helps() {
     // Born with the durable checkpoint: needed until the next one.
     space.checkpoint_is_durable(5);
     space.free(&[freed(run(500, 100), 5, 7)]);
-    space.reclaim(&[8], &mut Vec::new());
+    space.reclaim(&[8], &mut Vec::new(), &mut Vec::new());
     assert!(space.wants_checkpoint());
     space.checkpoint_is_durable(8);
     let mut reclaimed = Vec::new();
-    space.reclaim(&[8], &mut reclaimed);
+    space.reclaim(&[8], &mut reclaimed, &mut Vec::new());
     assert_eq!(reclaimed, [run(500, 100)]);
     assert!(!space.wants_checkpoint());
     space.take(1, false).unwrap();
@@ -497,7 +497,7 @@ fn a_checkpoint_in_progress_keeps_what_it_contains_and_what_it_is_to_write() {
     let mut freed_and_reclaimed = |list: &[Freed]| {
         space.free(list);
         let mut reclaimed = Vec::new();
-        space.reclaim(&[20], &mut reclaimed);
+        space.reclaim(&[20], &mut reclaimed, &mut Vec::new());
         reclaimed
     };
     let contained = freed(run(400, 1), 9, 12);
@@ -510,10 +510,10 @@ fn a_checkpoint_in_progress_keeps_what_it_contains_and_what_it_is_to_write() {
     assert_eq!(freed_and_reclaimed(&all), [run(501, 1), run(600, 2), run(700, 1)]);
     space.checkpoint_is_durable(10);
     let mut reclaimed = Vec::new();
-    space.reclaim(&[20], &mut reclaimed);
+    space.reclaim(&[20], &mut reclaimed, &mut Vec::new());
     assert_eq!(reclaimed, [run(500, 1)], "the durable one contains page 400");
     space.checkpoint_is_durable(12);
     reclaimed.clear();
-    space.reclaim(&[20], &mut reclaimed);
+    space.reclaim(&[20], &mut reclaimed, &mut Vec::new());
     assert_eq!(reclaimed, [run(400, 1)]);
 }

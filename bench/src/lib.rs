@@ -11,9 +11,9 @@
 //!
 //! What snapshots cost is measured by `compare snapshots`: see [`snapshots`].
 //!
-//! `unsafe` is forbidden, but for one line that the `lmdb` feature brings: opening a memory map that
-//! another process could change is `unsafe` in `heed`.
-#![cfg_attr(not(feature = "lmdb"), forbid(unsafe_code))]
+//! `unsafe` is forbidden, but for one line each that two features bring: opening a memory map that
+//! another process could change is `unsafe` in `heed` (`lmdb`), making a tree is in `sanakirja`.
+#![cfg_attr(not(any(feature = "lmdb", feature = "sanakirja")), forbid(unsafe_code))]
 
 pub mod bare_disk;
 pub mod engine;

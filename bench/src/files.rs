@@ -69,6 +69,38 @@ fn copy_files(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Makes the files of `directory` durable and has the operating system drop them from its cache;
+/// `false` where there is no such call.
+pub fn forget(directory: &Path) -> Result<bool> {
+    for entry in fs::read_dir(directory).context(directory.display().to_string())? {
+        let entry = entry?;
+        let dropped = match entry.file_type()?.is_dir() {
+            true => forget(&entry.path())?,
+            false => forget_file(&entry.path())?,
+        };
+        if !dropped {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+#[cfg(target_os = "linux")]
+fn forget_file(path: &Path) -> Result<bool> {
+    use rustix::fs::{Advice, fadvise};
+
+    // What is not on the disk yet would stay.
+    let file = File::open(path)?;
+    file.sync_all()?;
+    fadvise(&file, 0, None, Advice::DontNeed).context(path.display().to_string())?;
+    Ok(true)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn forget_file(_path: &Path) -> Result<bool> {
+    Ok(false)
+}
+
 /// Removes the store in `directory`, if there is one.
 pub fn remove(directory: &Path) -> Result<()> {
     match fs::remove_dir_all(directory) {

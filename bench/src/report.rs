@@ -92,13 +92,25 @@ impl Report {
 
     fn write_markdown(&self, text: &mut String) -> std::fmt::Result {
         writeln!(text, "{}", self.machine)?;
-        let Settings { keys, key_bytes, value_bytes, seed, puts, batches, batch, .. } =
-            &self.settings;
+        let Settings {
+            keys,
+            key_bytes,
+            value_bytes,
+            seed,
+            puts,
+            batches,
+            batch,
+            weak_puts,
+            large_values,
+            held_batches,
+            ..
+        } = &self.settings;
         writeln!(
             text,
             "{keys} keys of {key_bytes} random bytes with {value_bytes} incompressible bytes (seed \
              {seed}); {} gets a thread, {} ranges, {puts} single puts, {batches} batches of {batch} \
-             puts, {} removals. Repetitions: {}; median (min–max); the best in bold.\n",
+             puts, {} removals, {weak_puts} puts with each weaker promise, {large_values} large values, \
+             {held_batches} batches under a reader that stays. Repetitions: {}; median (min–max); the best in bold.\n",
             self.settings.gets(),
             self.settings.ranges(),
             self.settings.removals(),
@@ -176,6 +188,7 @@ fn scale(unit: Unit, figure: f64) -> (f64, &'static str) {
         Unit::Microseconds => (1.0, "µs"),
         Unit::Bytes if figure < MIB => (1024.0, "KiB"),
         Unit::Bytes => (MIB, "MiB"),
+        Unit::BytesPerSecond if figure >= 1e9 => (1e9, "GB/s"),
         Unit::BytesPerSecond => (1e6, "MB/s"),
         Unit::Count => (1.0, ""),
         Unit::Times => (1.0, "×"),

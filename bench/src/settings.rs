@@ -38,6 +38,15 @@ pub struct Settings {
     /// Rows that are removed in one transaction [default: half of them].
     #[arg(long)]
     pub removals: Option<u64>,
+    /// Single puts with each of the weaker promises.
+    #[arg(long, default_value_t = 200_000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub weak_puts: u64,
+    /// Values of 256 KiB.
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..1 << 20))]
+    pub large_values: u64,
+    /// Batches that are committed while a reader stays.
+    #[arg(long, default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..))]
+    pub held_batches: u64,
     /// Only these rows of the table, by name (`compare rows` lists them).
     #[arg(long, value_delimiter = ',', value_parser = crate::rows::name)]
     pub rows: Vec<String>,
@@ -95,6 +104,9 @@ impl Settings {
             batches: 2,
             batch: 10,
             removals: None,
+            weak_puts: 10,
+            large_values: 3,
+            held_batches: 2,
             rows: Vec::new(),
         }
     }

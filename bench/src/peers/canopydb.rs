@@ -5,7 +5,7 @@ use std::path::Path;
 use ::canopydb::{Database, DbOptions, EnvOptions, Tree};
 use anyhow::{Context, Result};
 
-use crate::peer::{Peer, Reader, Writer};
+use crate::peer::{Peer, Promise, Reader, Setup, Writer};
 use crate::peers::CACHE_BYTES;
 
 const TREE: &[u8] = b"rows";
@@ -19,6 +19,8 @@ impl Peer for Canopydb {
     type Reader<'tx> = Tree<'tx>;
     type Writer<'tx> = Tree<'tx>;
 
+    const PUTS_OFF: bool = true;
+
     fn configuration() -> String {
         format!(
             "commits with sync, a checkpoint before closing, else the defaults; page \
@@ -27,12 +29,18 @@ impl Peer for Canopydb {
         )
     }
 
-    fn open(directory: &Path) -> Result<Self> {
+    fn open_as(directory: &Path, setup: Setup) -> Result<Self> {
         let mut environment = EnvOptions::new(directory);
-        environment.page_cache_size = CACHE_BYTES;
+        environment.page_cache_size = setup.cache_bytes;
         let mut options = DbOptions::new();
-        options.default_commit_sync = true;
+        options.default_commit_sync = setup.promise == Promise::Durable;
+        options.use_wal = setup.promise != Promise::None;
         Ok(Self { database: Database::with_options(environment, options)? })
+    }
+
+    fn supports(_promise: Promise) -> bool {
+        // Without the log there is only what was checkpointed.
+        true
     }
 
     fn read<T>(&self, work: impl FnOnce(&Tree<'_>) -> Result<T>) -> Result<T> {
@@ -46,6 +54,21 @@ impl Peer for Canopydb {
         let done = work(&mut transaction.get_or_create_tree(TREE)?)?;
         transaction.commit()?;
         Ok(done)
+    }
+
+    fn make_durable(&self) -> Result<()> {
+        Ok(self.database.checkpoint()?)
+    }
+
+    fn write_out(&self) -> Result<()> {
+        Ok(self.database.checkpoint()?)
+    }
+
+    fn compact(directory: &Path) -> Result<bool> {
+        let store = Self::open(directory)?;
+        store.database.compact()?;
+        store.close()?;
+        Ok(true)
     }
 
     fn close(self) -> Result<()> {

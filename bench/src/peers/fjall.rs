@@ -8,7 +8,7 @@ use ::fjall::{
 };
 use anyhow::Result;
 
-use crate::peer::{Peer, Reader, Writer};
+use crate::peer::{Peer, Promise, Reader, Setup, Writer};
 use crate::peers::CACHE_BYTES;
 
 const KEYSPACE: &str = "rows";
@@ -20,6 +20,8 @@ const KEYSPACE: &str = "rows";
 pub struct Fjall {
     database: SingleWriterTxDatabase,
     keyspace: SingleWriterTxKeyspace,
+    /// `None`: a commit stays in a buffer of the process.
+    persist: Option<PersistMode>,
 }
 
 /// One version of the keyspace.
@@ -38,6 +40,8 @@ impl Peer for Fjall {
     type Reader<'tx> = FjallReader<'tx>;
     type Writer<'tx> = FjallWriter<'tx>;
 
+    const PUTS_OFF: bool = true;
+
     fn configuration() -> String {
         format!(
             "single-writer transactions with PersistMode::SyncData, no compression, else the \
@@ -46,12 +50,21 @@ impl Peer for Fjall {
         )
     }
 
-    fn open(directory: &Path) -> Result<Self> {
+    fn open_as(directory: &Path, setup: Setup) -> Result<Self> {
         let database = SingleWriterTxDatabase::builder(directory.join("store.fjall"))
-            .cache_size(CACHE_BYTES as u64)
+            .cache_size(setup.cache_bytes as u64)
             .open()?;
         let keyspace = database.keyspace(KEYSPACE, KeyspaceCreateOptions::default)?;
-        Ok(Self { database, keyspace })
+        let persist = match setup.promise {
+            Promise::Durable => Some(PersistMode::SyncData),
+            Promise::Eventual => Some(PersistMode::Buffer),
+            Promise::None => None,
+        };
+        Ok(Self { database, keyspace, persist })
+    }
+
+    fn supports(_promise: Promise) -> bool {
+        true
     }
 
     fn read<T>(&self, work: impl FnOnce(&FjallReader<'_>) -> Result<T>) -> Result<T> {
@@ -59,11 +72,26 @@ impl Peer for Fjall {
     }
 
     fn write<T>(&self, work: impl FnOnce(&mut FjallWriter<'_>) -> Result<T>) -> Result<T> {
-        let transaction = self.database.write_tx().durability(Some(PersistMode::SyncData));
+        let transaction = self.database.write_tx().durability(self.persist);
         let mut writer = FjallWriter { transaction, keyspace: &self.keyspace };
         let done = work(&mut writer)?;
         writer.transaction.commit()?;
         Ok(done)
+    }
+
+    fn make_durable(&self) -> Result<()> {
+        Ok(self.database.persist(PersistMode::SyncAll)?)
+    }
+
+    fn write_out(&self) -> Result<()> {
+        Ok(self.keyspace.inner().rotate_memtable_and_wait()?)
+    }
+
+    fn compact(directory: &Path) -> Result<bool> {
+        let store = Self::open(directory)?;
+        store.write_out()?;
+        store.keyspace.inner().major_compact()?;
+        Ok(true)
     }
 
     fn close(self) -> Result<()> {

@@ -1,12 +1,13 @@
 //! sanakirja: a copy-on-write B-tree in Rust over a memory map, made for the Pijul version control.
 
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use ::sanakirja::btree::{self, UDb};
 use ::sanakirja::{Commit, Env, MutTxn, RootDb, Txn};
 use anyhow::{Context, Result};
 
-use crate::peer::{Peer, Reader, Writer};
+use crate::peer::{Peer, Reader, Setup, Writer};
 
 type Tree = UDb<[u8], [u8]>;
 
@@ -22,6 +23,9 @@ const ROOT: usize = 0;
 /// A sanakirja environment with one tree.
 pub struct Sanakirja {
     env: Env,
+    /// The crate's own lock does not keep writers apart: a commit gives it up twice, the second time
+    /// that of the next writer.
+    writer: Mutex<()>,
 }
 
 /// A read transaction.
@@ -40,6 +44,12 @@ impl Peer for Sanakirja {
     type Reader<'tx> = SanakirjaReader<'tx>;
     type Writer<'tx> = SanakirjaWriter<'tx>;
 
+    const VALUE_BYTES_MAX: usize = 510;
+
+    // The second commit after a reader began would wait for it. And a commit gives up its lock twice
+    // (1.4.3: in `commit`, then in `drop`), the second time perhaps that of a new reader.
+    const WRITES_BESIDE_READERS: bool = false;
+
     fn configuration() -> String {
         format!(
             "the defaults: each commit syncs the map, then the root pages, without checksums; {VERSIONS} \
@@ -47,8 +57,9 @@ impl Peer for Sanakirja {
         )
     }
 
-    fn open(directory: &Path) -> Result<Self> {
-        Ok(Self { env: Env::new(directory.join("store.sanakirja"), FIRST_BYTES, VERSIONS)? })
+    fn open_as(directory: &Path, _setup: Setup) -> Result<Self> {
+        let env = Env::new(directory.join("store.sanakirja"), FIRST_BYTES, VERSIONS)?;
+        Ok(Self { env, writer: Mutex::default() })
     }
 
     fn read<T>(&self, work: impl FnOnce(&SanakirjaReader<'_>) -> Result<T>) -> Result<T> {
@@ -58,6 +69,7 @@ impl Peer for Sanakirja {
     }
 
     fn write<T>(&self, work: impl FnOnce(&mut SanakirjaWriter<'_>) -> Result<T>) -> Result<T> {
+        let _alone = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let mut transaction = Env::mut_txn_begin(&self.env)?;
         let tree = match transaction.root_db(ROOT) {
             Some(tree) => tree,

@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use ::rusqlite::{CachedStatement, Connection, OptionalExtension, TransactionBehavior};
 use anyhow::Result;
 
-use crate::peer::{Peer, Reader, Writer};
+use crate::peer::{Peer, Promise, Reader, Setup, Writer};
 use crate::peers::CACHE_BYTES;
 
 /// The largest map that SQLite is built to take.
@@ -16,6 +16,7 @@ const MAP_BYTES: i64 = 0x7fff_0000;
 /// A SQLite database: one connection that writes, and one for each thread that reads at a time.
 pub struct Sqlite {
     path: PathBuf,
+    setup: Setup,
     writer: Mutex<Connection>,
     /// Connections that no reader has now.
     readers: Mutex<Vec<Connection>>,
@@ -33,19 +34,31 @@ pub struct SqliteWriter<'tx> {
     remove: CachedStatement<'tx>,
 }
 
-fn connect(path: &Path) -> Result<Connection> {
+fn connect(path: &Path, setup: Setup) -> Result<Connection> {
     let connection = Connection::open(path)?;
+    let synchronous = match setup.promise {
+        Promise::Durable => "full",
+        Promise::Eventual => "normal",
+        Promise::None => "off",
+    };
     connection.pragma_update(None, "journal_mode", "wal")?;
-    connection.pragma_update(None, "synchronous", "full")?;
+    connection.pragma_update(None, "synchronous", synchronous)?;
     // Negative: KiB, not pages.
-    connection.pragma_update(None, "cache_size", -((CACHE_BYTES >> 10) as i64))?;
+    connection.pragma_update(None, "cache_size", -((setup.cache_bytes >> 10) as i64))?;
     connection.pragma_update(None, "mmap_size", MAP_BYTES)?;
     Ok(connection)
+}
+
+/// Moves what is in the log into the database, as far as nobody is in the way.
+fn checkpoint(connection: &Connection) -> Result<()> {
+    Ok(connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?)
 }
 
 impl Peer for Sqlite {
     type Reader<'tx> = SqliteReader<'tx>;
     type Writer<'tx> = SqliteWriter<'tx>;
+
+    const PUTS_OFF: bool = true;
 
     fn configuration() -> String {
         format!(
@@ -58,20 +71,25 @@ impl Peer for Sqlite {
         )
     }
 
-    fn open(directory: &Path) -> Result<Self> {
+    fn open_as(directory: &Path, setup: Setup) -> Result<Self> {
         let path = directory.join("store.sqlite");
-        let writer = connect(&path)?;
+        let writer = connect(&path, setup)?;
         writer.execute_batch(
             "CREATE TABLE IF NOT EXISTS rows (k BLOB PRIMARY KEY, v BLOB) WITHOUT ROWID",
         )?;
-        Ok(Self { path, writer: Mutex::new(writer), readers: Mutex::default() })
+        Ok(Self { path, setup, writer: Mutex::new(writer), readers: Mutex::default() })
+    }
+
+    fn supports(_promise: Promise) -> bool {
+        // With `off` a process may die as with `normal`, but a loss of power may damage the database.
+        true
     }
 
     fn read<T>(&self, work: impl FnOnce(&SqliteReader<'_>) -> Result<T>) -> Result<T> {
         let idle = self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let mut connection = match idle {
             Some(connection) => connection,
-            None => connect(&self.path)?,
+            None => connect(&self.path, self.setup)?,
         };
         let transaction = connection.transaction()?;
         let get = transaction.prepare_cached("SELECT v FROM rows WHERE k = ?1")?;
@@ -94,6 +112,24 @@ impl Peer for Sqlite {
         drop(writer);
         transaction.commit()?;
         Ok(done)
+    }
+
+    fn make_durable(&self) -> Result<()> {
+        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        writer.pragma_update(None, "synchronous", "full")?;
+        checkpoint(&writer)
+    }
+
+    fn write_out(&self) -> Result<()> {
+        // By another connection: the writer goes on.
+        checkpoint(&connect(&self.path, self.setup)?)
+    }
+
+    fn compact(directory: &Path) -> Result<bool> {
+        let store = Self::open(directory)?;
+        store.writer.lock().unwrap_or_else(PoisonError::into_inner).execute_batch("VACUUM")?;
+        store.close()?;
+        Ok(true)
     }
 
     fn close(self) -> Result<()> {

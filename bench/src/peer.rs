@@ -100,6 +100,11 @@ pub trait Peer: Sized + Sync {
         Ok(())
     }
 
+    /// Makes a durable snapshot of this name; `false` if the store has no such thing.
+    fn snapshot(&self, _name: &str) -> Result<bool> {
+        Ok(false)
+    }
+
     /// Makes the closed store in `directory` as small as its own means can; `false` if it has none.
     fn compact(_directory: &Path) -> Result<bool> {
         Ok(false)

@@ -189,7 +189,7 @@ impl Race {
     }
 
     /// Runs a child to its end.
-    fn measure(&self, engine: Engine, store: &Path, errand: Errand) -> Result<Measured> {
+    pub(crate) fn measure(&self, engine: Engine, store: &Path, errand: Errand) -> Result<Measured> {
         files::settle(&self.directory)?;
         let output = self.child(engine, store, errand)?.stderr(Stdio::piped()).output()?;
         let complaint = String::from_utf8_lossy(&output.stderr);

@@ -2,12 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use serde::Serialize;
 
 use crate::engine::Engine;
 use crate::machine::Machine;
+use crate::plots;
 use crate::race::{Outcome, Race, Samples};
 use crate::rows::{ROWS, Row, Unit};
 use crate::settings::Settings;
@@ -80,6 +83,28 @@ impl Report {
     /// For programs: every sample of every row.
     pub fn json(&self) -> Result<String> {
         Ok(serde_json::to_string_pretty(self)?)
+    }
+
+    /// Writes one plot for each group of rows into `directory`.
+    pub fn write_plots(&self, directory: &Path) -> Result<()> {
+        fs::create_dir_all(directory).context(directory.display().to_string())?;
+        for (name, title, group) in plots::GROUPS {
+            let panels: Vec<_> = group
+                .iter()
+                .filter_map(|wanted| self.rows.iter().find(|row| row.name == *wanted))
+                .map(|row| {
+                    let bar = |who: &Contestant| (who.name, row.results.get(who.name));
+                    let bars = self.contestants.iter().map(bar).collect();
+                    plots::Panel { title: row.title, unit: row.row.unit, bars }
+                })
+                .collect();
+            if !panels.is_empty() {
+                let path = directory.join(format!("{name}.svg"));
+                fs::write(&path, plots::bars(title, &panels))
+                    .with_context(|| format!("writing {}", path.display()))?;
+            }
+        }
+        Ok(())
     }
 
     /// For people: medians, with the smallest and the largest where there are several.
@@ -223,7 +248,7 @@ mod tests {
         };
         let race = Race {
             engines: vec![Engine::Cowslip],
-            settings: Settings::for_tests(),
+            settings: Settings::default(),
             repeat: 1,
             directory: ".".into(),
         };

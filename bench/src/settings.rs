@@ -89,25 +89,45 @@ impl Settings {
     }
 }
 
-#[cfg(test)]
-impl Settings {
-    /// The defaults, in little.
-    pub(crate) fn for_tests() -> Self {
+impl Default for Settings {
+    /// What the command line has by default.
+    fn default() -> Self {
         Self {
-            keys: 1000,
+            keys: 1_000_000,
             key_bytes: 24,
             value_bytes: 150,
             seed: 1,
             gets: None,
             ranges: None,
-            puts: 10,
-            batches: 2,
-            batch: 10,
+            puts: 2000,
+            batches: 200,
+            batch: 1000,
             removals: None,
-            weak_puts: 10,
-            large_values: 3,
-            held_batches: 2,
+            weak_puts: 200_000,
+            large_values: 1000,
+            held_batches: 300,
             rows: Vec::new(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        settings: Settings,
+    }
+
+    #[test]
+    fn the_defaults_are_those_of_the_command_line() -> anyhow::Result<()> {
+        let line = Line::try_parse_from(["compare"])?;
+        let text = |settings: &Settings| serde_json::to_string(settings);
+        assert_eq!(text(&line.settings)?, text(&Settings::default())?);
+        Ok(())
     }
 }

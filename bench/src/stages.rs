@@ -12,6 +12,7 @@ mod busy;
 mod cold;
 mod compacted;
 mod group;
+mod growth;
 mod held;
 mod large;
 mod load;
@@ -129,6 +130,8 @@ pub enum Errand {
     Remove,
     /// [`Stage::Compacted`].
     Compacted,
+    /// For [`crate::growth`].
+    Growth,
     /// One opening for [`Stage::Reopen`].
     Reopen {
         /// Which one, to get another row each time.
@@ -189,6 +192,7 @@ impl Task for &Order {
             Errand::Held => held::grow::<P>(self),
             Errand::Compacted => compacted::compact::<P>(self),
             Errand::Remove => remove::remove::<P>(self),
+            Errand::Growth => growth::measure::<P>(self),
             Errand::Reopen { attempt } => open::reopen::<P>(self, attempt),
             Errand::Victim { first } => open::write_until_killed::<P>(self, first),
             Errand::Recover { first, last } => open::recover::<P>(self, first, last),

@@ -66,12 +66,15 @@ fn one_row_runs_alone() {
         .args(SMALL)
         .args(["--rows", "reopen", "--engines", "cowslip", "--dir"])
         .arg(directory.path())
+        .arg("--plots")
+        .arg(directory.path().join("plots"))
         .output()
         .expect("the program starts");
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(text.contains("| reopen and first get |"), "{text}");
     assert!(!text.contains("bulk load"), "{text}");
+    assert!(directory.path().join("plots/open.svg").exists());
 }
 
 #[test]

@@ -67,6 +67,11 @@ impl Peer for Cowslip {
         Ok(self.database.checkpoint()?)
     }
 
+    fn snapshot(&self, name: &str) -> Result<bool> {
+        self.database.create_snapshot(name)?;
+        Ok(true)
+    }
+
     fn compact(directory: &Path) -> Result<bool> {
         let store = Self::open(directory)?;
         store.database.compact()?;

@@ -57,14 +57,14 @@ pub const GROUPS: &[(&str, &str, &[&str])] = &[
 #[derive(Debug)]
 pub struct Panel<'a> {
     /// What was measured.
-    pub title: &'a str,
+    pub title: String,
     /// In what.
     pub unit: Unit,
     /// Each store with its figure, if it has one.
     pub bars: Vec<(&'a str, Option<&'a Summary>)>,
 }
 
-const PANEL_WIDTH: f64 = 460.0;
+const PANEL_WIDTH: f64 = 520.0;
 const BAR: f64 = 18.0;
 const HEAD: f64 = 56.0;
 
@@ -79,7 +79,7 @@ pub fn bars(title: &str, panels: &[Panel<'_>]) -> String {
         let x = (place % 2) as f64 * PANEL_WIDTH + 20.0;
         let y = HEAD + (place / 2) as f64 * panel_height;
         let better = if panel.unit.better(1.0, 0.0) { "more" } else { "less" };
-        picture.text([x, y + 14.0], 13, Anchor::Start, true, panel.title);
+        picture.text([x, y + 14.0], 13, Anchor::Start, true, &panel.title);
         picture.text([x, y + 30.0], 11, Anchor::Start, false, &format!("{better} is better"));
         let medians = panel.bars.iter().filter_map(|(_, summary)| Some(summary.as_ref()?.median));
         let largest = medians.fold(f64::MIN_POSITIVE, f64::max);
@@ -128,8 +128,10 @@ pub fn lines(title: &str, unit: Unit, lines: &[Line]) -> String {
         let figure = largest * f64::from(step) / 4.0;
         let y = bottom - (bottom - top) * f64::from(step) / 4.0;
         picture.line(&[[left, y], [right, y]], 1.0, "#dddddd");
-        let label = Summary::of(&[figure]).map(|summary| cell(unit, &summary).0);
-        let label = label.unwrap_or_default();
+        let label = match (step, Summary::of(&[figure])) {
+            (1.., Some(summary)) => cell(unit, &summary).0,
+            _ => "0".to_owned(),
+        };
         picture.text([left - 8.0, y + 4.0], 11, Anchor::End, false, &label);
     }
     let mut sizes: Vec<f64> = all().map(|point| point.0).collect();
@@ -141,12 +143,14 @@ pub fn lines(title: &str, unit: Unit, lines: &[Line]) -> String {
         picture.text([x, bottom + 20.0], 11, Anchor::Middle, false, &format!("{rows}"));
     }
     picture.text([(left + right) / 2.0, bottom + 42.0], 12, Anchor::Middle, false, "rows");
-    for (number, line) in lines.iter().enumerate() {
+    // A store without a figure keeps its colour, but has no line and no name here.
+    let drawn = lines.iter().enumerate().filter(|(_, line)| !line.points.is_empty());
+    for (place_in_list, (number, line)) in drawn.enumerate() {
         let colour = COLOURS[number % COLOURS.len()];
         let points: Vec<_> = line.points.iter().copied().map(place).collect();
         picture.line(&points, 2.0, colour);
         points.iter().for_each(|&point| picture.dot(point, colour));
-        let y = top + 10.0 + number as f64 * 20.0;
+        let y = top + 10.0 + place_in_list as f64 * 20.0;
         picture.rectangle([right + 20.0, y - 9.0], [12.0, 10.0], colour);
         picture.text([right + 38.0, y], 12, Anchor::Start, false, &line.name);
     }

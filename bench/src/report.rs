@@ -12,7 +12,7 @@ use crate::engine::Engine;
 use crate::machine::Machine;
 use crate::plots;
 use crate::race::{Outcome, Race, Samples};
-use crate::rows::{ROWS, Row, Unit};
+use crate::rows::{self, ROWS, Row, Unit};
 use crate::settings::Settings;
 use crate::stages::Stage;
 use crate::statistics::Summary;
@@ -95,7 +95,7 @@ impl Report {
                 .map(|row| {
                     let bar = |who: &Contestant| (who.name, row.results.get(who.name));
                     let bars = self.contestants.iter().map(bar).collect();
-                    plots::Panel { title: row.title, unit: row.row.unit, bars }
+                    plots::Panel { title: rows::full_title(row.name), unit: row.row.unit, bars }
                 })
                 .collect();
             if !panels.is_empty() {

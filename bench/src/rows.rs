@@ -134,6 +134,23 @@ pub fn name(text: &str) -> Result<String, String> {
     }
 }
 
+/// The title of a row where it stands alone: "– closing included" needs the row above it.
+pub fn full_title(name: &str) -> String {
+    let mut above = "";
+    for row in ROWS {
+        let (title, detail) = match row.title.strip_prefix("– ") {
+            Some(detail) => (above, detail),
+            None => (row.title, ""),
+        };
+        if row.name == name {
+            let between = if detail.is_empty() { "" } else { ", " };
+            return format!("{title}{between}{detail}");
+        }
+        above = title;
+    }
+    name.to_owned()
+}
+
 impl Unit {
     /// Whether `a` is better than `b`.
     pub fn better(self, a: f64, b: f64) -> bool {
@@ -159,6 +176,13 @@ impl Unit {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_title_alone_says_what_it_is_of() {
+        assert_eq!(full_title(BATCHES), "durable batches of random puts, rows");
+        let full = "durable batches of random puts, rows, closing of the store included";
+        assert_eq!(full_title(BATCHES_CLOSED), full);
+    }
 
     #[test]
     fn names_are_unique_and_parse() {

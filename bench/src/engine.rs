@@ -19,6 +19,18 @@ pub enum Engine {
     /// LMDB (feature `lmdb`).
     #[cfg(feature = "lmdb")]
     Lmdb,
+    /// fjall (feature `fjall`).
+    #[cfg(feature = "fjall")]
+    Fjall,
+    /// canopydb (feature `canopydb`).
+    #[cfg(feature = "canopydb")]
+    Canopydb,
+    /// sanakirja (feature `sanakirja`).
+    #[cfg(feature = "sanakirja")]
+    Sanakirja,
+    /// SQLite (feature `sqlite`).
+    #[cfg(feature = "sqlite")]
+    Sqlite,
 }
 
 /// Something to do with a store, whichever it is.
@@ -44,6 +56,14 @@ impl Engine {
             Engine::Redb => "redb",
             #[cfg(feature = "lmdb")]
             Engine::Lmdb => "lmdb",
+            #[cfg(feature = "fjall")]
+            Engine::Fjall => "fjall",
+            #[cfg(feature = "canopydb")]
+            Engine::Canopydb => "canopydb",
+            #[cfg(feature = "sanakirja")]
+            Engine::Sanakirja => "sanakirja",
+            #[cfg(feature = "sqlite")]
+            Engine::Sqlite => "sqlite",
         }
     }
 
@@ -52,6 +72,8 @@ impl Engine {
         match self {
             #[cfg(feature = "lmdb")]
             Engine::Lmdb => "heed",
+            #[cfg(feature = "sqlite")]
+            Engine::Sqlite => "rusqlite",
             other => other.name(),
         }
     }
@@ -64,6 +86,14 @@ impl Engine {
             Engine::Redb => task.run::<peers::redb::Redb>(),
             #[cfg(feature = "lmdb")]
             Engine::Lmdb => task.run::<peers::heed::Lmdb>(),
+            #[cfg(feature = "fjall")]
+            Engine::Fjall => task.run::<peers::fjall::Fjall>(),
+            #[cfg(feature = "canopydb")]
+            Engine::Canopydb => task.run::<peers::canopydb::Canopydb>(),
+            #[cfg(feature = "sanakirja")]
+            Engine::Sanakirja => task.run::<peers::sanakirja::Sanakirja>(),
+            #[cfg(feature = "sqlite")]
+            Engine::Sqlite => task.run::<peers::sqlite::Sqlite>(),
         }
     }
 

@@ -9,19 +9,24 @@
 //! - [`rows`] is the list of figures, [`stages`] how each of them is measured, in a child process;
 //! - [`race`] runs the children in turn, [`report`] prints what they found.
 //!
+//! How costs grow with the number of rows is measured by `compare growth`: see [`growth`].
+//! [`plots`] draws, with [`svg`].
+//!
 //! What snapshots cost is measured by `compare snapshots`: see [`snapshots`].
 //!
-//! `unsafe` is forbidden, but for one line that the `lmdb` feature brings: opening a memory map that
-//! another process could change is `unsafe` in `heed`.
-#![cfg_attr(not(feature = "lmdb"), forbid(unsafe_code))]
+//! `unsafe` is forbidden, but for one line each that two features bring: opening a memory map that
+//! another process could change is `unsafe` in `heed` (`lmdb`), making a tree is in `sanakirja`.
+#![cfg_attr(not(any(feature = "lmdb", feature = "sanakirja")), forbid(unsafe_code))]
 
 pub mod bare_disk;
 pub mod engine;
 pub mod files;
 pub mod fixture;
+pub mod growth;
 pub mod machine;
 pub mod peer;
 pub mod peers;
+pub mod plots;
 pub mod race;
 pub mod report;
 pub mod rows;
@@ -29,4 +34,5 @@ pub mod settings;
 pub mod snapshots;
 pub mod stages;
 pub mod statistics;
+pub mod svg;
 pub mod workload;

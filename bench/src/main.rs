@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, ensure};
 use clap::{Parser, Subcommand};
 use cowslip_bench::engine::Engine;
+use cowslip_bench::growth::{self, Growth};
 use cowslip_bench::machine::Machine;
 use cowslip_bench::race::Race;
 use cowslip_bench::report::Report;
@@ -36,6 +37,9 @@ struct Arguments {
     /// Write all samples to this file, as JSON.
     #[arg(long)]
     json: Option<PathBuf>,
+    /// Write plots into this directory, as SVG.
+    #[arg(long)]
+    plots: Option<PathBuf>,
     #[command(flatten)]
     settings: Settings,
 }
@@ -57,6 +61,23 @@ enum Command {
         /// Write all samples to this file, as JSON.
         #[arg(long)]
         json: Option<PathBuf>,
+    },
+    /// Measure how costs grow with the number of rows.
+    Growth {
+        #[command(flatten)]
+        growth: Growth,
+        /// Repetitions of everything.
+        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+        repeat: u16,
+        /// Where to put the stores, on the disk to be measured: a directory in it is made and removed.
+        #[arg(long, default_value = ".")]
+        dir: PathBuf,
+        /// Write all samples to this file, as JSON.
+        #[arg(long)]
+        json: Option<PathBuf>,
+        /// Write plots into this directory, as SVG.
+        #[arg(long)]
+        plots: Option<PathBuf>,
     },
     /// Do one errand of a race (the program calls itself so).
     #[command(hide = true)]
@@ -95,6 +116,15 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
             directory.close().context("removing the stores")?;
             print!("{}", report.markdown());
             write_json(json.as_deref(), || Ok(report.json()?))?;
+            Ok(if report.is_whole() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
+        Some(Command::Growth { growth, repeat, dir, json, plots }) => {
+            let directory = new_directory(dir)?;
+            let report = growth::run(growth, (*repeat).into(), directory.path())?;
+            directory.close().context("removing the stores")?;
+            print!("{}", report.markdown());
+            write_json(json.as_deref(), || report.json())?;
+            plots.as_deref().map_or(Ok(()), |plots| report.write_plots(plots))?;
             Ok(if report.is_whole() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
         None => race(arguments),
@@ -136,6 +166,7 @@ fn race(arguments: Arguments) -> Result<ExitCode> {
     directory.close().context("removing the stores")?;
     print!("{}", report.markdown());
     write_json(arguments.json.as_deref(), || report.json())?;
+    arguments.plots.as_deref().map_or(Ok(()), |plots| report.write_plots(plots))?;
     Ok(match outcome.failures.is_empty() {
         true => ExitCode::SUCCESS,
         false => ExitCode::FAILURE,

@@ -16,6 +16,7 @@ use anyhow::{Context, Result, ensure};
 use crate::bare_disk;
 use crate::engine::Engine;
 use crate::files;
+use crate::peer::Promise;
 use crate::rows::ROWS;
 use crate::settings::Settings;
 use crate::stages::{Errand, Measured, Order, Stage};
@@ -96,10 +97,10 @@ impl Race {
         Ok(outcome)
     }
 
-    /// Every stage of a store stands on the loaded one, so the load runs when any of them does.
+    /// Most stages of a store stand on the loaded one, so the load runs when any of them does.
     fn wants(&self, stage: Stage) -> bool {
         ROWS.iter().any(|row| {
-            let needs = row.stage == stage || (stage == Stage::Load && row.stage != Stage::Disk);
+            let needs = row.stage == stage || (stage == Stage::Load && !row.stage.begins_empty());
             needs && self.settings.wants(row.name)
         })
     }
@@ -117,10 +118,25 @@ impl Race {
             return Ok(vec![measured?]);
         }
         let copy = self.copy(engine);
-        ensure!(loaded.exists(), "no loaded store to begin with");
-        files::copy(&loaded, &copy)?;
+        if stage.begins_empty() {
+            files::remove(&copy)?;
+            fs::create_dir_all(&copy)?;
+        } else {
+            ensure!(loaded.exists(), "no loaded store to begin with");
+            files::copy(&loaded, &copy)?;
+        }
         let errands = match stage {
+            Stage::Append => vec![Errand::Append],
             Stage::Read => vec![Errand::Read],
+            Stage::Eventual => vec![Errand::Weak(Promise::Eventual)],
+            Stage::None => vec![Errand::Weak(Promise::None)],
+            Stage::Busy => vec![Errand::Busy],
+            Stage::Group => vec![Errand::Group],
+            Stage::Beside => vec![Errand::Beside],
+            Stage::Large => vec![Errand::Large],
+            Stage::Cold => vec![Errand::Cold],
+            Stage::Held => vec![Errand::Held],
+            Stage::Compacted => vec![Errand::Compacted],
             Stage::Write => vec![Errand::Write],
             Stage::Remove => vec![Errand::Remove],
             Stage::Reopen => (0..REOPENINGS).map(|attempt| Errand::Reopen { attempt }).collect(),
@@ -173,7 +189,7 @@ impl Race {
     }
 
     /// Runs a child to its end.
-    fn measure(&self, engine: Engine, store: &Path, errand: Errand) -> Result<Measured> {
+    pub(crate) fn measure(&self, engine: Engine, store: &Path, errand: Errand) -> Result<Measured> {
         files::settle(&self.directory)?;
         let output = self.child(engine, store, errand)?.stderr(Stdio::piped()).output()?;
         let complaint = String::from_utf8_lossy(&output.stderr);

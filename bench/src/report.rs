@@ -2,14 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use serde::Serialize;
 
 use crate::engine::Engine;
 use crate::machine::Machine;
+use crate::plots;
 use crate::race::{Outcome, Race, Samples};
-use crate::rows::{ROWS, Row, Unit};
+use crate::rows::{self, ROWS, Row, Unit};
 use crate::settings::Settings;
 use crate::stages::Stage;
 use crate::statistics::Summary;
@@ -82,6 +85,28 @@ impl Report {
         Ok(serde_json::to_string_pretty(self)?)
     }
 
+    /// Writes one plot for each group of rows into `directory`.
+    pub fn write_plots(&self, directory: &Path) -> Result<()> {
+        fs::create_dir_all(directory).context(directory.display().to_string())?;
+        for (name, title, group) in plots::GROUPS {
+            let panels: Vec<_> = group
+                .iter()
+                .filter_map(|wanted| self.rows.iter().find(|row| row.name == *wanted))
+                .map(|row| {
+                    let bar = |who: &Contestant| (who.name, row.results.get(who.name));
+                    let bars = self.contestants.iter().map(bar).collect();
+                    plots::Panel { title: rows::full_title(row.name), unit: row.row.unit, bars }
+                })
+                .collect();
+            if !panels.is_empty() {
+                let path = directory.join(format!("{name}.svg"));
+                fs::write(&path, plots::bars(title, &panels))
+                    .with_context(|| format!("writing {}", path.display()))?;
+            }
+        }
+        Ok(())
+    }
+
     /// For people: medians, with the smallest and the largest where there are several.
     pub fn markdown(&self) -> String {
         let mut text = String::new();
@@ -92,13 +117,25 @@ impl Report {
 
     fn write_markdown(&self, text: &mut String) -> std::fmt::Result {
         writeln!(text, "{}", self.machine)?;
-        let Settings { keys, key_bytes, value_bytes, seed, puts, batches, batch, .. } =
-            &self.settings;
+        let Settings {
+            keys,
+            key_bytes,
+            value_bytes,
+            seed,
+            puts,
+            batches,
+            batch,
+            weak_puts,
+            large_values,
+            held_batches,
+            ..
+        } = &self.settings;
         writeln!(
             text,
             "{keys} keys of {key_bytes} random bytes with {value_bytes} incompressible bytes (seed \
              {seed}); {} gets a thread, {} ranges, {puts} single puts, {batches} batches of {batch} \
-             puts, {} removals. Repetitions: {}; median (min–max); the best in bold.\n",
+             puts, {} removals, {weak_puts} puts with each weaker promise, {large_values} large values, \
+             {held_batches} batches under a reader that stays. Repetitions: {}; median (min–max); the best in bold.\n",
             self.settings.gets(),
             self.settings.ranges(),
             self.settings.removals(),
@@ -176,6 +213,7 @@ fn scale(unit: Unit, figure: f64) -> (f64, &'static str) {
         Unit::Microseconds => (1.0, "µs"),
         Unit::Bytes if figure < MIB => (1024.0, "KiB"),
         Unit::Bytes => (MIB, "MiB"),
+        Unit::BytesPerSecond if figure >= 1e9 => (1e9, "GB/s"),
         Unit::BytesPerSecond => (1e6, "MB/s"),
         Unit::Count => (1.0, ""),
         Unit::Times => (1.0, "×"),
@@ -210,7 +248,7 @@ mod tests {
         };
         let race = Race {
             engines: vec![Engine::Cowslip],
-            settings: Settings::for_tests(),
+            settings: Settings::default(),
             repeat: 1,
             directory: ".".into(),
         };

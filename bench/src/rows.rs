@@ -52,6 +52,10 @@ rows! {
     LOAD_BLOCKS = "load-blocks" Bytes Load "– blocks on disk";
     /// Peak memory of the loading process.
     LOAD_MEMORY = "load-memory" Bytes Load "– peak memory, loading";
+    /// The same rows in the order of their keys.
+    APPEND = "append" PerSecond Append "bulk load, sorted, one durable transaction";
+    /// Length of the closed store after it.
+    APPEND_FILE = "append-file" Bytes Append "file after sorted load";
     /// Random gets.
     GETS_1 = "gets-1" PerSecond Read "random gets, 1 thread";
     /// Random gets by two threads together.
@@ -74,6 +78,28 @@ rows! {
     BATCHES_CLOSED = "batches-closed" PerSecond Write "– closing of the store included";
     /// Peak memory of the writing process.
     WRITE_MEMORY = "write-memory" Bytes Write "– peak memory, putting";
+    /// Single overwrites that survive only the process.
+    PUT_EVENTUAL = "put-eventual" PerSecond Eventual "single puts that survive kill -9, not loss of power";
+    /// Single overwrites with the least promise.
+    PUT_NONE = "put-none" PerSecond None "single puts with the least promise of the store";
+    /// Single durable puts while a checkpoint runs.
+    BUSY_PUT_P50 = "busy-put-p50" Microseconds Busy "single durable put while the store writes out, p50";
+    /// The same, the slow ones.
+    BUSY_PUT_P99 = "busy-put-p99" Microseconds Busy "single durable put while the store writes out, p99";
+    /// Single durable puts from eight threads.
+    GROUP_8 = "group-8" PerSecond Group "single durable puts from 8 threads, commits";
+    /// Latency of single gets.
+    READ_P99_IDLE = "read-p99-idle" Microseconds Beside "single get in a transaction of its own, p99";
+    /// The same, beside a writer.
+    READ_P99_WRITING = "read-p99-writing" Microseconds Beside "– beside a writer of durable batches, p99";
+    /// Large values in.
+    LARGE_PUT = "large-put" BytesPerSecond Large "values of 256 KiB, durable transactions of 16";
+    /// Large values out.
+    LARGE_GET = "large-get" BytesPerSecond Large "values of 256 KiB, random gets, all bytes read";
+    /// A scan from the disk.
+    SCAN_COLD = "scan-cold" PerSecond Cold "full scan, nothing in the system's cache";
+    /// Growth of the files under a reader.
+    HELD_GROWTH = "held-growth" Bytes Held "growth of the file under a reader that stays";
     /// Half of the rows by one transaction.
     REMOVALS = "removals" PerSecond Remove "removals, random order, one durable transaction";
     /// Length of the closed store after it.
@@ -82,6 +108,10 @@ rows! {
     REMOVALS_BLOCKS = "removals-blocks" Bytes Remove "– blocks on disk";
     /// Peak memory of the removing process.
     REMOVALS_MEMORY = "removals-memory" Bytes Remove "– peak memory, removing";
+    /// Length of the store after removing half of the rows and compacting.
+    COMPACTED_FILE = "compacted-file" Bytes Compacted "file after removals and compaction";
+    /// Blocks under it.
+    COMPACTED_BLOCKS = "compacted-blocks" Bytes Compacted "– blocks on disk";
     /// Open a cleanly closed store and get.
     REOPEN = "reopen" Microseconds Reopen "reopen and first get";
     /// Open a store whose process was killed while writing, and get.
@@ -102,6 +132,23 @@ pub fn name(text: &str) -> Result<String, String> {
         Some(row) => Ok(row.name.to_owned()),
         None => Err("no such row; `compare rows` lists them".to_owned()),
     }
+}
+
+/// The title of a row where it stands alone: "– closing included" needs the row above it.
+pub fn full_title(name: &str) -> String {
+    let mut above = "";
+    for row in ROWS {
+        let (title, detail) = match row.title.strip_prefix("– ") {
+            Some(detail) => (above, detail),
+            None => (row.title, ""),
+        };
+        if row.name == name {
+            let between = if detail.is_empty() { "" } else { ", " };
+            return format!("{title}{between}{detail}");
+        }
+        above = title;
+    }
+    name.to_owned()
 }
 
 impl Unit {
@@ -129,6 +176,13 @@ impl Unit {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_title_alone_says_what_it_is_of() {
+        assert_eq!(full_title(BATCHES), "durable batches of random puts, rows");
+        let full = "durable batches of random puts, rows, closing of the store included";
+        assert_eq!(full_title(BATCHES_CLOSED), full);
+    }
 
     #[test]
     fn names_are_unique_and_parse() {

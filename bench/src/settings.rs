@@ -38,6 +38,15 @@ pub struct Settings {
     /// Rows that are removed in one transaction [default: half of them].
     #[arg(long)]
     pub removals: Option<u64>,
+    /// Single puts with each of the weaker promises.
+    #[arg(long, default_value_t = 200_000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub weak_puts: u64,
+    /// Values of 256 KiB.
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..1 << 20))]
+    pub large_values: u64,
+    /// Batches that are committed while a reader stays.
+    #[arg(long, default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..))]
+    pub held_batches: u64,
     /// Only these rows of the table, by name (`compare rows` lists them).
     #[arg(long, value_delimiter = ',', value_parser = crate::rows::name)]
     pub rows: Vec<String>,
@@ -80,22 +89,45 @@ impl Settings {
     }
 }
 
-#[cfg(test)]
-impl Settings {
-    /// The defaults, in little.
-    pub(crate) fn for_tests() -> Self {
+impl Default for Settings {
+    /// What the command line has by default.
+    fn default() -> Self {
         Self {
-            keys: 1000,
+            keys: 1_000_000,
             key_bytes: 24,
             value_bytes: 150,
             seed: 1,
             gets: None,
             ranges: None,
-            puts: 10,
-            batches: 2,
-            batch: 10,
+            puts: 2000,
+            batches: 200,
+            batch: 1000,
             removals: None,
+            weak_puts: 200_000,
+            large_values: 1000,
+            held_batches: 300,
             rows: Vec::new(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        settings: Settings,
+    }
+
+    #[test]
+    fn the_defaults_are_those_of_the_command_line() -> anyhow::Result<()> {
+        let line = Line::try_parse_from(["compare"])?;
+        let text = |settings: &Settings| serde_json::to_string(settings);
+        assert_eq!(text(&line.settings)?, text(&Settings::default())?);
+        Ok(())
     }
 }

@@ -7,12 +7,21 @@
 //!
 //! Every stage judges what it wrote: counts, and a sample of the values, after closing and reopening.
 
+mod beside;
+mod busy;
+mod cold;
+mod compacted;
+mod group;
+mod growth;
+mod held;
+mod large;
 mod load;
 mod open;
 mod read;
 mod remove;
 mod stopwatch;
 mod verify;
+mod weak;
 mod write;
 
 use std::collections::BTreeMap;
@@ -22,7 +31,7 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use crate::engine::{Engine, Task};
-use crate::peer::Peer;
+use crate::peer::{Peer, Promise};
 use crate::settings::Settings;
 
 /// A group of rows that are measured together.
@@ -30,14 +39,34 @@ use crate::settings::Settings;
 pub enum Stage {
     /// Bulk load into an empty store.
     Load,
+    /// Sorted load into an empty store.
+    Append,
     /// Gets, ranges, scans.
     Read,
     /// The disk without a store, right before the stage that it is the yardstick of.
     Disk,
     /// Durable puts.
     Write,
+    /// Puts that survive the process only.
+    Eventual,
+    /// Puts with the least promise.
+    None,
+    /// Durable puts while the store writes out.
+    Busy,
+    /// Durable puts from several threads.
+    Group,
+    /// Gets beside a writer.
+    Beside,
+    /// Large values, into an empty store.
+    Large,
+    /// A scan from the disk.
+    Cold,
+    /// Batches under a reader that stays.
+    Held,
     /// Removals.
     Remove,
+    /// Removals and compaction.
+    Compacted,
     /// Opening after a clean close.
     Reopen,
     /// Opening after a kill.
@@ -46,15 +75,30 @@ pub enum Stage {
 
 impl Stage {
     /// All stages, in the order of measuring.
-    pub const ALL: [Stage; 7] = [
+    pub const ALL: [Stage; 17] = [
         Stage::Load,
+        Stage::Append,
         Stage::Read,
         Stage::Disk,
         Stage::Write,
+        Stage::Eventual,
+        Stage::None,
+        Stage::Busy,
+        Stage::Group,
+        Stage::Beside,
+        Stage::Large,
+        Stage::Cold,
+        Stage::Held,
         Stage::Remove,
+        Stage::Compacted,
         Stage::Reopen,
         Stage::Kill,
     ];
+
+    /// Whether the stage fills a store of its own; the others stand on a copy of the loaded one.
+    pub fn begins_empty(self) -> bool {
+        matches!(self, Stage::Load | Stage::Append | Stage::Large | Stage::Disk)
+    }
 }
 
 /// What one child process is to do.
@@ -62,12 +106,32 @@ impl Stage {
 pub enum Errand {
     /// [`Stage::Load`].
     Load,
+    /// [`Stage::Append`].
+    Append,
     /// [`Stage::Read`].
     Read,
     /// [`Stage::Write`].
     Write,
+    /// [`Stage::Eventual`] and [`Stage::None`].
+    Weak(Promise),
+    /// [`Stage::Busy`].
+    Busy,
+    /// [`Stage::Group`].
+    Group,
+    /// [`Stage::Beside`].
+    Beside,
+    /// [`Stage::Large`].
+    Large,
+    /// [`Stage::Cold`].
+    Cold,
+    /// [`Stage::Held`].
+    Held,
     /// [`Stage::Remove`].
     Remove,
+    /// [`Stage::Compacted`].
+    Compacted,
+    /// For [`crate::growth`].
+    Growth,
     /// One opening for [`Stage::Reopen`].
     Reopen {
         /// Which one, to get another row each time.
@@ -116,9 +180,19 @@ impl Task for &Order {
     fn run<P: Peer>(self) -> Result<Measured> {
         match self.errand {
             Errand::Load => load::load::<P>(self),
+            Errand::Append => load::append::<P>(self),
             Errand::Read => read::read::<P>(self),
             Errand::Write => write::write::<P>(self),
+            Errand::Weak(promise) => weak::put::<P>(self, promise),
+            Errand::Busy => busy::put::<P>(self),
+            Errand::Group => group::put::<P>(self),
+            Errand::Beside => beside::get::<P>(self),
+            Errand::Large => large::put_and_get::<P>(self),
+            Errand::Cold => cold::scan::<P>(self),
+            Errand::Held => held::grow::<P>(self),
+            Errand::Compacted => compacted::compact::<P>(self),
             Errand::Remove => remove::remove::<P>(self),
+            Errand::Growth => growth::measure::<P>(self),
             Errand::Reopen { attempt } => open::reopen::<P>(self, attempt),
             Errand::Victim { first } => open::write_until_killed::<P>(self, first),
             Errand::Recover { first, last } => open::recover::<P>(self, first, last),

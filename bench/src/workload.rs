@@ -75,6 +75,21 @@ impl Workload {
         ids
     }
 
+    /// All rows in the order of their keys.
+    ///
+    /// # Panics
+    /// As [`Workload::shuffled`].
+    pub fn sorted(&self) -> Vec<u32> {
+        let keys = u32::try_from(self.keys).expect("at most u32::MAX keys");
+        let mut ids: Vec<u32> = (0..keys).collect();
+        ids.sort_by_cached_key(|&id| {
+            let mut key = Vec::new();
+            self.key(id.into(), &mut key);
+            key
+        });
+        ids
+    }
+
     /// Random choices of row numbers; `purpose` tells independent users apart.
     pub fn choice(&self, purpose: u64) -> Rng {
         Rng::with_seed(self.seed.rotate_left(32) ^ purpose)
@@ -186,6 +201,19 @@ mod tests {
     fn shuffled_has_every_row_once() {
         let mut ids = SMALL.shuffled();
         assert_ne!(ids, (0..1000).collect::<Vec<_>>());
+        ids.sort_unstable();
+        assert_eq!(ids, (0..1000).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn sorted_has_every_row_in_the_order_of_keys() {
+        let mut ids = SMALL.sorted();
+        let key = |id: u32| {
+            let mut key = Vec::new();
+            SMALL.key(id.into(), &mut key);
+            key
+        };
+        assert!(ids.windows(2).all(|pair| key(pair[0]) < key(pair[1])));
         ids.sort_unstable();
         assert_eq!(ids, (0..1000).collect::<Vec<_>>());
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 use ::cowslip::{Database, Durability, ReadTable, Table};
 use anyhow::Result;
 
-use crate::peer::{Peer, Reader, Writer};
+use crate::peer::{Peer, Promise, Reader, Setup, Writer};
 use crate::peers::CACHE_BYTES;
 
 const PAGE_BYTES: usize = 4096;
@@ -14,11 +14,14 @@ const TABLE: &str = "rows";
 /// A Cowslip database in one file.
 pub struct Cowslip {
     database: Database,
+    durability: Durability,
 }
 
 impl Peer for Cowslip {
     type Reader<'tx> = ReadTable;
     type Writer<'tx> = Table<'tx>;
+
+    const PUTS_OFF: bool = true;
 
     fn configuration() -> String {
         format!(
@@ -27,12 +30,21 @@ impl Peer for Cowslip {
         )
     }
 
-    fn open(directory: &Path) -> Result<Self> {
+    fn open_as(directory: &Path, setup: Setup) -> Result<Self> {
+        let durability = match setup.promise {
+            Promise::Durable => Durability::Immediate,
+            Promise::Eventual => Durability::Eventual,
+            Promise::None => Durability::None,
+        };
         let database = Database::builder()
-            .cache_size(CACHE_BYTES)
+            .cache_size(setup.cache_bytes)
             .page_size(PAGE_BYTES)
             .open_or_create(directory.join("store.cow"))?;
-        Ok(Self { database })
+        Ok(Self { database, durability })
+    }
+
+    fn supports(_promise: Promise) -> bool {
+        true
     }
 
     fn read<T>(&self, work: impl FnOnce(&ReadTable) -> Result<T>) -> Result<T> {
@@ -41,10 +53,30 @@ impl Peer for Cowslip {
 
     fn write<T>(&self, work: impl FnOnce(&mut Table<'_>) -> Result<T>) -> Result<T> {
         let mut transaction = self.database.begin_write()?;
-        transaction.set_durability(Durability::Immediate);
+        transaction.set_durability(self.durability);
         let done = work(&mut transaction.open_table(TABLE)?)?;
         transaction.commit()?;
         Ok(done)
+    }
+
+    fn make_durable(&self) -> Result<()> {
+        Ok(self.database.checkpoint()?)
+    }
+
+    fn write_out(&self) -> Result<()> {
+        Ok(self.database.checkpoint()?)
+    }
+
+    fn snapshot(&self, name: &str) -> Result<bool> {
+        self.database.create_snapshot(name)?;
+        Ok(true)
+    }
+
+    fn compact(directory: &Path) -> Result<bool> {
+        let store = Self::open(directory)?;
+        store.database.compact()?;
+        store.close()?;
+        Ok(true)
     }
 
     fn close(self) -> Result<()> {

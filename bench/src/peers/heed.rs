@@ -1,13 +1,14 @@
 //! LMDB, through `heed`: a copy-on-write B-tree in C that reads from a memory map.
 
+use std::fs::{self, File};
 use std::ops::Bound;
 use std::path::Path;
 
 use ::heed::types::Bytes;
-use ::heed::{Database, Env, EnvOpenOptions, RoTxn, RwTxn, WithTls};
+use ::heed::{CompactionOption, Database, Env, EnvFlags, EnvOpenOptions, RoTxn, RwTxn, WithTls};
 use anyhow::{Context, Result};
 
-use crate::peer::{Peer, Reader, Writer};
+use crate::peer::{Peer, Promise, Reader, Setup, Writer};
 
 /// Address space for the map; the file takes only what is used of it.
 const MAP_BYTES: usize = 16 << 30;
@@ -45,9 +46,18 @@ impl Peer for Lmdb {
         )
     }
 
-    fn open(directory: &Path) -> Result<Self> {
+    fn open_as(directory: &Path, setup: Setup) -> Result<Self> {
         let mut options = EnvOpenOptions::new();
         options.map_size(MAP_BYTES);
+        let flags = match setup.promise {
+            Promise::Durable => EnvFlags::empty(),
+            Promise::Eventual | Promise::None => EnvFlags::NO_SYNC,
+        };
+        // SAFETY: with this flag a loss of power may damage the file; nothing here outlives one.
+        #[allow(unsafe_code, reason = "heed has no safe way to set a flag")]
+        unsafe {
+            options.flags(flags);
+        }
         // SAFETY: the directory was made for this run, and nobody else changes the mapped file.
         #[allow(unsafe_code, reason = "heed has no safe way to open a memory map")]
         let env = unsafe { options.open(directory)? };
@@ -56,6 +66,10 @@ impl Peer for Lmdb {
         let database = env.open_database(&transaction, None)?.context("no unnamed database")?;
         drop(transaction);
         Ok(Self { env, database })
+    }
+
+    fn supports(promise: Promise) -> bool {
+        promise != Promise::None
     }
 
     fn read<T>(&self, work: impl FnOnce(&LmdbReader<'_>) -> Result<T>) -> Result<T> {
@@ -67,6 +81,20 @@ impl Peer for Lmdb {
         let done = work(&mut writer)?;
         writer.transaction.commit()?;
         Ok(done)
+    }
+
+    fn make_durable(&self) -> Result<()> {
+        Ok(self.env.force_sync()?)
+    }
+
+    fn compact(directory: &Path) -> Result<bool> {
+        let store = Self::open(directory)?;
+        let copy = directory.join("compacted");
+        store.env.copy_to_path(&copy, CompactionOption::Enabled)?;
+        File::open(&copy)?.sync_all()?;
+        store.close()?;
+        fs::rename(&copy, directory.join("data.mdb"))?;
+        Ok(true)
     }
 
     fn close(self) -> Result<()> {

@@ -8,7 +8,7 @@ use ::redb::{
 };
 use anyhow::Result;
 
-use crate::peer::{Peer, Reader, Writer};
+use crate::peer::{Peer, Promise, Reader, Setup, Writer};
 use crate::peers::CACHE_BYTES;
 
 type Bytes = &'static [u8];
@@ -18,6 +18,7 @@ const TABLE: TableDefinition<'_, Bytes, Bytes> = TableDefinition::new("rows");
 /// A redb database in one file.
 pub struct Redb {
     database: Database,
+    durability: Durability,
 }
 
 impl Peer for Redb {
@@ -32,10 +33,19 @@ impl Peer for Redb {
         )
     }
 
-    fn open(directory: &Path) -> Result<Self> {
-        let database =
-            Builder::new().set_cache_size(CACHE_BYTES).create(directory.join("store.redb"))?;
-        Ok(Self { database })
+    fn open_as(directory: &Path, setup: Setup) -> Result<Self> {
+        let database = Builder::new()
+            .set_cache_size(setup.cache_bytes)
+            .create(directory.join("store.redb"))?;
+        let durability = match setup.promise {
+            Promise::None => Durability::None,
+            Promise::Durable | Promise::Eventual => Durability::Immediate,
+        };
+        Ok(Self { database, durability })
+    }
+
+    fn supports(promise: Promise) -> bool {
+        promise != Promise::Eventual
     }
 
     fn read<T>(&self, work: impl FnOnce(&Self::Reader<'_>) -> Result<T>) -> Result<T> {
@@ -44,10 +54,24 @@ impl Peer for Redb {
 
     fn write<T>(&self, work: impl FnOnce(&mut Self::Writer<'_>) -> Result<T>) -> Result<T> {
         let mut transaction = self.database.begin_write()?;
-        transaction.set_durability(Durability::Immediate)?;
+        transaction.set_durability(self.durability)?;
         let done = work(&mut transaction.open_table(TABLE)?)?;
         transaction.commit()?;
         Ok(done)
+    }
+
+    fn make_durable(&self) -> Result<()> {
+        // An empty commit takes along what came before it.
+        let mut transaction = self.database.begin_write()?;
+        transaction.set_durability(Durability::Immediate)?;
+        Ok(transaction.commit()?)
+    }
+
+    fn compact(directory: &Path) -> Result<bool> {
+        let mut store = Self::open(directory)?;
+        // One call does not always do all that it can.
+        while store.database.compact()? {}
+        Ok(true)
     }
 
     fn close(self) -> Result<()> {

@@ -59,7 +59,12 @@ pub(super) fn read<P: Peer>(order: &Order) -> Result<Measured> {
 }
 
 /// Random gets by `threads` threads, `gets` each, each in one read transaction: in a second.
-fn gets<P: Peer>(store: &P, workload: &Workload, gets: u64, threads: u64) -> Result<f64> {
+pub(super) fn gets<P: Peer>(
+    store: &P,
+    workload: &Workload,
+    gets: u64,
+    threads: u64,
+) -> Result<f64> {
     let work = |thread: u64| {
         store.read(|reader| {
             let mut choice = workload.choice(thread);

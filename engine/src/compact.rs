@@ -9,8 +9,13 @@
 //!  before  [a][ ][b][ ][ ][c][d]          after  [a][d'][b][c'] | cut here
 //! ```
 //!
+//! On the way leaves that are not full are packed into fewer (`pack.rs`), so a copy of a node may hold other
+//! nodes than the old one; its sums are taken anew.
+//!
 //! Moved pages carry the stamp of the compaction; each branch's `shared_at` is raised to it, so that
 //! counts, not births, tell who shares them (R3).
+
+mod pack;
 
 use std::collections::HashMap;
 
@@ -19,44 +24,59 @@ use cowslip_pager::{Child, Extent, PageId, Pointer, Raw, mutant, page::u64_at};
 use crate::{
     draft::Draft,
     error::{Error, Result},
-    kinds::{CATALOG, TABLE},
+    kinds::{CATALOG, Sums, TABLE},
     meta::{BRANCH, BranchRecord, SNAPSHOT, SnapshotRecord, TableRecord},
     node::{HEADER, Node, NodeMut},
     tree::Tree,
 };
 
 /// Rounds after which compaction stops even if another one might still gain something.
-pub(crate) const ROUNDS_MAX: usize = 4;
+pub(crate) const ROUNDS_MAX: usize = 5;
+
+/// What a round has done.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Moved {
+    /// Pages written anew.
+    pub(crate) pages: u64,
+    /// Leaves there are fewer than before.
+    pub(crate) saved: u64,
+}
 
 /// Copies below `target` whatever lies behind it.
 pub(crate) struct Mover<'d> {
     draft: &'d mut Draft,
     target: u64,
+    pack: bool,
     nodes: HashMap<PageId, Pointer>,
     extents: HashMap<PageId, Extent>,
     raw: HashMap<PageId, PageId>,
     moved: u64,
+    /// Leaves that packing has saved.
+    saved: u64,
     /// Nodes looked at: more than the file has pages means that a damaged tree leads in circles.
     visited: u64,
     pages: u64,
 }
 
 impl<'d> Mover<'d> {
-    pub(crate) fn new(draft: &'d mut Draft, target: u64, pages: u64) -> Mover<'d> {
+    /// `pages` are all that there are; with `pack`, leaves that are not full are packed.
+    pub(crate) fn new(draft: &'d mut Draft, target: u64, pages: u64, pack: bool) -> Mover<'d> {
         Mover {
             draft,
             target,
+            pack,
             nodes: HashMap::new(),
             extents: HashMap::new(),
             raw: HashMap::new(),
             moved: 0,
+            saved: 0,
             visited: 0,
             pages,
         }
     }
 
-    /// Moves everything below all names; returns how many pages moved.
-    pub(crate) fn run(mut self) -> Result<u64> {
+    /// Moves everything below all names.
+    pub(crate) fn run(mut self) -> Result<Moved> {
         let (view, root) = (self.draft.txn.view(), self.draft.names_root());
         let branches = Draft::names(view, root, BRANCH)?;
         let snapshots = Draft::names(view, root, SNAPSHOT)?;
@@ -77,7 +97,7 @@ impl<'d> Mover<'d> {
             self.draft.put_record(SNAPSHOT, &name, &new.encode())?;
             self.draft.drop_root(record.catalog)?;
         }
-        Ok(self.moved)
+        Ok(Moved { pages: self.moved, saved: self.saved })
     }
 
     /// The tree below `pointer` in its new place, with one more owner: the caller.
@@ -111,6 +131,9 @@ impl<'d> Mover<'d> {
     fn copy(&mut self, pointer: &Pointer) -> Result<Pointer> {
         self.visit(pointer.page)?;
         let bytes = self.draft.txn.view().pin(pointer)?.to_vec();
+        if let Some(new) = self.packed(pointer, &bytes)? {
+            return Ok(new);
+        }
         let node = Node::new(&bytes);
         // The new content of each entry that points somewhere else now.
         let mut changes: Vec<(usize, Vec<u8>)> = Vec::new();
@@ -124,6 +147,8 @@ impl<'d> Mover<'d> {
                 if new != old {
                     let mut child = node.child(index).to_vec();
                     child[..Pointer::SIZE].copy_from_slice(&new.encode());
+                    let sums = Sums::of_node(&self.draft.txn.view().pin(&new)?);
+                    sums.write(child.first_chunk_mut().expect("a cell"));
                     changes.push((index, child));
                 }
                 owned.push(Child::Node(new));
@@ -149,7 +174,8 @@ impl<'d> Mover<'d> {
                 let table = Tree::new(TABLE, record.id, record.root).checked(pointer.page.0)?;
                 let root = self.owned(&table.root)?;
                 if root != record.root {
-                    changes.push((index, TableRecord { root, ..record }.encode()));
+                    let pages = Tree { root, ..table }.sums(self.draft.txn.view())?.pages;
+                    changes.push((index, TableRecord { root, pages, ..record }.encode()));
                 }
                 owned.push(Child::Node(root));
             } else if pointer.kind == TABLE && extent {

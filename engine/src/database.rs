@@ -351,11 +351,12 @@ impl Database {
         Ok(self.shared.pager.checkpoint()?)
     }
 
-    /// Moves pages from the end of the file to free places at its front and gives the space behind
-    /// them back. What was shared stays shared. Readers may go on, writers wait; the space of
+    /// Packs leaves that nobody shares and that are not full, moves pages from the end of the file to free
+    /// places at its front, and gives the space behind them back. What was shared stays shared. Readers may go on, writers wait; the space of
     /// versions that are still read comes back only later.
     pub fn compact(&self) -> Result<()> {
         let pager = &self.shared.pager;
+        let mut pack = true;
         for _ in 0..compact::ROUNDS_MAX {
             self.wait_for_releases()?;
             pager.checkpoint_and_shrink()?;
@@ -366,8 +367,18 @@ impl Database {
             let mut txn = pager.begin_write()?;
             txn.prefer_front();
             let mut draft = Draft::new(txn)?;
-            let moved = compact::Mover::new(&mut draft, target, before.pages_total).run()?;
-            if moved > 0 {
+            // Names are written anew in each round, which may be all that is left to be moved.
+            let names_behind = draft.names_root().page.0 >= target;
+            let mover = compact::Mover::new(&mut draft, target, before.pages_total, pack);
+            let moved = match mover.run() {
+                // Packing needs room for new leaves beside the old ones; moving does with less.
+                Err(Error::DiskFull { .. }) if pack => {
+                    pack = false;
+                    continue;
+                }
+                moved => moved?,
+            };
+            if moved.pages > 0 || names_behind {
                 draft.commit_by_checkpoint()?;
             } else {
                 drop(draft);
@@ -376,7 +387,8 @@ impl Database {
             pager.compact_log()?;
             pager.checkpoint_and_shrink()?;
             pager.checkpoint_and_shrink()?;
-            if pager.stats().pages_total >= before.pages_total {
+            // A round that packs needs room for the new leaves while the old ones are still there.
+            if moved.saved == 0 && pager.stats().pages_total >= before.pages_total {
                 break;
             }
         }

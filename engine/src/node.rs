@@ -65,7 +65,7 @@ mod view;
 pub(crate) use check::validate;
 pub(crate) use edit::NodeMut;
 pub(crate) use pack::fill;
-pub(crate) use split::{Halves, merge, split_insert};
+pub(crate) use split::{Halves, merge, separate, split_insert};
 pub(crate) use view::{Node, Place, Rows, SHORT_KEY};
 
 /// Bytes before a page's content: the pager's 40, then the node's own.

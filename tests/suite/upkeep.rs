@@ -152,6 +152,83 @@ fn compaction_gives_back_what_a_deletion_left_free_and_what_was_shared_stays_sha
     model.assert_is_by_every_question(&db);
 }
 
+/// Bytes of rows in a store of two tables, and what it is like after removals and compaction.
+fn half_removed(builder: cowslip::Builder) -> (Scratch, Model) {
+    let db = Scratch::memory(builder.background(false).cache_size(2 << 20));
+    for table in ["alike", "mixed", "large"] {
+        let tx = db.begin_write().unwrap();
+        for n in 0..4000u32 {
+            let length = match table {
+                "alike" => 100,
+                "mixed" => 60 + n as usize % 90,
+                _ => {
+                    if n % 500 == 0 {
+                        9000
+                    } else {
+                        80
+                    }
+                }
+            };
+            tx.open_table(table).unwrap().insert(&n.to_be_bytes(), &vec![n as u8; length]).unwrap();
+        }
+        tx.commit().unwrap();
+    }
+    db.create_snapshot("before").unwrap();
+    let tx = db.begin_write().unwrap();
+    for n in (0..4000u32).filter(|n| n % 7 < 4) {
+        for table in ["alike", "mixed", "large"] {
+            assert!(tx.open_table(table).unwrap().remove(&n.to_be_bytes()).unwrap());
+        }
+    }
+    tx.commit().unwrap();
+    let model = Model::read(&db).unwrap();
+    (db, model)
+}
+
+#[test]
+fn compaction_packs_leaves_that_are_not_full_and_leaves_those_of_snapshots() {
+    let (mut db, model) = half_removed(Database::builder());
+    let (old, new) = (db.usage("before").unwrap(), db.usage("main").unwrap());
+    db.compact().unwrap();
+    model.assert_is_by_every_question(&db);
+    assert_eq!(db.usage("before").unwrap().referenced_bytes, old.referenced_bytes);
+    let packed = db.usage("main").unwrap().referenced_bytes;
+    assert!(packed < new.referenced_bytes * 2 / 3, "{new:?}, then {packed}");
+    // There is nothing left to gain.
+    let file = db.stats().file_bytes;
+    db.compact().unwrap();
+    assert!(db.stats().file_bytes <= file);
+    db.delete_snapshot("before").unwrap();
+    db.compact().unwrap();
+    assert!(db.stats().file_bytes < file * 3 / 5, "{file}, then {:?}", db.stats());
+    db.reopen();
+    assert_eq!(db.usage("main").unwrap().referenced_bytes, packed);
+}
+
+#[test]
+fn compaction_without_room_for_packing_still_moves_what_can_be_moved() {
+    for part in 0..8 {
+        let (mut db, model) = half_removed(Database::builder());
+        db.reopen();
+        db.checkpoint().unwrap();
+        let image = db.image();
+        drop(db);
+        let disk = Arc::new(MemoryStorage::new());
+        disk.write_at(&image, 0).unwrap();
+        // From no room at all to enough for everything.
+        let limit = image.len() as u64 * (20 + part) / 20;
+        let builder = Database::builder().background(false).cache_size(2 << 20).max_size(limit);
+        let db = builder.open_or_create_on(disk.clone()).unwrap();
+        match db.compact() {
+            Ok(()) | Err(cowslip::Error::DiskFull { .. }) => {}
+            Err(error) => panic!("{error}"),
+        }
+        model.assert_is(&db);
+        db.close().unwrap();
+        check::storage(&*disk).unwrap();
+    }
+}
+
 #[test]
 fn a_scrub_names_every_damaged_page_and_finds_nothing_in_a_healthy_store() {
     let seed = Seed::get();

@@ -60,7 +60,7 @@ pub(crate) fn split_insert(
             middle(n, old.prefix().len(), &entry)
         };
         if leaf {
-            separate(&entry(cut - 1).key, &entry(cut).key, separator);
+            separate_pieces(&entry(cut - 1).key, &entry(cut).key, separator);
         } else {
             separator.clear();
             entry(cut).key.append_to(separator);
@@ -74,7 +74,7 @@ pub(crate) fn split_insert(
             return Halves::Unchanged;
         }
         // Each part of a uniform leaf is uniform, and takes less.
-        separate(&old.key(index - 1), &new.key, separator);
+        separate_pieces(&old.key(index - 1), &new.key, separator);
         Plan::of(true, n - 1 - index, &|i| old.entry(index + i)).pack(
             right,
             true,
@@ -124,7 +124,12 @@ pub(crate) fn merge(left: &mut [u8], right: &[u8], separator: &[u8]) -> bool {
 }
 
 /// Makes `to` the shortest key above `below` and not above `key`, where `below < key`.
-pub(super) fn separate(below: &Key<'_>, key: &Key<'_>, to: &mut Vec<u8>) {
+pub(crate) fn separate(below: &[u8], key: &[u8], to: &mut Vec<u8>) {
+    separate_pieces(&Key::whole(below), &Key::whole(key), to);
+}
+
+/// [`separate`], for keys in pieces.
+pub(super) fn separate_pieces(below: &Key<'_>, key: &Key<'_>, to: &mut Vec<u8>) {
     to.clear();
     key.append_to(to);
     to.truncate(below.common_with(key) + 1);

@@ -12,7 +12,7 @@ use std::cmp::Ordering;
 use std::ops::Range;
 
 use super::pack::{Entry, Key};
-use super::split::separate;
+use super::split::separate_pieces;
 use super::{AT_LEVEL, Areas, CHILD, HEAD, HEADER, Slot, head_of, is_leaf, rest_of};
 
 /// A page read as a node.
@@ -166,7 +166,7 @@ impl<'a> Node<'a> {
 
     /// Makes `to` the shortest key above the last entry's and not above `key`, which is above it.
     pub(crate) fn separate_last(&self, key: &[u8], to: &mut Vec<u8>) {
-        separate(&self.key(self.count() - 1), &Key::whole(key), to);
+        separate_pieces(&self.key(self.count() - 1), &Key::whole(key), to);
     }
 
     #[inline]

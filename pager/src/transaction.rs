@@ -51,6 +51,9 @@ pub enum Durability {
 /// replaced.
 const LARGE_PART: usize = 16;
 
+/// Bytes from which on a record may be worth more than a checkpoint's own writes and syncs.
+const LONG_RECORD: usize = 1 << 20;
+
 /// Pages written by one spill.
 const SPILL: usize = 1024;
 
@@ -522,6 +525,14 @@ impl Transaction {
             return Err(error);
         }
         let mut record = record;
+        if durability == Durability::Immediate
+            && let Some(body) = record
+            && body.len() >= LONG_RECORD
+            && 4 * inner.cache.dirty() * inner.geometry.page_size < body.len()
+        {
+            // Large values, which stand in the file already: a checkpoint has less to write than the log.
+            record = None;
+        }
         if let Some(body) = record
             && !body.is_empty()
             && !inner.log.has_room(body.len())

@@ -421,7 +421,7 @@ impl Pager {
         // Cutting a file costs the file system time, and the next opening would let it grow again. A
         // small log makes the next opening fast.
         let pages = self.inner.space.lock().pages();
-        let worth = (pages / 32).max((pages / 8).min(CUT_MIN_BYTES / self.page_size() as u64));
+        let worth = (pages / 64).max((pages / 8).min(CUT_MIN_BYTES / self.page_size() as u64));
         let scope = Scope { shrink_from: Some(worth), log_to_front: true, ..Scope::default() };
         let result = checkpoint::exclusive(&self.inner, scope);
         drop(unlock);

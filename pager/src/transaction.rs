@@ -52,7 +52,7 @@ pub enum Durability {
 const LARGE_PART: usize = 16;
 
 /// Bytes from which on a record may be worth more than a checkpoint's own writes and syncs.
-const LONG_RECORD: usize = 1 << 20;
+const LONG_RECORD: usize = 2 << 20;
 
 /// Pages written by one spill.
 const SPILL: usize = 1024;

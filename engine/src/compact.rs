@@ -24,7 +24,7 @@ use cowslip_pager::{Child, Extent, PageId, Pointer, Raw, mutant, page::u64_at};
 use crate::{
     draft::Draft,
     error::{Error, Result},
-    kinds::{CATALOG, Sums, TABLE},
+    kinds::{CATALOG, Sums, TABLE, child_bytes},
     meta::{BRANCH, BranchRecord, SNAPSHOT, SnapshotRecord, TableRecord},
     node::{HEADER, Node, NodeMut},
     tree::Tree,
@@ -145,11 +145,8 @@ impl<'d> Mover<'d> {
                 crate::kinds::check_level(pointer, &old)?;
                 let new = self.owned(&crate::kinds::same_kind(&bytes, old)?)?;
                 if new != old {
-                    let mut child = node.child(index).to_vec();
-                    child[..Pointer::SIZE].copy_from_slice(&new.encode());
                     let sums = Sums::of_node(&self.draft.txn.view().pin(&new)?);
-                    sums.write(child.first_chunk_mut().expect("a cell"));
-                    changes.push((index, child));
+                    changes.push((index, child_bytes(&new, sums).to_vec()));
                 }
                 owned.push(Child::Node(new));
                 continue;

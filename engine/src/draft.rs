@@ -45,6 +45,8 @@ pub(crate) struct Draft {
     branch: Option<OpenBranch>,
     released: VecDeque<Child>,
     failure: Option<String>,
+    /// Operations that have begun and not returned: after a panic that somebody caught, more than there are.
+    running: u32,
     ids: u64,
     queued: u32,
 }
@@ -54,6 +56,8 @@ struct OpenBranch {
     record: BranchRecord,
     catalog: Tree,
     tables: HashMap<String, OpenTable>,
+    /// Bytes that the rows take which the tables have gathered.
+    held_back: usize,
     redo: Redo,
 }
 
@@ -112,6 +116,7 @@ impl Draft {
             branch: None,
             released: VecDeque::new(),
             failure: None,
+            running: 0,
             ids: 0,
             queued: 0,
         })
@@ -137,7 +142,9 @@ impl Draft {
         if let Some(cause) = &self.failure {
             return Err(Error::Poisoned { cause: cause.clone() });
         }
+        self.running += 1;
         let result = operation(self);
+        self.running -= 1;
         if let Err(error) = &result
             && !mutant!(HalfDoneOperationCommits)
         {
@@ -297,6 +304,15 @@ impl Draft {
 
     // ---- the end -------------------------------------------------------------------------
 
+    /// Ends all operations; nothing may be half done.
+    fn end(&mut self) -> Result<()> {
+        if self.running > 0 {
+            let cause = "an operation of this transaction panicked".to_owned();
+            return Err(Error::Poisoned { cause });
+        }
+        self.run(Draft::seal)
+    }
+
     /// Enters all changed roots, the release queue, and the root of names.
     fn seal(&mut self) -> Result<()> {
         // Before the last pages may be used: rows that were held back are no deletion.
@@ -347,7 +363,7 @@ impl Draft {
 
     /// Commits what was written to the open branch.
     pub(crate) fn commit(mut self, durability: Durability) -> Result<()> {
-        self.run(Draft::seal)?;
+        self.end()?;
         let Some(branch) = self.branch else { return Ok(()) };
         let record = branch.redo.finish();
         if record.is_some_and(<[u8]>::is_empty) && !self.txn.is_changed() {
@@ -362,26 +378,26 @@ impl Draft {
         record: &Record<'_>,
         durability: Durability,
     ) -> Result<()> {
-        self.run(Draft::seal)?;
+        self.end()?;
         let record = if mutant!(NamesNotLogged) { Vec::new() } else { record.encode() };
         Ok(self.txn.commit(Some(&record), durability)?)
     }
 
     /// Commits what replay need not bring back (`logged`), or cannot.
     pub(crate) fn commit_unlogged(mut self) -> Result<()> {
-        self.run(Draft::seal)?;
+        self.end()?;
         Ok(self.txn.commit(Some(&[]), Durability::None)?)
     }
 
     /// Commits by a checkpoint.
     pub(crate) fn commit_by_checkpoint(mut self) -> Result<()> {
-        self.run(Draft::seal)?;
+        self.end()?;
         Ok(self.txn.commit(None, Durability::Immediate)?)
     }
 
     /// Ends the replay of a record: the pager commits the transaction.
     pub(crate) fn into_replayed(mut self) -> Result<Transaction> {
-        self.run(Draft::seal)?;
+        self.end()?;
         Ok(self.txn)
     }
 
@@ -500,4 +516,34 @@ pub(crate) fn replay(pager: &Pager, replay: cowslip_pager::Replay) -> Result<()>
         draft.apply(body)?;
         draft.into_replayed()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        panic::{AssertUnwindSafe, catch_unwind},
+        sync::Arc,
+    };
+
+    use cowslip_pager::storage::MemoryStorage;
+
+    use super::*;
+    use crate::Database;
+
+    #[test]
+    fn what_a_caught_panic_left_half_done_is_not_committed() {
+        let db = Database::builder().open_or_create_on(Arc::new(MemoryStorage::new())).unwrap();
+        let tx = db.begin_write().unwrap();
+        tx.open_table("t").unwrap().insert(b"k", b"v").unwrap();
+        let broken = catch_unwind(AssertUnwindSafe(|| {
+            tx.draft_mut().run(|_| -> Result<()> { panic!("in the middle") })
+        }));
+        assert!(broken.is_err());
+        assert!(matches!(tx.commit(), Err(Error::Poisoned { .. })));
+        let tx = db.begin_write().unwrap();
+        assert!(tx.tables().unwrap().is_empty());
+        tx.open_table("t").unwrap().insert(b"k", b"v").unwrap();
+        tx.commit().unwrap();
+        db.close().unwrap();
+    }
 }

@@ -154,6 +154,7 @@ impl<'a> Iter<'a> {
         // A value too large to be read whole is passed by; what is behind it can still be had.
         if !matches!(result, Some(Ok(_) | Err(Error::ValueTooLarge { .. }))) {
             self.done = true;
+            self.quick_end = 0;
         }
         result
     }

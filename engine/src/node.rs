@@ -64,7 +64,7 @@ mod view;
 
 pub(crate) use check::validate;
 pub(crate) use edit::NodeMut;
-pub(crate) use pack::fill;
+pub(crate) use pack::{fill, fitting};
 pub(crate) use split::{Halves, merge, separate, split_insert};
 pub(crate) use view::{Node, Place, Rows, SHORT_KEY};
 

@@ -30,6 +30,7 @@ use crate::{
     storage::Storage,
     superblock::Superblock,
     transaction::Transaction,
+    view::{View, check_place},
 };
 
 /// What a node points to.
@@ -290,7 +291,7 @@ impl Pager {
 
     /// A view of nodes up to `newest`: the stamp of the version or transaction that reads.
     pub fn view(&self, newest: u64) -> View<'_> {
-        View { inner: &self.inner, newest }
+        View::new(&self.inner, newest)
     }
 
     /// Should callers copy values instead of keeping pages pinned?
@@ -481,160 +482,12 @@ impl Drop for Reader {
     }
 }
 
-/// Node pages as one reader or writer may see them.
-#[derive(Clone, Copy)]
-pub struct View<'p> {
-    inner: &'p Inner,
-    newest: u64,
-}
-
-impl<'p> View<'p> {
-    pub(crate) fn new(inner: &'p Inner, newest: u64) -> View<'p> {
-        View { inner, newest }
-    }
-
-    /// Bytes of a page.
-    pub fn page_size(&self) -> usize {
-        self.inner.geometry.page_size
-    }
-
-    /// Pins the node that `pointer` names; reads and verifies it if it is not in memory.
-    pub fn pin(&self, pointer: &Pointer) -> Result<PageRef<'p>> {
-        self.inner.pin(pointer, self.newest)
-    }
-
-    /// Asks for the memory of a page that will be looked at soon; does nothing if it is not there.
-    #[inline]
-    pub fn prefetch(&self, pointer: &Pointer) {
-        let _epoch = epoch::enter();
-        self.inner.cache.prefetch(pointer);
-    }
-
-    /// Reads and verifies the node that `pointer` names from the file, whether it is in memory or not.
-    /// False: it has not been written yet.
-    pub fn verify_stored(&self, pointer: &Pointer) -> Result<bool> {
-        self.inner.check_pointer(pointer, self.newest)?;
-        if self.inner.cache.is_dirty(pointer.page.0, pointer.stamp) {
-            return Ok(false);
-        }
-        let mut bytes = vec![0; self.page_size()];
-        self.inner.read_page(pointer.page, &mut bytes)?;
-        verify_node(&bytes, pointer, self.inner.store)?;
-        self.inner.kinds.validate(&bytes)?;
-        Ok(true)
-    }
-
-    /// Reads raw pages from the file, as many side by side as `out` has room for, and verifies them by
-    /// the page map's checksums.
-    pub fn read_raw(&self, start: PageId, out: &mut [u8]) -> Result<()> {
-        self.inner.read_raw(start, out)
-    }
-
-    /// [`View::walk`] from `start` for up to [`WALKS`] walks side by side: while one is looked at, the
-    /// memory of the others' next pages is on its way. `step` is told which walk it takes a step of.
-    ///
-    /// None in place of a page: the walk met a page that is not in memory, and [`View::walk`] has to
-    /// take it.
-    pub fn walk_together(
-        &self,
-        start: &Pointer,
-        walks: usize,
-        mut step: impl FnMut(usize, &[u8]) -> Result<Option<Pointer>>,
-    ) -> Result<[Option<PageRef<'p>>; WALKS]> {
-        let inner = self.inner;
-        let mut ends = [const { None }; WALKS];
-        let mut at = [Some(*start); WALKS];
-        at[walks..].fill(None);
-        let guard = epoch::enter();
-        let mut going = walks;
-        while going > 0 {
-            // Three loops, so that in each one the misses of all walks are on their way together.
-            for pointer in at.iter().flatten() {
-                inner.cache.prefetch(pointer);
-            }
-            for (walk, place) in at.iter_mut().enumerate() {
-                let Some(pointer) = place.take() else { continue };
-                inner.check_pointer(&pointer, self.newest)?;
-                let Some(page) = inner.cache.peek(&guard, &pointer) else { continue };
-                match step(walk, page)? {
-                    Some(next) => {
-                        let next = below(&pointer, next)?;
-                        inner.cache.prefetch_translation(&next);
-                        *place = Some(next);
-                    }
-                    None => ends[walk] = inner.cache.pin(&guard, &pointer),
-                }
-            }
-            going = at.iter().flatten().count();
-        }
-        Ok(ends)
-    }
-
-    /// Follows pointers from `start` until `step` returns none; returns the last page, pinned.
-    ///
-    /// Pages on the way are protected by an epoch alone; only the last one is pinned. `step` must
-    /// not do I/O or wait (R4). Levels must fall, so a corrupt cycle cannot trap anybody.
-    pub fn walk(
-        &self,
-        start: &Pointer,
-        mut step: impl FnMut(&[u8]) -> Result<Option<Pointer>>,
-    ) -> Result<PageRef<'p>> {
-        let inner = self.inner;
-        let mut at = *start;
-        let _epoch = mutant!(PageReadInsideEpoch).then(epoch::enter);
-        loop {
-            {
-                let guard = epoch::enter();
-                loop {
-                    inner.check_pointer(&at, self.newest)?;
-                    let Some(page) = inner.cache.peek(&guard, &at) else { break };
-                    match step(page)? {
-                        Some(next) => at = below(&at, next)?,
-                        None => match inner.cache.pin(&guard, &at) {
-                            Some(pinned) => return Ok(pinned),
-                            None => break,
-                        },
-                    }
-                }
-            }
-            // Not in memory: leave the epoch, read, pin, go on.
-            let page = inner.load(&at)?;
-            match step(&page)? {
-                Some(next) => at = below(&at, next)?,
-                None => return Ok(page),
-            }
-        }
-    }
-}
-
 /// A file that is closed is not cut for less, if that is no eighth of it.
 const CUT_MIN_BYTES: u64 = 1 << 20;
 
-/// Walks that are taken side by side by [`View::walk_together`]: enough to hide a miss of memory, few
-/// enough for their pages to stay in the nearest cache.
-pub const WALKS: usize = 16;
-
-#[inline]
-fn below(parent: &Pointer, child: Pointer) -> Result<Pointer> {
-    if child.level >= parent.level {
-        return Err(wrong_level(parent, &child));
-    }
-    Ok(child)
-}
-
-#[cold]
-fn wrong_level(parent: &Pointer, child: &Pointer) -> Error {
-    Error::corrupted(
-        parent.page.0,
-        "level of a child",
-        u64::from(parent.level).saturating_sub(1),
-        child.level.into(),
-    )
-}
-
 impl Inner {
     #[inline]
-    fn check_pointer(&self, pointer: &Pointer, newest: u64) -> Result<()> {
+    pub(crate) fn check_pointer(&self, pointer: &Pointer, newest: u64) -> Result<()> {
         #[cold]
         fn out_of_bounds(pointer: &Pointer, newest: u64) -> Error {
             Error::corrupted(
@@ -653,6 +506,7 @@ impl Inner {
     pub(crate) fn pin(&self, pointer: &Pointer, newest: u64) -> Result<PageRef<'_>> {
         self.check_pointer(pointer, newest)?;
         if let Some(page) = self.cache.pin(&epoch::enter(), pointer) {
+            check_place(&page, pointer)?;
             return Ok(page);
         }
         self.load(pointer)

@@ -233,6 +233,45 @@ fn the_maximum_size_is_kept_and_loses_nothing() {
     }
 }
 
+/// The last pages are for those that delete, and no load takes them because a removal follows it.
+#[test]
+fn a_load_with_a_removal_behind_it_leaves_room_for_deletions() {
+    let (mut fitted, mut refused) = (0, 0);
+    for rows in (2200..3000u32).step_by(4) {
+        for ranged in [false, true] {
+            let db = Scratch::memory(builder().max_size(3 << 20).cache_size(16 << 20));
+            let tx = db.begin_write().unwrap();
+            let load = || {
+                let mut table = tx.open_table("t")?;
+                for row in 0..rows {
+                    table.insert(&row.to_be_bytes(), &[7; 1000])?;
+                }
+                if ranged {
+                    table.remove_range(0u32.to_be_bytes()..1u32.to_be_bytes())?;
+                } else {
+                    table.remove(&0u32.to_be_bytes())?;
+                }
+                Ok(())
+            };
+            match load().and_then(|()| tx.commit()) {
+                Ok(()) => fitted += 1,
+                Err(Error::DiskFull { .. }) => refused += 1,
+                Err(error) => panic!("{error}"),
+            }
+            // Row by row, from all over the table.
+            let tx = db.begin_write().unwrap();
+            let mut table = tx.open_table("t").unwrap();
+            let removed = (1..rows)
+                .step_by(rows as usize / 8)
+                .try_for_each(|row| table.remove(&row.to_be_bytes()).map(drop));
+            drop(table);
+            let done = removed.and_then(|()| tx.commit());
+            done.unwrap_or_else(|error| panic!("{rows} rows, {ranged}: {error}"));
+        }
+    }
+    assert!(fitted > 10 && refused > 10, "{fitted} fitted, {refused} did not");
+}
+
 #[test]
 fn a_transaction_that_is_too_large_for_the_disk_is_refused_whole() {
     let (db, disk) = Scratch::simulated(builder());

@@ -16,6 +16,13 @@ fn assert_same(table: &Table<'_>, model: &Model) {
     assert!(rows.eq(model.iter().map(|(key, value)| (key.clone(), value.clone()))));
 }
 
+/// Opened again, the table `t` has these rows.
+fn assert_kept(db: &mut Scratch, model: &Model) {
+    db.reopen();
+    let tx = db.begin_write().unwrap();
+    assert_same(&tx.open_table("t").unwrap(), model);
+}
+
 /// The part of the pages of `main` that the rows' bytes fill.
 fn fill(db: &Scratch, model: &Model) -> f64 {
     let bytes: usize = model.iter().map(|(key, value)| key.len() + value.len()).sum();
@@ -41,10 +48,7 @@ fn a_load_in_random_order_is_as_in_a_map_and_leaves_full_pages() {
     }
     tx.commit().unwrap();
     assert!(fill(&db, &model) > 0.9, "{}", fill(&db, &model));
-    db.reopen();
-    let tx = db.begin_write().unwrap();
-    assert_same(&tx.open_table("t").unwrap(), &model);
-    drop(tx);
+    assert_kept(&mut db, &model);
 }
 
 #[test]
@@ -67,10 +71,7 @@ fn rows_that_ascend_behind_the_others_leave_full_pages_in_transactions_of_any_si
             tx.commit().unwrap();
         }
         assert!(each == 1 || fill(&db, &model) > 0.8, "{each}: {}", fill(&db, &model));
-        db.reopen();
-        let tx = db.begin_write().unwrap();
-        assert_same(&tx.open_table("t").unwrap(), &model);
-        drop(tx);
+        assert_kept(&mut db, &model);
     }
 }
 
@@ -90,10 +91,7 @@ fn a_load_larger_than_the_cache_is_as_in_a_map() {
         }
     }
     tx.commit().unwrap();
-    db.reopen();
-    let tx = db.begin_write().unwrap();
-    assert_same(&tx.open_table("t").unwrap(), &model);
-    drop(tx);
+    assert_kept(&mut db, &model);
 }
 
 #[test]
@@ -143,10 +141,7 @@ fn rows_held_back_are_seen_by_whatever_comes_between() {
             }
         }
         tx.commit().unwrap();
-        db.reopen();
-        let tx = db.begin_write().unwrap();
-        assert_same(&tx.open_table("t").unwrap(), &model);
-        drop(tx);
+        assert_kept(&mut db, &model);
     }
 }
 

@@ -206,6 +206,77 @@ fn compaction_packs_leaves_that_are_not_full_and_leaves_those_of_snapshots() {
 }
 
 #[test]
+fn compaction_leaves_a_dense_file_as_it_is() {
+    let lengths: [&[usize]; 6] = [&[100], &[200], &[400], &[1500], &[10, 90, 300], &[0, 700, 3]];
+    for lengths in lengths {
+        let db = Scratch::memory(Database::builder().background(false).cache_size(2 << 20));
+        let tx = db.begin_write().unwrap();
+        for n in 0..6000u32 {
+            // Stretches of rows alike, each of another kind than the one before.
+            let length = lengths[n as usize / 40 % lengths.len()];
+            tx.open_table("t").unwrap().insert(&n.to_be_bytes(), &vec![n as u8; length]).unwrap();
+        }
+        tx.commit().unwrap();
+        db.compact().unwrap();
+        let model = Model::read(&db).unwrap();
+        let (file, written) = (db.stats().file_bytes, db.stats().written.pages);
+        let referenced = db.usage("main").unwrap().referenced_bytes;
+        assert!(file < referenced + (1 << 20), "{lengths:?}: {file} bytes for {referenced}");
+        db.compact().unwrap();
+        let again = db.stats();
+        assert!(again.file_bytes <= file, "{lengths:?}: {file}, then {again:?}");
+        assert!(again.written.pages - written < 1 << 20, "{lengths:?}: {written}, then {again:?}");
+        model.assert_is(&db);
+    }
+}
+
+#[test]
+fn compaction_packs_no_leaf_that_two_trees_have() {
+    let db = Scratch::memory(Database::builder().background(false).cache_size(2 << 20));
+    // Several times, so that what the log leaves free is filled too.
+    for part in 0..4u32 {
+        let tx = db.begin_write().unwrap();
+        for n in 1000 * part..1000 * (part + 1) {
+            tx.open_table("filler").unwrap().insert(&n.to_be_bytes(), &[7; 400]).unwrap();
+        }
+        tx.commit().unwrap();
+        db.checkpoint().unwrap();
+    }
+    let tx = db.begin_write().unwrap();
+    for n in 0..1600u32 {
+        tx.open_table("t").unwrap().insert(&n.to_be_bytes(), &[7; 90]).unwrap();
+    }
+    for n in (0..1600u32).filter(|n| n % 2 == 0) {
+        assert!(tx.open_table("t").unwrap().remove(&n.to_be_bytes()).unwrap());
+    }
+    tx.commit().unwrap();
+    db.create_snapshot("s").unwrap();
+    let tx = db.begin_write().unwrap();
+    assert!(tx.open_table("t").unwrap().insert(&801u32.to_be_bytes(), b"other").unwrap());
+    assert!(tx.delete_table("filler").unwrap());
+    tx.commit().unwrap();
+    // A snapshot without the filler either, and nothing else that has what it has.
+    db.create_branch("b", "s").unwrap();
+    let tx = db.begin_write_on("b").unwrap();
+    assert!(tx.delete_table("filler").unwrap());
+    tx.commit().unwrap();
+    db.create_snapshot_of("b", "late").unwrap();
+    db.delete_branch("b").unwrap();
+    db.delete_snapshot("s").unwrap();
+    let before = ["late", "main"].map(|name| db.usage(name).unwrap());
+    for _ in 0..3 {
+        db.compact().unwrap();
+        for (name, before) in ["late", "main"].into_iter().zip(&before) {
+            let now = db.usage(name).unwrap();
+            assert!(
+                now.unique_bytes <= before.unique_bytes + 8 * 4096,
+                "{name}: {before:?}, then {now:?}"
+            );
+        }
+    }
+}
+
+#[test]
 fn compaction_without_room_for_packing_still_moves_what_can_be_moved() {
     for part in 0..8 {
         let (mut db, model) = half_removed(Database::builder());

@@ -68,15 +68,7 @@ pub(super) fn get<P: Peer>(order: &Order) -> Result<Measured> {
     }
     store.close()?;
 
-    let store = P::open(&order.directory)?;
-    store.read(|reader| {
-        verify::count(reader, workload.keys)?;
-        for transaction in LOADED + 1..=last {
-            verify::overwritten(reader, &workload, transaction, settings.batch, last)?;
-        }
-        Ok(())
-    })?;
-    store.close()?;
+    verify::all_overwritten::<P>(order, last, |_| settings.batch)?;
     Ok(measured)
 }
 

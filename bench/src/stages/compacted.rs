@@ -4,7 +4,6 @@ use anyhow::{Result, ensure};
 
 use super::{Measured, Order, verify};
 use crate::peer::{Peer, Writer};
-use crate::workload::LOADED;
 use crate::{files, rows};
 
 pub(super) fn compact<P: Peer>(order: &Order) -> Result<Measured> {
@@ -29,15 +28,6 @@ pub(super) fn compact<P: Peer>(order: &Order) -> Result<Measured> {
     measured.insert(rows::COMPACTED_FILE.into(), size.length_bytes as f64);
     measured.insert(rows::COMPACTED_BLOCKS.into(), size.allocated_bytes as f64);
 
-    let store = P::open(&order.directory)?;
-    store.read(|reader| {
-        let count = |ids: &[u32]| ids.len() as u64;
-        verify::count(reader, count(kept))?;
-        let gone = |place: u64| u64::from(removed[place as usize]);
-        verify::sample(reader, &workload, gone, count(removed), None)?;
-        let here = |place: u64| u64::from(kept[place as usize]);
-        verify::sample(reader, &workload, here, count(kept), Some(LOADED))
-    })?;
-    store.close()?;
+    verify::some_removed::<P>(order, removed, kept)?;
     Ok(measured)
 }

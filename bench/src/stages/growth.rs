@@ -55,15 +55,7 @@ pub(super) fn measure<P: Peer>(order: &Order) -> Result<Measured> {
     }
     store.close()?;
 
-    let store = P::open(&order.directory)?;
-    store.read(|reader| {
-        verify::count(reader, workload.keys)?;
-        for number in LOADED + 1..=transaction {
-            let rows = if number <= singles { 1 } else { settings.batch };
-            verify::overwritten(reader, &workload, number, rows, transaction)?;
-        }
-        Ok(())
-    })?;
-    store.close()?;
+    let batch_of = |number| if number <= singles { 1 } else { settings.batch };
+    verify::all_overwritten::<P>(order, transaction, batch_of)?;
     Ok(measured)
 }

@@ -38,15 +38,7 @@ pub(super) fn grow<P: Peer>(order: &Order) -> Result<Measured> {
     })?;
     store.close()?;
 
-    let store = P::open(&order.directory)?;
-    store.read(|reader| {
-        verify::count(reader, workload.keys)?;
-        for transaction in LOADED + 1..=last {
-            verify::overwritten(reader, &workload, transaction, settings.batch, last)?;
-        }
-        Ok(())
-    })?;
-    store.close()?;
+    verify::all_overwritten::<P>(order, last, |_| settings.batch)?;
     measured.insert(rows::HELD_GROWTH.into(), growth as f64);
     Ok(measured)
 }

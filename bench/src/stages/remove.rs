@@ -36,16 +36,7 @@ pub(super) fn remove<P: Peer>(order: &Order) -> Result<Measured> {
     store.close()?;
     let size = files::size(&order.directory)?;
 
-    let store = P::open(&order.directory)?;
-    store.read(|reader| {
-        let count = |ids: &[u32]| ids.len() as u64;
-        verify::count(reader, count(kept))?;
-        let gone = |place: u64| u64::from(removed[place as usize]);
-        verify::sample(reader, &workload, gone, count(removed), None)?;
-        let here = |place: u64| u64::from(kept[place as usize]);
-        verify::sample(reader, &workload, here, count(kept), Some(LOADED))
-    })?;
-    store.close()?;
+    verify::some_removed::<P>(order, removed, kept)?;
 
     let mut measured = Measured::new();
     measured.insert(rows::REMOVALS.into(), removed.len() as f64 / seconds);

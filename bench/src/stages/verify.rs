@@ -2,8 +2,9 @@
 
 use anyhow::{Context, Result, ensure};
 
-use crate::peer::Reader;
-use crate::workload::Workload;
+use super::Order;
+use crate::peer::{Peer, Reader};
+use crate::workload::{LOADED, Workload};
 
 /// Rows that are looked at where not all of them are.
 const SAMPLE: u64 = 1000;
@@ -85,4 +86,38 @@ pub(super) fn warm<R: Reader>(reader: &R, workload: &Workload) -> Result<()> {
     ensure!(ascending, "a scan gave keys out of order");
     ensure!(rows == workload.keys, "a scan gave {rows} of {} rows", workload.keys);
     Ok(())
+}
+
+/// Reopened, the store has all rows, and each as the newest of its transactions wrote it. Those after the
+/// load up to `last` overwrote as many rows as `batch_of` says of each.
+pub(super) fn all_overwritten<P: Peer>(
+    order: &Order,
+    last: u64,
+    batch_of: impl Fn(u64) -> u64,
+) -> Result<()> {
+    let workload = order.settings.workload();
+    let store = P::open(&order.directory)?;
+    store.read(|reader| {
+        count(reader, workload.keys)?;
+        for transaction in LOADED + 1..=last {
+            overwritten(reader, &workload, transaction, batch_of(transaction), last)?;
+        }
+        Ok(())
+    })?;
+    store.close()
+}
+
+/// Reopened, the store has the rows of the load that were kept, and none that was removed.
+pub(super) fn some_removed<P: Peer>(order: &Order, removed: &[u32], kept: &[u32]) -> Result<()> {
+    let workload = order.settings.workload();
+    let store = P::open(&order.directory)?;
+    store.read(|reader| {
+        let length = |ids: &[u32]| ids.len() as u64;
+        count(reader, length(kept))?;
+        let gone = |place: u64| u64::from(removed[place as usize]);
+        sample(reader, &workload, gone, length(removed), None)?;
+        let here = |place: u64| u64::from(kept[place as usize]);
+        sample(reader, &workload, here, length(kept), Some(LOADED))
+    })?;
+    store.close()
 }

@@ -44,16 +44,8 @@ pub(super) fn write<P: Peer>(order: &Order) -> Result<Measured> {
     store.close()?;
     let closing = closing.seconds();
 
-    let store = P::open(&order.directory)?;
-    store.read(|reader| {
-        verify::count(reader, workload.keys)?;
-        for number in LOADED + 1..=transaction {
-            let rows = if number <= singles { 1 } else { settings.batch };
-            verify::overwritten(reader, &workload, number, rows, transaction)?;
-        }
-        Ok(())
-    })?;
-    store.close()?;
+    let batch_of = |number| if number <= singles { 1 } else { settings.batch };
+    verify::all_overwritten::<P>(order, transaction, batch_of)?;
 
     if transaction > singles {
         let rows = (settings.batches * settings.batch) as f64;

@@ -12,7 +12,7 @@
 //! ```
 //!
 //! Nobody sees the difference: whatever is not an insertion into this table makes the rows enter the
-//! tree first. Memory is bounded by what [`Gathered::new`] is told.
+//! tree first. Memory is bounded by what [`Gathered::insert`] is told.
 
 use std::hash::{BuildHasher, RandomState};
 
@@ -27,7 +27,6 @@ pub(super) struct Gathered {
     index: Option<Index>,
     /// May they?
     any_order: bool,
-    limit: usize,
 }
 
 #[derive(Clone, Copy)]
@@ -51,21 +50,28 @@ pub(super) enum Entered {
 }
 
 impl Gathered {
-    /// For up to `limit` bytes of memory. Without `any_order` only ascending keys are taken.
-    pub(super) fn new(any_order: bool, limit: usize) -> Gathered {
-        let limit = limit.min(u32::MAX as usize / 2);
-        Gathered { bytes: Vec::new(), rows: Vec::new(), index: None, any_order, limit }
+    /// Without `any_order` only ascending keys are taken.
+    pub(super) fn new(any_order: bool) -> Gathered {
+        Gathered { bytes: Vec::new(), rows: Vec::new(), index: None, any_order }
     }
 
-    /// Takes a row, if there is room and the order allows it. Key and value fit a leaf.
-    pub(super) fn insert(&mut self, key: &[u8], value: &[u8]) -> Entered {
-        if self.memory() + key.len() + value.len() + Index::BYTES_PER_ROW > self.limit {
+    /// Takes a row, if the order allows it, and if all of them then take at most `limit` bytes. Key and value
+    /// fit a leaf.
+    pub(super) fn insert(&mut self, key: &[u8], value: &[u8], limit: usize) -> Entered {
+        let out_of_order = self.index.is_none() && !self.is_above_last(key);
+        if out_of_order && !self.any_order {
             return Entered::Refused;
         }
-        if self.index.is_none() && !self.is_above_last(key) {
-            if !self.any_order {
-                return Entered::Refused;
-            }
+        let index = match &self.index {
+            Some(index) => index.growth(),
+            None if out_of_order => 8 * Index::places_for(self.rows.len() + 1),
+            None => 0,
+        };
+        let more = key.len() + value.len() + size_of::<Row>() + index;
+        if self.memory() + more > limit.min(u32::MAX as usize / 2) {
+            return Entered::Refused;
+        }
+        if out_of_order {
             self.index = Some(self.index_all());
         }
         let Some(index) = &mut self.index else {
@@ -87,7 +93,8 @@ impl Gathered {
         }
     }
 
-    fn memory(&self) -> usize {
+    /// Bytes that the rows and their index take. Room that the vectors have in advance is not touched yet.
+    pub(super) fn memory(&self) -> usize {
         let index = self.index.as_ref().map_or(0, |index| 8 * index.entries.len());
         self.bytes.len() + size_of::<Row>() * self.rows.len() + index
     }
@@ -122,7 +129,7 @@ impl Gathered {
     }
 
     fn index_all(&self) -> Index {
-        let mut index = Index::for_rows(self.rows.len());
+        let mut index = Index::for_rows(self.rows.len() + 1);
         for (number, &row) in self.rows.iter().enumerate() {
             let key = key_of(&self.bytes, row);
             if let Err(place) = index.place_of(key, |row| key_of(&self.bytes, self.rows[row])) {
@@ -190,12 +197,22 @@ struct Place {
 }
 
 impl Index {
-    /// Most bytes that a row takes in it: when the table has just been doubled.
-    const BYTES_PER_ROW: usize = 32;
+    fn places_for(rows: usize) -> usize {
+        (2 * rows).next_power_of_two().max(1024)
+    }
 
     fn for_rows(rows: usize) -> Index {
-        let places = (2 * rows).next_power_of_two().max(1024);
-        Index { hash: RandomState::new(), entries: vec![0; places], used: 0 }
+        let entries = vec![0; Index::places_for(rows)];
+        Index { hash: RandomState::new(), entries, used: 0 }
+    }
+
+    /// Bytes that looking up one key more may add, while old and new places stand side by side.
+    fn growth(&self) -> usize {
+        if self.is_half_full() { 16 * self.entries.len() } else { 0 }
+    }
+
+    fn is_half_full(&self) -> bool {
+        2 * (self.used + 1) > self.entries.len()
     }
 
     /// The row that has this key, or where a new one belongs.
@@ -204,7 +221,7 @@ impl Index {
         key: &[u8],
         key_of: impl Fn(usize) -> &'k [u8],
     ) -> Result<usize, Place> {
-        if 2 * (self.used + 1) > self.entries.len() {
+        if self.is_half_full() {
             self.double();
         }
         let hash = (self.hash.hash_one(key) >> 32) as u32;
@@ -262,10 +279,10 @@ mod tests {
             ),
             any_order: bool,
         ) {
-            let mut gathered = Gathered::new(any_order, 1 << 20);
+            let mut gathered = Gathered::new(any_order);
             let mut model = BTreeMap::new();
             for (key, value) in &rows {
-                let entered = gathered.insert(key, value);
+                let entered = gathered.insert(key, value, 1 << 20);
                 if entered != Entered::Refused {
                     let old = model.insert(key.clone(), value.clone());
                     prop_assert_eq!(entered == Entered::Replaced, old.is_some());
@@ -281,17 +298,22 @@ mod tests {
 
     #[test]
     fn gathered_rows_never_take_more_memory_than_they_may() {
-        for any_order in [false, true] {
-            let mut gathered = Gathered::new(any_order, 1 << 20);
-            let mut rows = 0u32;
-            while gathered
-                .insert(&rows.rotate_right(3 * u32::from(any_order)).to_be_bytes(), b"12345678")
-                != Entered::Refused
-            {
-                rows += 1;
-                assert!(gathered.memory() <= 1 << 20);
+        let limit = 1 << 20;
+        // Out of order from the beginning, at any later row, or never.
+        for first_back in [0, 1, 100, 5000, 8000, 10_000, 20_000, u32::MAX] {
+            let mut gathered = Gathered::new(true);
+            let mut row = 0u32;
+            loop {
+                let key = if row < first_back { row } else { row.reverse_bits() };
+                let before = gathered.memory();
+                if gathered.insert(&key.to_be_bytes(), b"12345678", limit) == Entered::Refused {
+                    assert_eq!(gathered.memory(), before);
+                    break;
+                }
+                assert!(gathered.memory() <= limit, "{first_back} {row}");
+                row += 1;
             }
-            assert!(rows > 10_000);
+            assert!(row > 10_000, "{first_back} {row}");
         }
     }
 }

@@ -80,6 +80,7 @@ impl Draft {
 
     /// What was received becomes a snapshot.
     pub(crate) fn finish_incoming(&mut self, arrived: &Arrived<'_>) -> Result<()> {
+        self.settle_all()?;
         self.txn.set_privileged(true);
         self.run(Draft::save_tables)?;
         let Some(branch) = self.branch.take() else {

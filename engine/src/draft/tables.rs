@@ -18,7 +18,7 @@ use crate::{
     tree::{self, Cursor, End, Span, Tree, Writer},
 };
 
-/// The part of the cache's size that rows may take which are held back.
+/// The part of the cache's size that rows may take which are held back, those of all tables together.
 const GATHERED_PART: usize = 4;
 
 /// Rows whose memory is asked for before they are met.
@@ -53,6 +53,7 @@ impl Draft {
             record,
             catalog,
             tables: HashMap::new(),
+            held_back: 0,
             redo: Redo::new(name),
         });
         Ok(())
@@ -127,10 +128,12 @@ impl Draft {
 
     /// Enters the rows that were gathered for a table in its tree.
     fn settle(&mut self, name: &str) -> Result<()> {
-        let table = self.branch.as_mut().and_then(|branch| branch.tables.get_mut(name));
+        let Some(branch) = &mut self.branch else { return Ok(()) };
+        let table = branch.tables.get_mut(name);
         let Some(mut gathered) = table.and_then(|table| table.gathered.take()) else {
             return Ok(());
         };
+        branch.held_back -= gathered.memory();
         gathered.sort();
         // Rows are met in order, each several times.
         let asked_for = Cell::new(0);
@@ -218,7 +221,7 @@ impl Draft {
         let Some(table) = branch.tables.get_mut(name) else { return Ok(None) };
         if table.gathered.is_none() {
             if table.tree.root.is_none() {
-                table.gathered = Some(Gathered::new(true, limit));
+                table.gathered = Some(Gathered::new(true));
             } else {
                 table.ascending = if key > &table.last[..] { table.ascending + 1 } else { 0 };
                 table.last.clear();
@@ -230,20 +233,20 @@ impl Draft {
                 if table.tree.has_any_from(self.txn.view(), key)? {
                     return Ok(None);
                 }
-                table.gathered = Some(Gathered::new(false, limit));
+                table.gathered = Some(Gathered::new(false));
             }
         }
-        let gathered = table.gathered.as_mut().map(|gathered| gathered.insert(key, value));
-        match gathered {
-            None | Some(Entered::Refused) => {
-                self.settle(name)?;
-                Ok(None)
-            }
-            Some(entered) => {
-                branch.redo.insert(name, key, value);
-                Ok(Some(entered == Entered::Replaced))
-            }
+        let Some(gathered) = &mut table.gathered else { return Ok(None) };
+        let before = gathered.memory();
+        let others = branch.held_back - before;
+        let entered = gathered.insert(key, value, limit.saturating_sub(others));
+        branch.held_back = others + gathered.memory();
+        if entered == Entered::Refused {
+            self.settle(name)?;
+            return Ok(None);
         }
+        branch.redo.insert(name, key, value);
+        Ok(Some(entered == Entered::Replaced))
     }
 
     fn insert_large(&mut self, table: &str, key: &[u8], value: &[u8]) -> Result<bool> {
@@ -301,6 +304,8 @@ impl Draft {
             // Nothing can be there.
             return Ok(false);
         }
+        // Rows that were held back are no deletion: the last pages are not for them.
+        self.settle(table)?;
         self.txn.set_privileged(true);
         let result = self.change(table, |tree, writer, redo| {
             let there = tree.remove(writer, key)?;
@@ -314,6 +319,7 @@ impl Draft {
     }
 
     pub(crate) fn remove_range(&mut self, table: &str, span: &Span) -> Result<u64> {
+        self.settle(table)?;
         self.txn.set_privileged(true);
         let result = self.change(table, |tree, writer, redo| {
             let removed = tree.remove_range(writer, span)?;
@@ -351,7 +357,9 @@ impl Draft {
             };
             // Shadowing the catalog's leaf gives this branch its own count of the root first.
             branch.catalog.remove(&mut writer, name.as_bytes())?;
-            branch.tables.remove(name);
+            if let Some(gathered) = branch.tables.remove(name).and_then(|table| table.gathered) {
+                branch.held_back -= gathered.memory();
+            }
             branch.redo.delete_table(name);
             child.map_or(Ok(()), |child| writer.drop_child(child))?;
             Ok(true)

@@ -221,26 +221,47 @@ pub(crate) fn fill<'a>(
     let before = old.map_or(0, |old| old.count());
     let entry = |i: usize| match old {
         Some(old) if i < before => old.entry(i),
-        _ => {
-            let (key, value) = row(i - before);
-            Entry { key: Key::whole(key), value, extent: false }
-        }
+        _ => row_entry(row(i - before)),
     };
+    let (n, plan) = most(page.len(), before, before + count, &entry);
+    if let Some(plan) = plan {
+        plan.pack(page, true, n, &entry);
+    }
+    n - before
+}
+
+/// How many of `count` rows [`fill`] would take into an empty leaf.
+pub(crate) fn fitting<'a>(
+    page_size: usize,
+    count: usize,
+    row: &impl Fn(usize) -> (&'a [u8], &'a [u8]),
+) -> usize {
+    most(page_size, 0, count, &|i| row_entry(row(i))).0
+}
+
+fn row_entry<'a>((key, value): (&'a [u8], &'a [u8])) -> Entry<'a> {
+    Entry { key: Key::whole(key), value, extent: false }
+}
+
+/// The most of `count` ascending entries that fit a leaf, the first `before` of which are known to, and how
+/// they are packed.
+fn most<'a>(
+    page_size: usize,
+    before: usize,
+    count: usize,
+    entry: &impl Fn(usize) -> Entry<'a>,
+) -> (usize, Option<Plan>) {
+    let mut measure: Option<Measure<'a>> = None;
     let mut n = 0;
-    let mut measure = None;
-    while n < before + count {
-        let next = Measure::with(measure.as_ref(), &entry(n));
-        let plan = next.plan(n + 1, &entry);
-        if plan.bytes > page.len() && n >= before.max(1) {
+    while n < count {
+        let next = Measure::with(measure.as_ref(), n, entry);
+        if next.bytes(n + 1) > page_size && n >= before.max(1) {
             break;
         }
         n += 1;
         measure = Some(next);
     }
-    if let Some(measure) = measure {
-        measure.plan(n, &entry).pack(page, true, n, &entry);
-    }
-    n - before
+    (n, measure.map(|measure| measure.plan(n)))
 }
 
 /// What decides how many bytes a list of ascending leaf entries takes; grows entry by entry.
@@ -249,54 +270,64 @@ struct Measure<'a> {
     first: Entry<'a>,
     /// Bytes that all keys begin with.
     common: usize,
-    shortest: usize,
     longest: usize,
-    keys: usize,
+    prefix_len: usize,
+    /// Bytes of what is left of all keys without prefix and heads.
+    rests: usize,
     values: usize,
     uniform: bool,
 }
 
 impl<'a> Measure<'a> {
-    /// With one entry more.
-    fn with(before: Option<&Measure<'a>>, entry: &Entry<'a>) -> Measure<'a> {
-        let length = entry.key.len();
+    /// With entry `n` added to those before it.
+    fn with(before: Option<&Measure<'a>>, n: usize, entry: &impl Fn(usize) -> Entry<'a>) -> Self {
+        let new = entry(n);
+        let length = new.key.len();
         let Some(before) = before else {
             return Measure {
-                first: *entry,
+                first: new,
                 common: length,
-                shortest: length,
                 longest: length,
-                keys: length,
-                values: entry.value.len(),
-                uniform: entry.is_like(entry),
+                prefix_len: 0,
+                rests: length.saturating_sub(HEAD),
+                values: new.value.len(),
+                uniform: new.is_like(&new),
             };
+        };
+        let common = before.common.min(before.first.key.common_with(&new.key));
+        let longest = before.longest.max(length);
+        // As `Plan::of` chooses it.
+        let prefix_len = common.min(longest.saturating_sub(HEAD));
+        let rest = |key: &Key<'_>| key.len().saturating_sub(prefix_len + HEAD);
+        let rests = if prefix_len == before.prefix_len {
+            before.rests + rest(&new.key)
+        } else {
+            // Rarely: it only falls with what is common, or rises with the longest key up to that.
+            (0..=n).map(|i| rest(&entry(i).key)).sum()
         };
         Measure {
             first: before.first,
-            common: before.common.min(before.first.key.common_with(&entry.key)),
-            shortest: before.shortest.min(length),
-            longest: before.longest.max(length),
-            keys: before.keys + length,
-            values: before.values + entry.value.len(),
-            uniform: before.uniform && entry.is_like(&before.first),
+            common,
+            longest,
+            prefix_len,
+            rests,
+            values: before.values + new.value.len(),
+            uniform: before.uniform && new.is_like(&before.first),
         }
     }
 
+    /// The bytes that `n` entries take.
+    fn bytes(&self, n: usize) -> usize {
+        let per_entry = if self.uniform { HEAD } else { PER_ENTRY };
+        HEADER + self.prefix_len + self.rests + self.values + n * per_entry
+    }
+
     /// What [`Plan::of`] would make of them.
-    fn plan(&self, n: usize, entry: &impl Fn(usize) -> Entry<'a>) -> Plan {
-        let prefix_len = if n > 1 { self.common.min(self.longest.saturating_sub(HEAD)) } else { 0 };
-        let outside = prefix_len + HEAD;
-        let rests = if self.shortest >= outside {
-            self.keys - n * outside
-        } else {
-            (0..n).map(|i| entry(i).key.len().saturating_sub(outside)).sum()
-        };
+    fn plan(&self, n: usize) -> Plan {
         let uniform = self.uniform.then(|| Uniform {
-            suffix: (self.first.key.len() - prefix_len) as u16,
+            suffix: (self.first.key.len() - self.prefix_len) as u16,
             value: self.first.value.len() as u16,
         });
-        let per_entry = if uniform.is_some() { HEAD } else { PER_ENTRY };
-        let bytes = HEADER + prefix_len + rests + self.values + n * per_entry;
-        Plan { prefix_len, uniform, bytes }
+        Plan { prefix_len: self.prefix_len, uniform, bytes: self.bytes(n) }
     }
 }

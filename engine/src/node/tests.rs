@@ -362,6 +362,42 @@ proptest! {
     }
 
     #[test]
+    fn a_filled_leaf_has_the_rows_that_fit_and_not_one_more(
+        size in select(&SIZES[..2]),
+        rows in prop::collection::btree_map(keys(4096), vec(any::<u8>(), 0..40), 1..400),
+        old in 0..6usize,
+        alike: bool,
+    ) {
+        let rows: Vec<(Vec<u8>, Vec<u8>)> = rows
+            .into_iter()
+            .map(|(key, value)| (key, if alike { vec![1; 8] } else { value }))
+            .collect();
+        let old = old.min(rows.len() - 1);
+        let mut before = blank(size, 0);
+        for (i, (key, value)) in rows[..old].iter().enumerate() {
+            if !NodeMut::new(&mut before).insert(i, key, value, false) {
+                return Ok(());
+            }
+        }
+        let row = |i: usize| (&rows[old + i].0[..], &rows[old + i].1[..]);
+        let mut page = blank(size, 0);
+        let n = old + fill(&mut page, Some(&before), rows.len() - old, &row);
+        prop_assert_eq!(validate(&page), Ok(()));
+        let node = Node::new(&page);
+        prop_assert_eq!(node.count(), n);
+        for (i, (key, value)) in rows[..n].iter().enumerate() {
+            prop_assert_eq!((&key_of(&page, i), node.value(i)), (key, (&value[..], false)));
+        }
+        if old == 0 {
+            prop_assert_eq!(fitting(size, rows.len(), &row), n);
+        }
+        // Packed by the other way, as many take as many bytes, and one more too many.
+        let entry = |i: usize| pack::Entry { key: pack::Key::whole(&rows[i].0), value: &rows[i].1, extent: false };
+        prop_assert_eq!(pack::Plan::of(true, n, &entry).bytes, node.used());
+        prop_assert!(n == rows.len() || pack::Plan::of(true, n + 1, &entry).bytes > size);
+    }
+
+    #[test]
     fn a_separator_is_the_shortest(a in vec(0..3u8, 0..6), b in vec(0..3u8, 0..6)) {
         let (below, key) = if a < b { (a, b) } else { (b, a) };
         prop_assume!(below < key);
@@ -392,6 +428,11 @@ proptest! {
         prop_assert!(expected.len() < first || validate(&page) == Ok(()));
         prop_assert_eq!((0..Node::new(&page).count()).map(|i| key_of(&page, i)).collect::<Vec<_>>(), expected);
     }
+}
+
+#[test]
+fn nothing_is_separated_from_a_leaf_without_entries() {
+    assert!(!Node::new(&blank(4096, 0)).separate_last(b"k", &mut vec![]));
 }
 
 #[test]

@@ -164,9 +164,19 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// Makes `to` the shortest key above the last entry's and not above `key`, which is above it.
-    pub(crate) fn separate_last(&self, key: &[u8], to: &mut Vec<u8>) {
-        separate_pieces(&self.key(self.count() - 1), &Key::whole(key), to);
+    /// Makes `to` the shortest key above the last entry's and not above `key`, which is above it. False:
+    /// there is no entry.
+    #[must_use]
+    pub(crate) fn separate_last(&self, key: &[u8], to: &mut Vec<u8>) -> bool {
+        let Some(last) = self.count().checked_sub(1) else { return false };
+        separate_pieces(&self.key(last), &Key::whole(key), to);
+        true
+    }
+
+    /// Bytes of entry `i`'s key and value.
+    pub(crate) fn entry_len(&self, i: usize) -> usize {
+        let entry = self.entry(i);
+        entry.key.len() + entry.value.len()
     }
 
     #[inline]

@@ -11,7 +11,7 @@
 
 use super::{Tree, Writer, insert::Split};
 use crate::{
-    error::Result,
+    error::{Error, Result},
     kinds::Sums,
     node::{self, Node},
 };
@@ -35,7 +35,9 @@ impl Tree {
             })?;
             let left_sums = {
                 let page = writer.txn.view().pin(&last)?;
-                Node::new(&page).separate_last(row(done).0, &mut separator);
+                if !Node::new(&page).separate_last(row(done).0, &mut separator) {
+                    return Err(Error::corrupted(last.page.0, "entries of the last leaf", 1, 0));
+                }
                 Sums::of_node(&page)
             };
             let split = Split { separator: separator.clone(), right, left_sums, right_sums };

@@ -70,6 +70,25 @@ fn a_page_without_an_owner_gets_none_and_loses_none() {
     damaged(transaction.retain(other.page));
 }
 
+/// What is in memory was verified against the pointer by which it came; a forged one to the same page is found
+/// out all the same.
+#[test]
+fn a_page_in_memory_is_refused_under_another_kind_or_level() {
+    let pager = pager();
+    let page = page_with(&pager, 1);
+    let mut transaction = pager.begin_write().unwrap();
+    assert!(transaction.view().pin(&page).is_ok());
+    for forged in [Pointer { level: 1, ..page }, Pointer { kind: 2, ..page }] {
+        let damaged = |result: Result<()>| {
+            assert!(matches!(result, Err(Error::Corrupted(_))), "{result:?}");
+        };
+        damaged(transaction.view().pin(&forged).map(drop));
+        damaged(transaction.view().walk(&forged, |_| Ok(None)).map(drop));
+        damaged(transaction.view().walk_together(&forged, 2, |_, _| Ok(None)).map(drop));
+        damaged(transaction.shadow(&forged, 0).map(drop));
+    }
+}
+
 /// The runs of a large value may lie in different groups of the map; all of them are freed with it.
 #[test]
 fn a_value_in_several_groups_is_freed_whole() {

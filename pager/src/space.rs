@@ -86,9 +86,11 @@ pub(crate) struct Space {
     available: Vec<Option<Box<[u64]>>>,
     /// By group: bits set, or the map's word for groups not touched yet.
     available_count: Vec<u32>,
+    /// By group: no run of available pages is longer. A search that fails need not be made again.
+    longest: Vec<u32>,
     total_available: u64,
     cursor: u64,
-    /// No good run was found since the last release.
+    /// No good run was found since one last became available.
     short_of_runs: bool,
     front_first: bool,
     /// Growing was refused since the last release.
@@ -126,6 +128,7 @@ impl Space {
             max_pages: max_pages.min(PageId::LIMIT),
             available: Vec::new(),
             available_count: Vec::new(),
+            longest: Vec::new(),
             total_available: 0,
             cursor: 0,
             short_of_runs: false,
@@ -151,6 +154,7 @@ impl Space {
             let hint = space.group_limit(group).min(free);
             space.available.push(None);
             space.available_count.push(hint as u32);
+            space.longest.push(u32::MAX);
             space.total_available += hint;
         }
         space
@@ -340,27 +344,40 @@ impl Space {
         let first = self.geometry.group_of(PageId(self.cursor)).min(groups.saturating_sub(1));
         for step in 0..=groups {
             let group = (first + step) % groups;
-            if u64::from(self.available_count[group as usize]) < good {
+            let index = group as usize;
+            if u64::from(self.available_count[index].min(self.longest[index])) < good {
                 continue;
             }
             self.touch(group)?;
             // The cursor's own group is looked at twice: from the cursor on, and at the end whole.
             let start = self.geometry.group_start(group);
             let from = if step == 0 { self.cursor.saturating_sub(start) } else { 0 };
-            if let Some((at, length)) = self.find_in(group, from, want, good) {
-                let run = Run { start: PageId(start + at), length };
-                self.mark(run, false);
-                self.cursor = run.end();
-                return Ok(Some(run));
+            match self.find_in(group, from, want, good) {
+                Ok((at, length)) => {
+                    let run = Run { start: PageId(start + at), length };
+                    self.mark(run, false);
+                    self.cursor = run.end();
+                    return Ok(Some(run));
+                }
+                Err(longest) if from == 0 => self.longest[index] = longest,
+                Err(_) => {}
             }
         }
         Ok(None)
     }
 
-    fn find_in(&self, group: u64, from: u64, want: u64, good: u64) -> Option<(u64, u64)> {
-        let bits = self.available[group as usize].as_ref()?;
+    /// Place and length of a run in a group from bit `from` on, or else the length of the longest there.
+    fn find_in(
+        &self,
+        group: u64,
+        from: u64,
+        want: u64,
+        good: u64,
+    ) -> std::result::Result<(u64, u64), u32> {
+        let Some(bits) = self.available[group as usize].as_ref() else { return Err(u32::MAX) };
         let end = bits.len() as u64 * 64;
         let mut at = from;
+        let mut longest = 0;
         while at < end {
             let word = bits[at as usize / 64] >> (at % 64);
             if word == 0 {
@@ -368,25 +385,20 @@ impl Space {
                 continue;
             }
             at += u64::from(word.trailing_zeros());
-            let mut length = 0;
-            while length < want && at + length < end {
-                let word = bits[(at + length) as usize / 64] >> ((at + length) % 64);
-                let ones = u64::from(word.trailing_ones());
-                length += ones;
-                if ones == 0 || !(at + length).is_multiple_of(64) {
-                    break;
-                }
-            }
+            let length = ones_from(bits, at, want);
             if length >= good {
-                return Some((at, length.min(want)));
+                return Ok((at, length.min(want)));
             }
+            longest = longest.max(length as u32);
             at += length.max(1);
         }
-        None
+        Err(longest)
     }
 
-    fn mark(&mut self, run: Run, available: bool) {
+    /// Says of a run whether its pages are available. The length of the longest run that it is part of then.
+    fn mark(&mut self, run: Run, available: bool) -> u64 {
         let mut page = run.start.0;
+        let mut longest = 0;
         while page < run.end() {
             let group = page / self.geometry.group_pages;
             let group_end = ((group + 1) * self.geometry.group_pages).min(run.end());
@@ -409,16 +421,27 @@ impl Space {
             }
             if available {
                 self.total_available += group_end - page;
+                let from = page % self.geometry.group_pages;
+                let before = ones_before(bits, from);
+                let around = before + ones_from(bits, from, u64::MAX);
+                let hint = &mut self.longest[group as usize];
+                *hint = (*hint).max(around as u32);
+                longest = longest.max(around);
             } else {
                 self.total_available -= group_end - page;
             }
             page = group_end;
         }
+        longest
     }
 
     /// Returns pages that were taken and never became part of a committed state.
     pub(crate) fn give_back(&mut self, run: Run) {
         self.mark(run, true);
+        if self.cursor == run.end() {
+            // The rest of what was taken last is taken next, so that small transactions stand together.
+            self.cursor = run.start.0;
+        }
     }
 
     /// Makes the file at least `want` pages longer (ENOSPC and the quota strike here).
@@ -469,8 +492,11 @@ impl Space {
 
     /// Is the file at its limit, and would a checkpoint let pages go?
     pub(crate) fn wants_checkpoint(&self) -> bool {
+        if !self.denied {
+            return false;
+        }
         let parked: u64 = self.parked_checkpoint.iter().map(|freed| freed.length).sum();
-        self.denied && parked > 0 && self.total_available < 2 * self.slop().max(parked.min(64))
+        parked > 0 && self.total_available < 2 * self.slop().max(parked.min(64))
     }
 
     /// Takes pages up to `target` into the map.
@@ -482,10 +508,12 @@ impl Space {
             let _ = group;
             self.available.push(None);
             self.available_count.push(0);
+            self.longest.push(u32::MAX);
         }
         // The group that the file ended in gets more bits; new ones are empty and cost no reading.
         for group in self.geometry.group_of(PageId(old))..self.geometry.groups(target) {
             self.touch(group)?;
+            self.longest[group as usize] = u32::MAX;
             let start = self.geometry.group_start(group);
             for page in start.max(old)..(start + self.geometry.group_pages).min(target) {
                 let i = (page - start) as usize;
@@ -570,11 +598,11 @@ impl Space {
             } else {
                 let run = Run { start: freed.start, length: freed.length };
                 self.waiting_pages -= run.length;
-                self.mark(run, true);
+                let longest = self.mark(run, true);
                 for page in run.start.0..run.end() {
                     self.dirty.remove(&PageId(page));
                 }
-                self.short_of_runs = false;
+                self.short_of_runs &= longest < GOOD_RUN.min(self.batch());
                 self.denied &= self.total_available <= 2 * self.slop();
                 reclaimed.push(run);
             }
@@ -706,6 +734,7 @@ impl Space {
         }
         self.available.truncate(groups as usize);
         self.available_count.truncate(groups as usize);
+        self.longest.truncate(groups as usize);
         self.map.truncate(target);
         self.pages = target;
         self.cursor = self.cursor.min(target.saturating_sub(1));
@@ -722,6 +751,34 @@ impl Space {
         self.cursor = 0;
         self.find(length, length)
     }
+}
+
+/// Bits set in a row from bit `from` on; those beyond `enough` may be left out.
+fn ones_from(bits: &[u64], from: u64, enough: u64) -> u64 {
+    let end = bits.len() as u64 * 64;
+    let mut at = from;
+    while at < end && at - from < enough {
+        let ones = (bits[at as usize / 64] >> (at % 64)).trailing_ones();
+        at += u64::from(ones);
+        if ones == 0 || !at.is_multiple_of(64) {
+            break;
+        }
+    }
+    at - from
+}
+
+/// Bits set in a row that end before bit `end`.
+fn ones_before(bits: &[u64], end: u64) -> u64 {
+    let mut at = end;
+    while at > 0 {
+        let last = at - 1;
+        let ones = (bits[last as usize / 64] << (63 - last % 64)).leading_ones();
+        at -= u64::from(ones);
+        if ones == 0 || !at.is_multiple_of(64) {
+            break;
+        }
+    }
+    end - at
 }
 
 #[cfg(test)]

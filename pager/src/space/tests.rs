@@ -59,6 +59,11 @@ fn assert_sound(space: &mut Space, available: &BTreeSet<u64>) {
             let set: Vec<u64> =
                 (0..bits.len() as u64 * 64).filter(is_set).map(|i| start + i).collect();
             assert_eq!(set, expected, "group {group}");
+            let longest = expected.chunk_by(|a, b| a + 1 == *b).map(<[u64]>::len).max();
+            assert!(
+                space.longest[group as usize] as usize >= longest.unwrap_or(0),
+                "a run of {longest:?} pages in group {group} would not be looked for"
+            );
         }
         let count = u64::from(space.available_count[group as usize]);
         assert_eq!(count, expected.len() as u64, "pages available in group {group}");

@@ -29,8 +29,8 @@ use std::{fmt, path::Path};
 
 use cowslip_pager::storage::{FileStorage, OpenError, Storage};
 
-pub use problem::{Kind, Severity};
-pub use report::{Problem, Report};
+pub use problem::{Kind, Remedy, Severity};
+pub use report::{Problem, Range, Report};
 
 /// How to check.
 #[derive(Clone, Copy)]

@@ -40,15 +40,7 @@ fn main() -> ExitCode {
     let mut text = String::new();
     let mut status = 0;
     if args.list_problems {
-        for entry in cowslip_fsck::problem::CATALOGUE {
-            text += &format!(
-                "{}  {:10}  {:3}  {}\n",
-                entry.code,
-                entry.severity.to_string(),
-                entry.invariant,
-                entry.meaning
-            );
-        }
+        text = cowslip_fsck::problem::catalogue_text();
     } else if let Some(file) = &args.file {
         let options = Options { replay: !args.no_replay, ..Options::default() };
         match cowslip_fsck::check(file, &options) {

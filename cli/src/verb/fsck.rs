@@ -22,22 +22,35 @@ pub(crate) const USAGE: u8 = 16;
 )]
 pub(crate) struct Args {
     /// The database
-    file: PathBuf,
+    #[arg(required_unless_present = "list_problems")]
+    file: Option<PathBuf>,
     /// Print the report as one JSON object
     #[arg(long)]
     json: bool,
+    /// Print the catalogue of problems and end
+    #[arg(long)]
+    list_problems: bool,
 }
 
 pub(crate) fn run(args: &Args) -> ExitCode {
-    let report = match check(&args.file) {
+    let Some(file) = &args.file else {
+        return ended(print(cowslip_fsck::problem::catalogue_text().trim_end()), 0);
+    };
+    let report = match check(file) {
         Ok(report) => report,
         Err(why) => {
             complain(&why);
             return ExitCode::from(OPERATIONAL);
         }
     };
-    match print(&report, args.json) {
-        Ok(()) | Err(Failure::ReaderGone) => ExitCode::from(report.exit_code()),
+    let text = if args.json { report.to_json().to_string() } else { report.to_string() };
+    ended(print(text.trim_end()), report.exit_code())
+}
+
+/// The exit status, unless the result could not be printed.
+fn ended(printed: Result<(), Failure>, status: u8) -> ExitCode {
+    match printed {
+        Ok(()) | Err(Failure::ReaderGone) => ExitCode::from(status),
         Err(failure) => {
             failure.report();
             ExitCode::from(OPERATIONAL)
@@ -62,14 +75,9 @@ pub(crate) fn summary(path: &Path) -> Result<String, String> {
     Ok(format!("The checker read {} pages and found no problem", grouped(report.pages_checked)))
 }
 
-fn print(report: &Report, json: bool) -> Result<(), Failure> {
+fn print(text: &str) -> Result<(), Failure> {
     let mut out = output::stdout();
-    if json {
-        writeln!(out, "{}", report.to_json())?;
-    } else {
-        // The report may or may not end its last line.
-        writeln!(out, "{}", report.to_string().trim_end())?;
-    }
+    writeln!(out, "{text}")?;
     out.flush()?;
     Ok(())
 }

@@ -39,13 +39,13 @@ const AFFECTS_MAX: usize = 100;
 
 /// What is in and below a node, as its parent says or as was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Sums {
-    entries: u64,
-    pages: u64,
+pub(crate) struct Sums {
+    pub(crate) entries: u64,
+    pub(crate) pages: u64,
 }
 
 impl Sums {
-    fn of_child(cell: &[u8]) -> Sums {
+    pub(crate) fn of_child(cell: &[u8]) -> Sums {
         let entries = u64_at(cell, Pointer::SIZE) & 0xFFFF_FFFF_FFFF;
         Sums { entries, pages: u32_at(cell, Pointer::SIZE + 6).into() }
     }

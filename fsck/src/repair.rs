@@ -11,6 +11,7 @@
 //!
 //! Memory: some bytes for each page of the file, and the pages that change.
 
+mod adopt;
 mod commit;
 mod content;
 mod log;
@@ -35,6 +36,7 @@ use crate::{
     Error, Options, Report,
     check::{self, PageMap},
     problem::{Kind, Remedy},
+    walk::Roles,
 };
 
 pub use log::LogCut;
@@ -362,16 +364,35 @@ fn plan<'a>(
         checkpoint: old.checkpoint + 1,
         stamp: work.stamp,
         stamp_ceiling: work.stamp + (1 << 32),
-        ..old
+        ..old.clone()
     };
+    let old_pages = old.pages;
     let older = lossy
         && (slot_lost(before)
             || [Kind::SuperblockSlot, Kind::SuperblocksDisagree, Kind::LogNewer]
                 .iter()
                 .any(|kind| before.counts.contains_key(kind)));
-    let Some(mut rebuild) = Rebuild::new(&mut work, &mut check, &mut map, lossy) else {
-        return Err(Error::OutOfMemory { pages: superblock.pages });
+    let no_memory = || Error::OutOfMemory { pages: old_pages };
+    // What the damage hides is known by the owners that a first walk does not meet.
+    let roles = if lossy {
+        let mut scratch = match Work::new(storage, check.length, check.geometry, old, salt) {
+            Ok(work) => work,
+            Err(halt) => return Ok(Err(halt)),
+        };
+        let mut survey = Rebuild::new(&mut scratch, &mut check, &mut map, false);
+        let survey = survey.as_mut().ok_or_else(no_memory)?;
+        if let Err(halt) = survey.names() {
+            return Ok(Err(halt));
+        }
+        Some(std::mem::replace(&mut survey.roles, Roles::none()))
+    } else {
+        None
     };
+    let rebuild = Rebuild::new(&mut work, &mut check, &mut map, lossy);
+    let mut rebuild = rebuild.ok_or_else(no_memory)?;
+    if let Some(roles) = roles {
+        rebuild.lost = rebuild.find_lost(&roles);
+    }
     rebuild.raise = lossy || rewrites(before);
     let mut build = || {
         let log = if lossy { rebuild.work.cut_log(&mut superblock, limit, older)? } else { None };
@@ -426,6 +447,11 @@ fn rows(
                 "from": short(&from), "to": to.as_deref().map(short), "time": time,
             })
         };
+        if loss.own > 0 {
+            let mut value = about("kept", String::new(), None);
+            value["entries"] = loss.own.into();
+            values.push(value);
+        }
         for refill in &loss.refilled {
             let mut value = about("refilled", refill.from.clone(), refill.to.clone());
             value["source"] = short(&refill.source).into();

@@ -309,6 +309,105 @@ fn damaged_inner_nodes_catalogs_and_machines_are_refilled_too() {
 }
 
 #[test]
+fn the_leaves_below_a_damaged_inner_node_are_found_again() {
+    let whole = contents(&Wreck::new().bytes);
+    let mut wreck = Wreck::new();
+    let mut inner: Vec<u64> = wreck.nodes(TABLE, 1);
+    assert!(inner.len() > 2);
+    // All of them at once: older and younger leaves of the same keys lie about.
+    inner.push(0);
+    for page in inner {
+        let mut wreck = Wreck::new();
+        for inner in wreck.nodes(TABLE, 1) {
+            if page == 0 || page == inner {
+                wreck.flip(inner, 2000);
+            }
+        }
+        let (bytes, repaired) = mends(&wreck, true);
+        assert!(repaired.losses.iter().all(|loss| loss.own > 0), "{repaired}");
+        if page > 0 {
+            assert!(repaired.losses.iter().all(|loss| loss.refilled.is_empty()), "{repaired}");
+            assert!(repaired.losses.iter().all(|loss| loss.dropped.is_empty()), "{repaired}");
+            assert!(contents(&bytes) == whole, "{repaired}");
+        }
+        nothing_else_is_lost(&bytes, &whole, &repaired);
+    }
+    // One of its leaves is gone as well: of that one others have most keys, the rest stays as it was.
+    let node = wreck.nodes(TABLE, 1)[0];
+    let leaf = wreck.child(node, 2).page.0;
+    wreck.flip(node, 2000);
+    wreck.flip(leaf, 2000);
+    let (bytes, repaired) = mends(&wreck, true);
+    nothing_else_is_lost(&bytes, &whole, &repaired);
+    assert!(repaired.losses[0].own > 0);
+}
+
+/// Anything in a small store may be hit, several times; what comes out is sound, holds no value that was never
+/// written under its key, and all that no loss speaks of.
+#[test]
+fn random_damage_is_repaired_or_there_is_nothing_to_start_from() {
+    let seed: u64 = std::env::var("SEED").ok().map_or(7, |seed| seed.parse().unwrap());
+    println!("SEED={seed}");
+    let rounds = std::env::var("ROUNDS").ok().map_or(150, |rounds| rounds.parse().unwrap());
+    let mut random = fastrand::Rng::with_seed(seed);
+    let image = Wreck::new();
+    let whole = contents(&image.bytes);
+    let (mut mended, mut refused, mut clean) = (0, 0, 0);
+    for round in 0..rounds {
+        let mut bytes = image.bytes.clone();
+        for _ in 0..random.usize(1..20) {
+            let at = random.usize(..bytes.len());
+            match random.u8(..4) {
+                0 => bytes[at] ^= 1 << random.u8(..8),
+                1 => bytes[at] = random.u8(..),
+                2 => {
+                    let end = (at + random.usize(1..600)).min(image.bytes.len());
+                    random.fill(&mut bytes[at..end]);
+                }
+                _ => {
+                    let (to, from) =
+                        (at / 4096 * 4096, random.usize(16..bytes.len() / 4096) * 4096);
+                    if to >= 16 * 4096 {
+                        bytes.copy_within(from..from + 4096, to);
+                    }
+                }
+            }
+        }
+        let Ok(report) = try_check(&bytes) else { continue };
+        let wreck = bytes.clone();
+        let repaired = repair(&mut bytes, true);
+        match repaired.exit_code() {
+            0 => {
+                assert!(report.is_clean() && bytes == wreck, "round {round}");
+                clean += 1;
+            }
+            1 => {
+                let report = check(&bytes);
+                assert!(report.is_clean(), "round {round}: {repaired}{report}");
+                let second = repair(&mut bytes, true);
+                assert_eq!((second.exit_code(), second.blocks_written), (0, 0), "round {round}");
+                nothing_else_is_lost(&bytes, &whole, &repaired);
+                mended += 1;
+            }
+            _ => {
+                assert_eq!(
+                    repaired.refusal,
+                    Some(Refusal::Unreadable),
+                    "round {round}: {repaired}"
+                );
+                // What costs nothing may have been done.
+                let after = check(&bytes);
+                let fewer = after.counts.keys().all(|kind| report.counts.contains_key(kind));
+                assert!(bytes == wreck || fewer, "round {round}: {after}");
+                refused += 1;
+            }
+        }
+    }
+    println!("{mended} mended, {refused} refused, {clean} clean");
+    assert!(mended > rounds / 2 && refused < rounds / 4, "{mended} mended, {refused} refused");
+}
+
+#[test]
 fn a_damaged_large_value_is_refilled_or_dropped_and_its_leaf_stays() {
     let whole = contents(&Wreck::new().bytes);
     let mut wreck = Wreck::new();

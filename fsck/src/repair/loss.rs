@@ -20,6 +20,8 @@ pub struct Loss {
     pub page: Option<u64>,
     /// Whose keys they are.
     pub ranges: Vec<Range>,
+    /// Entries in leaves that stood below the damaged page and were found again.
+    pub own: u64,
     /// What other states still had of them.
     pub refilled: Vec<Refill>,
     /// What nobody had.
@@ -58,7 +60,7 @@ impl Refill {
 
 impl Loss {
     pub(super) fn new(code: Kind, page: Option<u64>, range: Range) -> Loss {
-        Loss { code, page, ranges: vec![range], refilled: Vec::new(), dropped: Vec::new() }
+        Loss { code, page, ranges: vec![range], own: 0, refilled: Vec::new(), dropped: Vec::new() }
     }
 
     /// The lines of it, in the words of somebody who did it, or who would.
@@ -76,6 +78,10 @@ impl Loss {
             out += &format!(": {}", keys_text(first.from.as_deref(), first.to.as_deref()));
         }
         out.push('\n');
+        if self.own > 0 {
+            let found = if would { "would be found" } else { "found" };
+            out += &format!("      {found} in its own leaves: {} entries\n", self.own);
+        }
         for refill in &self.refilled {
             let entries = refill.entries;
             out +=

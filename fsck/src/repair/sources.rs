@@ -12,6 +12,8 @@ use cowslip::{
 };
 use cowslip_pager::Pointer;
 
+use crate::check::Sums;
+
 use super::{
     loss::Refill,
     node::{self, Cell, Entry, Tree},
@@ -29,7 +31,7 @@ pub(super) struct Version {
 }
 
 /// What a source has of a range.
-enum Piece {
+pub(super) enum Piece {
     /// A leaf that lies in it as a whole.
     Leaf(Cell),
     Entries(Vec<u8>, Vec<Entry>),
@@ -43,7 +45,7 @@ impl Piece {
         }
     }
 
-    fn count(&self) -> u64 {
+    pub(super) fn count(&self) -> u64 {
         match self {
             Piece::Leaf(cell) => cell.sums.entries,
             Piece::Entries(_, entries) => entries.len() as u64,
@@ -51,14 +53,14 @@ impl Piece {
     }
 }
 
-type Span = (Vec<u8>, Option<Vec<u8>>);
+pub(super) type Span = (Vec<u8>, Option<Vec<u8>>);
 
 /// What is gathered from one source.
-struct Found {
-    pieces: Vec<Piece>,
-    holes: Vec<Span>,
+pub(super) struct Found {
+    pub(super) pieces: Vec<Piece>,
+    pub(super) holes: Vec<Span>,
     /// Whole leaves may be taken as they are.
-    share: bool,
+    pub(super) share: bool,
 }
 
 impl Rebuild<'_, '_, '_> {
@@ -119,10 +121,20 @@ impl Rebuild<'_, '_, '_> {
         order
     }
 
-    /// Leaves of the keys that were lost.
-    pub(super) fn refill(&mut self, context: &Context, loss: usize) -> Result<Vec<Cell>, Halt> {
+    /// Leaves for the keys of a node that was lost: its own, where they are found, and of the rest what
+    /// others have.
+    pub(super) fn refill(
+        &mut self,
+        pointer: Pointer,
+        sums: Option<Sums>,
+        context: &Context,
+        loss: usize,
+    ) -> Result<Vec<Cell>, Halt> {
+        let (mut pieces, missing) = self.adopt(pointer, sums, context, loss)?;
+        pieces.extend(self.pieces(context, loss, missing, context.tree.kind == TABLE)?);
+        pieces.sort_by(|a, b| a.low().cmp(b.low()));
         let mut cells = Vec::new();
-        for piece in self.pieces(context, loss, context.tree.kind == TABLE)? {
+        for piece in pieces {
             match piece {
                 Piece::Leaf(cell) => cells.push(cell),
                 Piece::Entries(low, entries) => {
@@ -140,7 +152,8 @@ impl Rebuild<'_, '_, '_> {
         loss: usize,
     ) -> Result<Vec<Entry>, Halt> {
         let mut all = Vec::new();
-        for piece in self.pieces(context, loss, false)? {
+        let missing = vec![(context.low.clone(), context.high.clone())];
+        for piece in self.pieces(context, loss, missing, false)? {
             if let Piece::Entries(_, entries) = piece {
                 all.extend(entries);
             }
@@ -148,8 +161,13 @@ impl Rebuild<'_, '_, '_> {
         Ok(all)
     }
 
-    fn pieces(&mut self, context: &Context, loss: usize, share: bool) -> Result<Vec<Piece>, Halt> {
-        let mut missing: Vec<Span> = vec![(context.low.clone(), context.high.clone())];
+    fn pieces(
+        &mut self,
+        context: &Context,
+        loss: usize,
+        mut missing: Vec<Span>,
+        share: bool,
+    ) -> Result<Vec<Piece>, Halt> {
         let mut pieces = Vec::new();
         let order = if context.tree.kind == META { Vec::new() } else { self.order(context) };
         for version in order {
@@ -167,15 +185,17 @@ impl Rebuild<'_, '_, '_> {
                     missing.push(span);
                     continue;
                 }
+                // The number is of all parts together; the first one has it.
+                let mut left = entries;
                 for (from, to) in without(&span, &found.holes) {
-                    self.losses[loss].refilled.push(Refill::new(&state, from, to, entries));
+                    let count = std::mem::take(&mut left);
+                    self.losses[loss].refilled.push(Refill::new(&state, from, to, count));
                 }
                 pieces.extend(found.pieces);
                 missing.extend(found.holes);
             }
         }
         self.losses[loss].dropped = missing;
-        pieces.sort_by(|a, b| a.low().cmp(b.low()));
         Ok(pieces)
     }
 
@@ -220,7 +240,7 @@ impl Rebuild<'_, '_, '_> {
     }
 
     /// What a tree has of a range; what of it cannot be read.
-    fn gather(
+    pub(super) fn gather(
         &mut self,
         pointer: Pointer,
         level: Option<u8>,

@@ -29,6 +29,7 @@ use cowslip::{
 use cowslip_pager::{PageId, Pointer, page::u64_at};
 
 use super::{
+    adopt::Lost,
     loss::Loss,
     node::{self, Cell, Entry, Tree, pages_of},
     sources::Version,
@@ -66,7 +67,7 @@ impl Context {
         hasher.finish()
     }
 
-    fn holds(&self, key: &[u8]) -> bool {
+    pub(super) fn holds(&self, key: &[u8]) -> bool {
         key >= &self.low[..] && self.high.as_ref().is_none_or(|high| key < &high[..])
     }
 }
@@ -100,6 +101,8 @@ pub(super) struct Rebuild<'r, 'a, 'c> {
     pub(super) losses: Vec<Loss>,
     /// Raw pages that nothing proves, and that were believed.
     pub(super) unverifiable: Vec<u64>,
+    /// Nodes that nobody names any more.
+    pub(super) lost: Lost,
     pub(super) versions: Vec<Version>,
     pub(super) tables: HashMap<(usize, Rc<str>), Option<TableRecord>>,
     names: HashSet<String>,
@@ -129,6 +132,7 @@ impl<'r, 'a, 'c> Rebuild<'r, 'a, 'c> {
             raws: HashMap::new(),
             losses: Vec::new(),
             unverifiable: Vec::new(),
+            lost: Lost::new(),
             versions: Vec::new(),
             tables: HashMap::new(),
             names: HashSet::new(),
@@ -461,7 +465,10 @@ impl<'r, 'a, 'c> Rebuild<'r, 'a, 'c> {
     }
 
     fn touched(&self, state: &str) -> bool {
-        self.losses.iter().any(|loss| loss.ranges.iter().any(|range| range.state == state))
+        self.losses
+            .iter()
+            .filter(|loss| !loss.refilled.is_empty() || !loss.dropped.is_empty())
+            .any(|loss| loss.ranges.iter().any(|range| range.state == state))
     }
 
     /// A subtree that cannot be followed.
@@ -481,7 +488,7 @@ impl<'r, 'a, 'c> Rebuild<'r, 'a, 'c> {
         if context.tree.kind == META && context.level.is_none() {
             return Err(Halt::NoNames);
         }
-        let leaves = self.refill(context, loss)?;
+        let leaves = self.refill(pointer, sums, context, loss)?;
         let level = context.level.unwrap_or(0);
         let cells = self.work.raised(context.tree, leaves, level)?;
         let hash = context.hash();

@@ -151,16 +151,17 @@ impl Repaired {
     /// The result in a line.
     pub fn verdict(&self) -> String {
         let (before, after) = (self.before.problem_count(), self.after.problem_count());
+        let problems = if before == 1 { "problem" } else { "problems" };
         match self.refusal {
             None if before == 0 => "clean: nothing to repair".into(),
             None if self.losses.is_empty() && self.log.is_none() && !self.older => {
-                format!("{before} problems repaired; nothing was lost")
+                format!("{before} {problems} repaired; nothing was lost")
             }
             None => format!(
-                "{before} problems repaired, with losses; they are written down in table \
+                "{before} {problems} repaired, with losses; they are written down in table \
                  {REPAIR_TABLE:?} of main"
             ),
-            Some(why) => format!("{after} of {before} problems left: {why}"),
+            Some(why) => format!("{after} of {before} {problems} left: {why}"),
         }
     }
 

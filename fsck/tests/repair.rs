@@ -408,6 +408,43 @@ fn random_damage_is_repaired_or_there_is_nothing_to_start_from() {
 }
 
 #[test]
+fn every_size_of_page_is_repaired() {
+    for page_size in [8192usize, 16384, 32768, 65536] {
+        let storage = Arc::new(SimulatedStorage::new().without_history());
+        let db = Database::builder()
+            .background(false)
+            .page_size(page_size)
+            .cache_size(32 << 20)
+            .open_or_create_on(storage.clone())
+            .unwrap();
+        fill(&db);
+        db.close().unwrap();
+        let image = storage.image();
+        let whole = contents(&image);
+        let mut random = fastrand::Rng::with_seed(page_size as u64);
+        for _ in 0..40 {
+            let mut bytes = image.clone();
+            for _ in 0..random.usize(1..30) {
+                let at = random.usize(..bytes.len());
+                let end = (at + random.usize(1..300)).min(bytes.len());
+                random.fill(&mut bytes[at..end]);
+            }
+            let repaired = repair(&mut bytes, true);
+            if repaired.refusal.is_some() {
+                assert_eq!(repaired.refusal, Some(Refusal::Unreadable), "{repaired}");
+                continue;
+            }
+            assert!(check(&bytes).is_clean(), "{page_size}: {repaired}");
+            if repaired.older || repaired.log.is_some_and(|cut| cut.kept > 0) {
+                // A state before the last one, which `whole` knows nothing of.
+                continue;
+            }
+            nothing_else_is_lost(&bytes, &whole, &repaired);
+        }
+    }
+}
+
+#[test]
 fn a_damaged_large_value_is_refilled_or_dropped_and_its_leaf_stays() {
     let whole = contents(&Wreck::new().bytes);
     let mut wreck = Wreck::new();

@@ -98,3 +98,40 @@ fn a_torn_tail_is_nothing_to_repair() {
     assert_eq!((repaired.exit_code(), repaired.blocks_written), (0, 0), "{repaired}");
     assert!(bytes == before);
 }
+
+#[test]
+fn an_older_state_is_taken_on_demand_only() {
+    let storage = Arc::new(SimulatedStorage::new());
+    let db = database(storage.clone());
+    for round in 0..3u8 {
+        let tx = db.begin_write().unwrap();
+        tx.open_table("log").unwrap().insert(&[round], &[round; 300]).unwrap();
+        tx.commit().unwrap();
+    }
+    db.close().unwrap();
+    let mut bytes = storage.image();
+    let newest = cowslip_pager::superblock::newest(&*storage).unwrap();
+    for copy in 0..2 {
+        let at = cowslip_pager::superblock::Superblock::offset(newest.checkpoint % 2, copy);
+        bytes[at as usize + 70] ^= 4;
+    }
+    let report = check(&bytes);
+    assert!(report.has("F0103") && report.has("F0202"), "{report}");
+    let wreck = bytes.clone();
+    let would = repair(&mut bytes, false);
+    assert_eq!((would.exit_code(), would.would, would.older), (4, true, true), "{would}");
+    assert!(bytes == wreck);
+    let repaired = repair(&mut bytes, true);
+    assert_eq!((repaired.exit_code(), repaired.older), (1, true), "{repaired}");
+    assert!(check(&bytes).is_clean());
+    // A prefix of what was committed, and the store goes on.
+    let found = rounds(&bytes);
+    assert!(found.iter().copied().eq(0..found.len() as u8), "{found:?}");
+    let storage = Arc::new(SimulatedStorage::from_image(bytes));
+    let db = database(storage.clone());
+    let tx = db.begin_write().unwrap();
+    tx.open_table("log").unwrap().insert(b"z", b"after").unwrap();
+    tx.commit().unwrap();
+    db.close().unwrap();
+    assert!(check(&storage.image()).is_clean());
+}

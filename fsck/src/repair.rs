@@ -120,6 +120,8 @@ pub struct Repaired {
     pub would: bool,
     /// Why not all was repaired.
     pub refusal: Option<Refusal>,
+    /// Data was lost, or taken from another state.
+    pub lost: bool,
     /// Blocks of 4 KiB that were written.
     pub blocks_written: u64,
 }
@@ -135,6 +137,7 @@ impl Repaired {
             unverifiable: Vec::new(),
             would: refusal.is_some(),
             refusal,
+            lost: false,
             blocks_written: 0,
         }
     }
@@ -154,9 +157,7 @@ impl Repaired {
         let problems = if before == 1 { "problem" } else { "problems" };
         match self.refusal {
             None if before == 0 => "clean: nothing to repair".into(),
-            None if self.losses.is_empty() && self.log.is_none() && !self.older => {
-                format!("{before} {problems} repaired; nothing was lost")
-            }
+            None if !self.lost => format!("{before} {problems} repaired; nothing was lost"),
             None => format!(
                 "{before} {problems} repaired, with losses; they are written down in table \
                  {REPAIR_TABLE:?} of main"
@@ -220,6 +221,18 @@ struct Plan<'a> {
     log: Option<LogCut>,
     older: bool,
     unverifiable: Vec<u64>,
+    /// There was no `main`.
+    made_main: bool,
+}
+
+impl Plan<'_> {
+    fn loses(&self) -> bool {
+        self.losses.iter().any(Loss::loses)
+            || self.log.is_some()
+            || self.older
+            || self.made_main
+            || !self.unverifiable.is_empty()
+    }
 }
 
 /// Problems that a repair with losses only can put right, before any tree is looked at.
@@ -274,7 +287,8 @@ pub(crate) fn run(storage: &dyn Storage, options: &RepairOptions<'_>) -> Result<
         kept = Some((plan, after));
     }
     let lossy = match lossy_plan(storage, &before, &check)? {
-        Ok((plan, after)) if options.lossy => {
+        // Whatever its means: where all is found again, no leave is needed.
+        Ok((plan, after)) if options.lossy || !plan.loses() => {
             return finish(storage, options, before, after, plan);
         }
         lossy => lossy,
@@ -401,7 +415,8 @@ fn plan<'a>(
         if lossy && names.is_none() {
             return Err(Halt::NoNames);
         }
-        if lossy && !rebuild.has_main {
+        let made_main = lossy && !rebuild.has_main;
+        if made_main {
             names = rebuild.make_main(names, now.as_nanos() as u64)?;
         }
         let losses = std::mem::take(&mut rebuild.losses);
@@ -413,12 +428,12 @@ fn plan<'a>(
         }
         superblock.root = names;
         rebuild.write_map(&mut superblock)?;
-        Ok::<_, Halt>((losses, log, unverifiable))
+        Ok::<_, Halt>((losses, log, unverifiable, made_main))
     };
     let built = build();
-    Ok(built.map(|(losses, log, unverifiable)| {
+    Ok(built.map(|(losses, log, unverifiable, made_main)| {
         work.write_superblock(&superblock);
-        Plan { work, superblock, durable, losses, log, older, unverifiable }
+        Plan { work, superblock, durable, losses, log, older, unverifiable, made_main }
     }))
 }
 
@@ -492,6 +507,7 @@ fn finish(
 ) -> Result<Repaired, Error> {
     let blocks_written = plan.commit(storage, options.undo)?;
     Ok(Repaired {
+        lost: plan.loses(),
         before,
         after,
         losses: plan.losses,

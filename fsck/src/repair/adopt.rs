@@ -7,8 +7,8 @@
 //! ```
 //!
 //! Where two have the same keys the younger one is taken, since the other mostly belongs to an older state; it
-//! may be another branch's, so that is noted like what comes from another state. If what was found has as
-//! many entries as x's parent says (I10), nothing is lost.
+//! may be another branch's, so that is noted like what comes from another state. Where that was not so, and
+//! what was found has as many entries as x's parent says (I10), nothing is lost.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -144,9 +144,9 @@ impl Rebuild<'_, '_, '_> {
         let mut missing = found.holes;
         if !complete {
             missing.extend(gaps);
-            for ((from, to), entries) in contested {
-                self.losses[loss].refilled.push(Refill::new(YOUNGEST, from, to, entries));
-            }
+        }
+        for ((from, to), entries) in contested {
+            self.losses[loss].refilled.push(Refill::new(YOUNGEST, from, to, entries));
         }
         self.losses[loss].own = found.pieces.iter().map(Piece::count).sum();
         Ok((found.pieces, missing))

@@ -63,6 +63,11 @@ impl Loss {
         Loss { code, page, ranges: vec![range], own: 0, refilled: Vec::new(), dropped: Vec::new() }
     }
 
+    /// Is there any key that does not come from where it was?
+    pub fn loses(&self) -> bool {
+        !self.refilled.is_empty() || !self.dropped.is_empty()
+    }
+
     /// The lines of it, in the words of somebody who did it, or who would.
     pub(super) fn lines(&self, would: bool) -> String {
         let mut out = String::new();

@@ -467,7 +467,7 @@ impl<'r, 'a, 'c> Rebuild<'r, 'a, 'c> {
     fn touched(&self, state: &str) -> bool {
         self.losses
             .iter()
-            .filter(|loss| !loss.refilled.is_empty() || !loss.dropped.is_empty())
+            .filter(|loss| loss.loses())
             .any(|loss| loss.ranges.iter().any(|range| range.state == state))
     }
 

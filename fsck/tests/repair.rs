@@ -410,6 +410,57 @@ fn random_damage_is_repaired_or_there_is_nothing_to_start_from() {
 }
 
 #[test]
+fn lost_keys_come_from_the_newest_ancestor_else_from_the_nearest_state() {
+    let storage = Arc::new(SimulatedStorage::new());
+    let db = database(storage.clone());
+    let write = |branch: &str, mark: &str| {
+        let tx = db.begin_write_on(branch).unwrap();
+        for i in 0..9u8 {
+            tx.open_table("t").unwrap().insert(&[i], mark.as_bytes()).unwrap();
+        }
+        tx.commit().unwrap();
+    };
+    write("main", "one");
+    db.create_snapshot("one").unwrap();
+    db.create_branch("side", "one").unwrap();
+    write("main", "two");
+    db.create_snapshot("two").unwrap();
+    write("side", "side");
+    write("main", "three");
+    db.close().unwrap();
+    let wound = |marks: &[&str]| {
+        let mut wreck = Wreck::of(storage.image());
+        for leaf in wreck.nodes(TABLE, 0) {
+            let entries = cowslip::kinds::entries(wreck.page(leaf));
+            if marks.iter().any(|mark| entries[0].1 == mark.as_bytes()) {
+                wreck.flip(leaf, 2000);
+            }
+        }
+        let (bytes, repaired) = mends(&wreck, true);
+        (contents(&bytes), repaired.to_string())
+    };
+    let of = |all: &Contents, state: &str| {
+        let rows = all.get(&(state.to_owned(), "t".to_owned()))?;
+        rows.get(&[4u8][..]).map(|value| String::from_utf8(value.clone()).unwrap())
+    };
+    // The branch was written later than the snapshot, but main does not come from it.
+    let (all, text) = wound(&["three"]);
+    assert_eq!(of(&all, "branch main").as_deref(), Some("two"), "{text}");
+    assert!(text.contains("taken from snapshot two"), "{text}");
+    let (all, _) = wound(&["three", "two"]);
+    assert_eq!(of(&all, "branch main").as_deref(), Some("one"));
+    assert_eq!(of(&all, "snapshot two").as_deref(), Some("one"));
+    // No ancestor is left: the nearest in time.
+    let (all, _) = wound(&["one", "two", "three"]);
+    assert_eq!(of(&all, "branch main").as_deref(), Some("side"));
+    let (all, _) = wound(&["one"]);
+    assert_eq!(of(&all, "snapshot one").as_deref(), Some("two"));
+    let (all, text) = wound(&["one", "two", "three", "side"]);
+    assert_eq!(of(&all, "branch main"), None);
+    assert!(text.contains("lost: all its keys"), "{text}");
+}
+
+#[test]
 fn every_size_of_page_is_repaired() {
     for page_size in [8192usize, 16384, 32768, 65536] {
         let storage = Arc::new(SimulatedStorage::new().without_history());

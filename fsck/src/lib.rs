@@ -1,4 +1,5 @@
-//! The checker: reads a store from its bytes and judges it, without writing a byte.
+//! The checker: reads a store from its bytes and judges it, without writing a byte; and repair, which does
+//! write, when it is told to.
 //!
 //! It relies on the format (`docs/format.md`) and on [`Storage`], not on the engine's own way
 //! through a tree, so that a fault in one does not hide in the other. A check is a row of passes;
@@ -15,7 +16,7 @@
 //! Every page is read once, however many own it; memory is four bytes for each page of the file,
 //! and a bounded cache of the page map. No bytes make it panic: whoever finds some, found a bug.
 //!
-//! Start at [`check`]; [`problem::CATALOGUE`] lists what it can find.
+//! Start at [`check`] and [`repair()`]; [`problem::CATALOGUE`] lists what can be found.
 
 #![forbid(unsafe_code)]
 

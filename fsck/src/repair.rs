@@ -474,6 +474,13 @@ fn rows(
             value["entries"] = refill.entries.into();
             values.push(value);
         }
+        if loss.missing() > 0 && loss.dropped.is_empty() {
+            let to = range.to.as_deref().map(crate::report::hexadecimal);
+            let from = crate::report::hexadecimal(range.from.as_deref().unwrap_or_default());
+            let mut value = about("dropped", from, to);
+            value["entries"] = loss.missing().into();
+            values.push(value);
+        }
         for (from, to) in &loss.dropped {
             let to = to.as_deref().map(crate::report::hexadecimal);
             values.push(about("dropped", crate::report::hexadecimal(from), to));

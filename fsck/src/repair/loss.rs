@@ -20,6 +20,9 @@ pub struct Loss {
     pub page: Option<u64>,
     /// Whose keys they are.
     pub ranges: Vec<Range>,
+    /// Entries that there were, if what leads to the page says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub entries: Option<u64>,
     /// Entries in leaves that stood below the damaged page and were found again.
     pub own: u64,
     /// What other states still had of them.
@@ -60,12 +63,26 @@ impl Refill {
 
 impl Loss {
     pub(super) fn new(code: Kind, page: Option<u64>, range: Range) -> Loss {
-        Loss { code, page, ranges: vec![range], own: 0, refilled: Vec::new(), dropped: Vec::new() }
+        Loss {
+            code,
+            page,
+            ranges: vec![range],
+            entries: None,
+            own: 0,
+            refilled: Vec::new(),
+            dropped: Vec::new(),
+        }
     }
 
     /// Is there any key that does not come from where it was?
     pub fn loses(&self) -> bool {
-        !self.refilled.is_empty() || !self.dropped.is_empty()
+        !self.refilled.is_empty() || !self.dropped.is_empty() || self.missing() > 0
+    }
+
+    /// At least so many entries have nothing in their place.
+    pub fn missing(&self) -> u64 {
+        let found = self.own + self.refilled.iter().map(|refill| refill.entries).sum::<u64>();
+        self.entries.unwrap_or(0).saturating_sub(found)
     }
 
     /// The lines of it, in the words of somebody who did it, or who would.
@@ -91,6 +108,9 @@ impl Loss {
             let entries = refill.entries;
             out +=
                 &format!("      {be} from {}: {}, {entries} entries\n", refill.source, refill.text);
+        }
+        if let (missing @ 1.., Some(entries)) = (self.missing(), self.entries) {
+            out += &format!("      {drop}: at least {missing} of {entries} entries\n");
         }
         for (from, to) in &self.dropped {
             out += &format!("      {drop}: {}\n", text((from, to.as_deref())));

@@ -481,6 +481,9 @@ impl<'r, 'a, 'c> Rebuild<'r, 'a, 'c> {
     ) -> Result<Vec<Cell>, Halt> {
         let page = pointer.page.0;
         let loss = self.loss(Some(page), kind, context);
+        if let Some(sums) = sums.filter(|sums| sums.entries > 0) {
+            self.losses[loss].entries = Some(sums.entries);
+        }
         if !self.lossy {
             let sums = sums.unwrap_or(Sums { entries: 0, pages: 0 });
             return Ok(vec![Cell { low: context.low.clone(), pointer, sums }]);

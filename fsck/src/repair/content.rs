@@ -42,7 +42,7 @@ impl Rebuild<'_, '_, '_> {
         let mut crcs = Vec::new();
         let mut whole = crc32fast::Hasher::new();
         for page in extent.pages() {
-            if !self.work.usable(page.0) {
+            if !self.work.usable(page.0) || page.0 >= self.roles.pages() {
                 return Err(Kind::ExtentPointer);
             }
             let bytes = self.work.read(page.0).ok_or(Kind::PageUnreadable)?;
@@ -59,7 +59,9 @@ impl Rebuild<'_, '_, '_> {
                 return Err(Kind::DoubleUse);
             }
         }
-        self.proven.extend(crcs);
+        for (page, crc) in crcs {
+            self.proven[page as usize] = Some(crc);
+        }
         Ok(())
     }
 
@@ -116,7 +118,7 @@ impl Rebuild<'_, '_, '_> {
         if !proven {
             return Err(Kind::RawPage);
         }
-        self.proven.insert(page, crc);
+        self.proven[page as usize] = Some(crc);
         let mut sum = 1u64;
         for child in children(raw, &bytes)? {
             sum = sum.saturating_add(self.raw(child)?);

@@ -18,7 +18,7 @@ use super::{
     trees::Rebuild,
     work::Halt,
 };
-use crate::walk::{Role, Roles};
+use crate::walk::{NodeReader, Role, Roles};
 
 /// The owners that the new state's pages have.
 struct Owners {
@@ -39,7 +39,7 @@ impl Rebuild<'_, '_, '_> {
         let roles = Roles::new(pages).ok_or(Halt::NoRoom)?;
         let mut owners = Owners {
             roles,
-            crcs: vec![None; pages as usize],
+            crcs: self.proven.clone(),
             complete: true,
             stack: vec![superblock.root],
             raws: Vec::new(),
@@ -55,9 +55,7 @@ impl Rebuild<'_, '_, '_> {
         for page in ring..(ring + ring_pages).min(pages) {
             owners.roles.claim(page, Role::Fixed);
         }
-        for (&page, &crc) in &self.proven {
-            owners.crcs[page as usize] = Some(crc);
-        }
+        owners.crcs.resize(pages as usize, None);
         while let Some(pointer) = owners.stack.pop() {
             if !pointer.is_none() {
                 self.count_node(pointer, &mut owners)?;
@@ -85,7 +83,7 @@ impl Rebuild<'_, '_, '_> {
             header.crc == node_crc(bytes) && header.pointer == pointer
         });
         let Some((bytes, entries)) = known.and_then(|bytes| {
-            let entries = node::entries(&bytes)?;
+            let entries = owning(&bytes)?;
             Some((bytes, entries))
         }) else {
             if self.lossy {
@@ -187,12 +185,16 @@ impl Rebuild<'_, '_, '_> {
         }
         match self.work.read(raw.page.0).and_then(|bytes| children(raw, &bytes).ok()) {
             // A damaged table names anything; its children's owners are kept as they are.
-            Some(children) if self.proven.contains_key(&raw.page.0) => {
+            Some(children) if self.is_proven(raw.page) => {
                 owners.raws.extend(children);
             }
             _ => owners.complete = false,
         }
         Ok(())
+    }
+
+    fn is_proven(&self, page: PageId) -> bool {
+        self.proven.get(page.0 as usize).copied().flatten().is_some()
     }
 
     fn write_groups(&mut self, superblock: &mut Superblock, owners: &Owners) -> Result<(), Halt> {
@@ -289,4 +291,14 @@ impl Rebuild<'_, '_, '_> {
         }
         MapRoot { depth, slot: words[0].slot, crc: words[0].crc }
     }
+}
+
+/// The entries of a node that may lead to a page.
+fn owning(bytes: &[u8]) -> Option<Vec<Cell>> {
+    let node = NodeReader::new(bytes).ok()?;
+    let values = node.is_leaf() && bytes[4] == TABLE;
+    if values && !(0..node.count()).any(|i| node.entry(i).is_ok_and(|entry| entry.extent)) {
+        return Some(Vec::new());
+    }
+    node::entries(bytes)
 }

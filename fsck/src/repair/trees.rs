@@ -90,7 +90,7 @@ pub(super) struct Rebuild<'r, 'a, 'c> {
     pub(super) raise: bool,
     pub(super) roles: Roles,
     /// Checksums of raw pages that something else than the map proves, or the map itself.
-    pub(super) proven: HashMap<u64, u32>,
+    pub(super) proven: Vec<Option<u32>>,
     /// What replaces a page, by the bounds that its parent sets.
     changed: HashMap<u64, Vec<(u64, Vec<Cell>)>>,
     /// Losses at or below a page.
@@ -116,7 +116,11 @@ impl<'r, 'a, 'c> Rebuild<'r, 'a, 'c> {
         map: &'r mut PageMap,
         lossy: bool,
     ) -> Option<Self> {
+        let pages = usize::try_from(work.old.pages).ok()?;
         let roles = Roles::new(work.old.pages)?;
+        let mut proven = Vec::new();
+        proven.try_reserve_exact(pages).ok()?;
+        proven.resize(pages, None);
         let mut rebuild = Rebuild {
             work,
             check,
@@ -124,7 +128,7 @@ impl<'r, 'a, 'c> Rebuild<'r, 'a, 'c> {
             lossy,
             raise: lossy,
             roles,
-            proven: HashMap::new(),
+            proven,
             changed: HashMap::new(),
             below: HashMap::new(),
             way: Vec::new(),
@@ -270,6 +274,9 @@ impl<'r, 'a, 'c> Rebuild<'r, 'a, 'c> {
         context: &Context,
     ) -> Result<Option<Vec<Cell>>, Halt> {
         let mut rewrite = node.accounts(&mut Vec::new()).is_err();
+        if !rewrite && context.tree.kind == TABLE && plain(node, context) {
+            return Ok(None);
+        }
         let mut kept: Vec<Entry> = Vec::new();
         let mut holes: Vec<(Vec<u8>, Option<Vec<u8>>, Kind)> = Vec::new();
         let mut open: Option<(Vec<u8>, Kind)> = None;
@@ -574,6 +581,18 @@ impl<'r, 'a, 'c> Rebuild<'r, 'a, 'c> {
         }
         true
     }
+}
+
+/// Is there nothing in a leaf but sound entries whose values stand in it?
+fn plain(node: &NodeReader<'_>, context: &Context) -> bool {
+    let (mut key, mut last) = (Vec::new(), Vec::new());
+    (0..node.count()).all(|i| {
+        let Ok(entry) = node.entry(i) else { return false };
+        entry.key(&mut key);
+        let sound = !entry.extent && context.holds(&key) && (i == 0 || key > last);
+        std::mem::swap(&mut key, &mut last);
+        sound
+    })
 }
 
 /// The smallest key above this one.

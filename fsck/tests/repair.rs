@@ -409,6 +409,45 @@ fn random_damage_is_repaired_or_there_is_nothing_to_start_from() {
     assert!(mended > rounds / 2 && refused < rounds / 4, "{mended} mended, {refused} refused");
 }
 
+/// Structure that no engine writes, under right checksums: repair makes it sound or refuses, and never breaks.
+#[test]
+fn forged_nodes_are_repaired_or_refused() {
+    let seed: u64 = std::env::var("SEED").ok().map_or(3, |seed| seed.parse().unwrap());
+    println!("SEED={seed}");
+    let rounds = std::env::var("ROUNDS").ok().map_or(120, |rounds| rounds.parse().unwrap());
+    let mut random = fastrand::Rng::with_seed(seed);
+    let image = Wreck::new();
+    let (mut mended, mut refused) = (0, 0);
+    for round in 0..rounds {
+        let mut wreck = Wreck::of(image.bytes.clone());
+        for _ in 0..random.usize(1..4) {
+            let kinds = [(META, 0), (CATALOG, 0), (TABLE, 1), (TABLE, 0), (TABLE, 0)];
+            let (kind, level) = kinds[random.usize(..kinds.len())];
+            let nodes = wreck.nodes(kind, level);
+            if nodes.is_empty() {
+                continue;
+            }
+            let page = nodes[random.usize(..nodes.len())];
+            for _ in 0..random.usize(1..4) {
+                let at = if random.bool() { random.usize(40..400) } else { random.usize(40..4096) };
+                wreck.page(page)[at] = random.u8(..);
+            }
+            wreck.seal(page);
+        }
+        let mut bytes = wreck.bytes.clone();
+        let repaired = repair(&mut bytes, true);
+        match repaired.refusal {
+            None => {
+                assert!(check(&bytes).is_clean(), "round {round}: {repaired}");
+                mended += 1;
+            }
+            Some(_) => refused += 1,
+        }
+    }
+    println!("{mended} mended, {refused} refused");
+    assert!(mended > rounds / 2, "{mended} mended, {refused} refused");
+}
+
 #[test]
 fn lost_keys_come_from_the_newest_ancestor_else_from_the_nearest_state() {
     let storage = Arc::new(SimulatedStorage::new());

@@ -15,7 +15,7 @@ use cowslip_pager::{
     superblock::{SUPERBLOCK_SIZE, Superblock},
 };
 
-use super::{Plan, work::Work};
+use super::{plan::Plan, work::Work};
 use crate::{Error, check::PageMap, undo};
 
 /// Most bytes that are written at once.

@@ -22,9 +22,7 @@ use std::{
 
 use cowslip::{
     kinds::{CATALOG, META, TABLE},
-    meta::{
-        BookmarkRecord, BranchRecord, Incoming, Lineage, NAME_MAX, SnapshotRecord, TableRecord,
-    },
+    meta::TableRecord,
 };
 use cowslip_pager::{PageId, Pointer, page::u64_at};
 
@@ -38,14 +36,11 @@ use super::{
 use crate::{
     check::{Check, PageMap, Sums},
     problem::Kind,
-    report::Range,
     walk::{NodeReader, Role, Roles},
 };
 
 /// Levels that a tree can have.
 const LEVELS_MAX: u8 = 24;
-/// States that are named for one loss.
-const STATES_MAX: usize = 100;
 
 /// Where a node stands, and whose it is.
 #[derive(Clone)]
@@ -94,8 +89,8 @@ pub(super) struct Rebuild<'r, 'a, 'c> {
     /// What replaces a page, by the bounds that its parent sets.
     changed: HashMap<u64, Vec<(u64, Vec<Cell>)>>,
     /// Losses at or below a page.
-    below: HashMap<u64, Vec<usize>>,
-    way: Vec<u64>,
+    pub(super) below: HashMap<u64, Vec<usize>>,
+    pub(super) way: Vec<u64>,
     pub(super) extents: HashMap<u64, (u64, Result<(), Kind>)>,
     pub(super) raws: HashMap<u64, (u8, Result<u64, Kind>)>,
     pub(super) losses: Vec<Loss>,
@@ -105,7 +100,7 @@ pub(super) struct Rebuild<'r, 'a, 'c> {
     pub(super) lost: Lost,
     pub(super) versions: Vec<Version>,
     pub(super) tables: HashMap<(usize, Rc<str>), Option<TableRecord>>,
-    names: HashSet<String>,
+    pub(super) names: HashSet<String>,
     pub(super) has_main: bool,
 }
 
@@ -161,7 +156,7 @@ impl<'r, 'a, 'c> Rebuild<'r, 'a, 'c> {
     }
 
     /// The new root of a tree, and what is below it.
-    fn tree(
+    pub(super) fn tree(
         &mut self,
         root: Pointer,
         sums: Option<Sums>,
@@ -370,114 +365,6 @@ impl<'r, 'a, 'c> Rebuild<'r, 'a, 'c> {
         }
     }
 
-    fn table(&mut self, page: PageId, entry: &Entry, context: &Context) -> Result<Verdict, Halt> {
-        let Ok(name) = std::str::from_utf8(&entry.key) else {
-            return Ok(Verdict::Hole(Kind::Name));
-        };
-        if name.is_empty() || name.len() > 512 {
-            return Ok(Verdict::Hole(Kind::Name));
-        }
-        let Ok(record) = TableRecord::decode(&entry.value, page) else {
-            return Ok(Verdict::Hole(Kind::Record));
-        };
-        let new = if record.is_machine() {
-            match self.machine(&record) {
-                Ok(pages) => TableRecord { pages, ..record },
-                Err(kind) => return Ok(Verdict::Hole(kind)),
-            }
-        } else {
-            let table = Context {
-                tree: Tree { kind: TABLE, id: record.id },
-                level: None,
-                low: Vec::new(),
-                high: None,
-                state: context.state.clone(),
-                table: Some(name.into()),
-            };
-            let sums = Sums { entries: 0, pages: record.pages };
-            let root = self.tree(record.root, Some(sums), &table)?;
-            let pages = root.as_ref().map_or(0, |root| root.sums.pages);
-            let root = root.map_or(Pointer::NONE, |root| root.pointer);
-            TableRecord { root, id: record.id, pages }
-        };
-        Ok(changed(&entry.value, new.encode()))
-    }
-
-    fn name(&mut self, page: PageId, entry: &Entry) -> Result<Verdict, Halt> {
-        let Some((&first, name)) = entry.key.split_first() else {
-            return Ok(Verdict::Hole(Kind::Name));
-        };
-        if first == b'r' {
-            // What waits to be taken apart has no name; its pages have no owner without it.
-            return Ok(Verdict::Drop);
-        }
-        let Some(name) = std::str::from_utf8(name).ok().filter(|name| {
-            (1..=NAME_MAX).contains(&name.len()) && !name.chars().any(char::is_control)
-        }) else {
-            return Ok(Verdict::Hole(Kind::Name));
-        };
-        match first {
-            b'b' => {
-                let Ok(mut record) = BranchRecord::decode(&entry.value, page) else {
-                    return Ok(Verdict::Hole(Kind::Record));
-                };
-                self.names.insert(name.to_owned());
-                self.has_main |= name == "main";
-                let state: Rc<str> = format!("branch {name}").into();
-                record.catalog = self.catalog(record.catalog, &state)?;
-                if self.raise || record.shared_at > self.work.stamp {
-                    record.shared_at = self.work.stamp;
-                }
-                if self.lossy && self.touched(&state) {
-                    // Nobody can say any more what changed since an ancestor of it.
-                    record.lineage = Lineage::default().fork(self.work.fresh_id());
-                }
-                Ok(changed(&entry.value, record.encode()))
-            }
-            b's' => {
-                let Ok(mut record) = SnapshotRecord::decode(&entry.value, page) else {
-                    return Ok(Verdict::Hole(Kind::Record));
-                };
-                if self.names.contains(name) {
-                    return Ok(Verdict::Hole(Kind::NameTwice));
-                }
-                let state: Rc<str> = format!("snapshot {name}").into();
-                record.catalog = self.catalog(record.catalog, &state)?;
-                record.stamp = record.stamp.min(self.work.stamp);
-                if self.lossy && self.touched(&state) {
-                    // It is not what was sent, or marked, under its old number.
-                    record.id = self.work.fresh_id();
-                    record.lineage = Lineage::default().fork(record.id).until(record.stamp);
-                }
-                Ok(changed(&entry.value, record.encode()))
-            }
-            b'k' if BookmarkRecord::decode(&entry.value, page).is_ok() => Ok(Verdict::Keep),
-            b'i' if Incoming::decode(&entry.value, page).is_ok() => Ok(Verdict::Keep),
-            b'k' | b'i' => Ok(Verdict::Hole(Kind::Record)),
-            _ => Ok(Verdict::Hole(Kind::Name)),
-        }
-    }
-
-    fn catalog(&mut self, root: Pointer, state: &Rc<str>) -> Result<Pointer, Halt> {
-        let context = Context {
-            tree: Tree { kind: CATALOG, id: 0 },
-            level: None,
-            low: Vec::new(),
-            high: None,
-            state: state.clone(),
-            table: None,
-        };
-        let cell = self.tree(root, None, &context)?;
-        Ok(cell.map_or(Pointer::NONE, |cell| cell.pointer))
-    }
-
-    fn touched(&self, state: &str) -> bool {
-        self.losses
-            .iter()
-            .filter(|loss| loss.loses())
-            .any(|loss| loss.ranges.iter().any(|range| range.state == state))
-    }
-
     /// A subtree that cannot be followed.
     fn damaged(
         &mut self,
@@ -504,54 +391,6 @@ impl<'r, 'a, 'c> Rebuild<'r, 'a, 'c> {
         let hash = context.hash();
         self.changed.entry(page).or_default().push((hash, cells.clone()));
         Ok(cells)
-    }
-
-    /// Notes that these keys are damaged; of the same place again, that they are somebody else's too.
-    fn loss(&mut self, page: Option<u64>, kind: Kind, context: &Context) -> usize {
-        let range = range_of(context);
-        let known = self.losses.iter().position(|loss| {
-            loss.page == page
-                && loss.ranges.first().is_some_and(|first| {
-                    first.table == range.table && first.from == range.from && first.to == range.to
-                })
-        });
-        if let Some(known) = known {
-            let ranges = &mut self.losses[known].ranges;
-            if ranges.len() < STATES_MAX && !ranges.contains(&range) {
-                ranges.push(range);
-            }
-            return known;
-        }
-        self.losses.push(Loss::new(kind, page, range));
-        let loss = self.losses.len() - 1;
-        if let Some(page) = page {
-            self.below.entry(page).or_default().push(loss);
-        }
-        for &page in &self.way {
-            self.below.entry(page).or_default().push(loss);
-        }
-        loss
-    }
-
-    /// A page is met again: what is lost below it is this owner's loss as well.
-    fn affected(&mut self, page: u64, context: &Context) {
-        let Some(losses) = self.below.get(&page).cloned() else { return };
-        for at in losses {
-            let ranges = &mut self.losses[at].ranges;
-            let Some(first) = ranges.first() else { continue };
-            let table = context.table.as_deref().map(str::to_owned).or(first.table.clone());
-            let range = Range { state: context.state.to_string(), table, ..first.clone() };
-            if ranges.len() < STATES_MAX && !ranges.contains(&range) {
-                ranges.push(range);
-            }
-            let above = self.way.clone();
-            for page in above {
-                let losses = self.below.entry(page).or_default();
-                if !losses.contains(&at) {
-                    losses.push(at);
-                }
-            }
-        }
     }
 
     /// Do the outermost keys of a sound subtree lie in these bounds?
@@ -598,19 +437,6 @@ fn plain(node: &NodeReader<'_>, context: &Context) -> bool {
 /// The smallest key above this one.
 pub(super) fn after(key: &[u8]) -> Vec<u8> {
     [key, &[0]].concat()
-}
-
-fn changed(old: &[u8], new: Vec<u8>) -> Verdict {
-    if old == new { Verdict::Keep } else { Verdict::Replace(new) }
-}
-
-fn range_of(context: &Context) -> Range {
-    Range {
-        state: context.state.to_string(),
-        table: context.table.as_deref().map(str::to_owned),
-        from: (!context.low.is_empty()).then(|| context.low.clone()),
-        to: context.high.clone(),
-    }
 }
 
 /// The stamp of what an entry leads to (I5).

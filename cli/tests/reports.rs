@@ -56,6 +56,27 @@ fn a_sound_database_has_no_problems() {
 }
 
 #[test]
+fn fsck_repairs_on_demand_and_takes_it_back() {
+    let store = filled();
+    assert_eq!(store.run("fsck", ["--repair"]).ok(), "clean: nothing to repair\n");
+    let mut bytes = std::fs::read(&store.file).unwrap();
+    bytes[70] ^= 1;
+    std::fs::write(&store.file, &bytes).unwrap();
+    assert_eq!(store.run("fsck", []).status, Some(4));
+    let undo = store.folder().join("undo");
+    let undo = undo.to_str().unwrap();
+    let repaired = store.run("fsck", ["--repair", "--undo", undo, "--json"]).with(1);
+    let repaired: Value = serde_json::from_slice(&repaired.out).unwrap();
+    assert_eq!((&repaired["lost"], &repaired["exit_code"]), (&false.into(), &1.into()));
+    store.run("fsck", []).ok();
+    assert!(store.run("fsck", ["--undo-apply", undo]).ok().contains("blocks put back"));
+    assert!(std::fs::read(&store.file).unwrap() == bytes);
+    store.run("fsck", ["--repair=lossy"]).with(1);
+    store.run("fsck", ["--repair=much"]).with(16);
+    assert!(cowslip(["fsck", "--list-problems"], b"").ok().contains("repair lossless"));
+}
+
+#[test]
 fn compacting_changes_no_entry() {
     let store = filled();
     let before = store.run("dump", ["--all"]).ok();

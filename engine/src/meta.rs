@@ -220,7 +220,8 @@ impl<'a> In<'a> {
 }
 
 impl BranchRecord {
-    pub(crate) fn encode(&self) -> Vec<u8> {
+    /// The bytes that stand in the tree.
+    pub fn encode(&self) -> Vec<u8> {
         Out(Vec::new())
             .pointer(&self.catalog)
             .word(self.shared_at)
@@ -249,7 +250,8 @@ impl BranchRecord {
 }
 
 impl SnapshotRecord {
-    pub(crate) fn encode(&self) -> Vec<u8> {
+    /// The bytes that stand in the tree.
+    pub fn encode(&self) -> Vec<u8> {
         Out(Vec::new())
             .pointer(&self.catalog)
             .word(self.stamp)
@@ -322,7 +324,8 @@ impl BookmarkRecord {
 }
 
 impl TableRecord {
-    pub(crate) fn encode(&self) -> Vec<u8> {
+    /// The bytes that stand in the tree.
+    pub fn encode(&self) -> Vec<u8> {
         Out(Vec::new()).pointer(&self.root).word(self.id).word(self.pages).0
     }
 

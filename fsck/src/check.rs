@@ -2,7 +2,7 @@
 
 mod counts;
 mod log;
-mod map;
+pub(crate) mod map;
 mod replay;
 mod superblocks;
 mod trees;
@@ -10,17 +10,18 @@ mod trees;
 use cowslip_pager::{geometry::Geometry, page::PageId, storage::Storage, superblock::Superblock};
 
 use crate::{Error, Options, Report, problem::Kind, report::Problem, walk::Roles};
-use map::PageMap;
+pub(crate) use map::PageMap;
+pub(crate) use trees::Sums;
 
 /// What the passes share.
-struct Check<'a> {
+pub(crate) struct Check<'a> {
     storage: &'a dyn Storage,
     options: &'a Options<'a>,
-    geometry: Geometry,
-    superblock: Superblock,
+    pub(crate) geometry: Geometry,
+    pub(crate) superblock: Superblock,
     /// Bytes of the file.
-    length: u64,
-    report: Report,
+    pub(crate) length: u64,
+    pub(crate) report: Report,
     /// Pages to read, for the progress.
     to_do: u64,
 }
@@ -37,8 +38,8 @@ pub(crate) fn run(storage: &dyn Storage, options: &Options<'_>) -> Result<Report
     Ok(check.report)
 }
 
-/// Checks the newest durable checkpoint and the log behind it. `None`: no superblock is readable.
-fn checkpoint<'a>(
+/// The newest superblock, from which all else is checked. `None`: none is readable.
+pub(crate) fn begin<'a>(
     storage: &'a dyn Storage,
     options: &'a Options<'a>,
 ) -> Result<Option<Check<'a>>, Error> {
@@ -52,7 +53,16 @@ fn checkpoint<'a>(
     report.page_size = geometry.page_size as u64;
     report.pages_total = superblock.pages;
     let to_do = superblock.pages.saturating_sub(superblock.free);
-    let mut check = Check { storage, options, geometry, superblock, length, report, to_do };
+    Ok(Some(Check { storage, options, geometry, superblock, length, report, to_do }))
+}
+
+/// Checks the newest durable checkpoint and the log behind it. `None`: no superblock is readable.
+fn checkpoint<'a>(
+    storage: &'a dyn Storage,
+    options: &'a Options<'a>,
+) -> Result<Option<Check<'a>>, Error> {
+    let Some(mut check) = begin(storage, options)? else { return Ok(None) };
+    let geometry = check.geometry;
     let needed = check.superblock.pages * geometry.page_size as u64;
     if check.length < needed {
         check.report.add(

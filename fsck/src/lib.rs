@@ -1,4 +1,5 @@
-//! The checker: reads a store from its bytes and judges it, without writing a byte.
+//! The checker: reads a store from its bytes and judges it, without writing a byte; and repair, which does
+//! write, when it is told to.
 //!
 //! It relies on the format (`docs/format.md`) and on [`Storage`], not on the engine's own way
 //! through a tree, so that a fault in one does not hide in the other. A check is a row of passes;
@@ -15,22 +16,26 @@
 //! Every page is read once, however many own it; memory is four bytes for each page of the file,
 //! and a bounded cache of the page map. No bytes make it panic: whoever finds some, found a bug.
 //!
-//! Start at [`check`]; [`problem::CATALOGUE`] lists what it can find.
+//! Start at [`check`] and [`repair()`]; [`problem::CATALOGUE`] lists what can be found.
 
 #![forbid(unsafe_code)]
 
 mod check;
 mod overlay;
 pub mod problem;
+mod repair;
 mod report;
+mod undo;
 mod walk;
 
 use std::{fmt, path::Path};
 
 use cowslip_pager::storage::{FileStorage, OpenError, Storage};
 
-pub use problem::{Kind, Severity};
-pub use report::{Problem, Report};
+pub use problem::{Kind, Remedy, Severity};
+pub use repair::{LogCut, Loss, REPAIR_TABLE, Refill, Refusal, RepairOptions, Repaired};
+pub use report::{Problem, Range, Report};
+pub use undo::{Undone, undo};
 
 /// How to check.
 #[derive(Clone, Copy)]
@@ -81,6 +86,20 @@ pub enum Error {
         /// Pages of the file.
         pages: u64,
     },
+    /// The undo file is not one, or not whole.
+    NotAnUndoFile,
+    /// The undo file is of another store.
+    OtherStore,
+    /// The store was written since the repair that the undo file is of.
+    WrittenSince {
+        /// The newest checkpoint.
+        checkpoint: u64,
+    },
+    /// A repair would overwrite a page that it must not: a fault of the program. Nothing was written.
+    WouldOverwrite {
+        /// The page.
+        page: u64,
+    },
 }
 
 impl Error {
@@ -102,6 +121,14 @@ impl fmt::Display for Error {
             Error::OutOfMemory { pages } => {
                 write!(f, "not enough memory to check a file of {pages} pages")
             }
+            Error::NotAnUndoFile => write!(f, "the undo file is none, or not whole"),
+            Error::OtherStore => write!(f, "the undo file is of another database"),
+            Error::WrittenSince { checkpoint } => {
+                write!(f, "the database was written since: it is at checkpoint {checkpoint}")
+            }
+            Error::WouldOverwrite { page } => {
+                write!(f, "page {page} is in use and would be overwritten; nothing was written")
+            }
         }
     }
 }
@@ -118,12 +145,31 @@ impl std::error::Error for Error {
 /// Checks the database file at `path`. It is opened for reading only, and nobody may have it open
 /// for writing meanwhile.
 pub fn check(path: &Path, options: &Options<'_>) -> Result<Report, Error> {
-    let storage = FileStorage::open_read_only(path).map_err(|error| match error {
+    let storage = FileStorage::open_read_only(path).map_err(opened)?;
+    check_storage(&storage, options)
+}
+
+fn opened(error: OpenError) -> Error {
+    match error {
         OpenError::Locked => Error::Locked,
         OpenError::NotAFile => Error::NotADatabase,
         OpenError::Io(error) => Error::Io(error),
-    })?;
-    check_storage(&storage, options)
+    }
+}
+
+/// Repairs the database file at `path`, which nobody else may have open. A crash at any moment leaves the
+/// wreck or the repaired store.
+pub fn repair(path: &Path, options: &RepairOptions<'_>) -> Result<Repaired, Error> {
+    let storage = FileStorage::open(path).map_err(opened)?;
+    repair_storage(&storage, options)
+}
+
+/// Repairs a store that lies on any storage.
+pub fn repair_storage(
+    storage: &dyn Storage,
+    options: &RepairOptions<'_>,
+) -> Result<Repaired, Error> {
+    repair::run(storage, options)
 }
 
 /// Checks a store that lies on any storage. Nothing is written to it.

@@ -2,17 +2,22 @@
 
 #![forbid(unsafe_code)]
 
-use std::{io::Write, path::PathBuf, process::ExitCode};
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use clap::Parser;
-use cowslip_fsck::Options;
+use cowslip_fsck::{Error, Options, RepairOptions};
 
-/// Check a Cowslip database and report numbered problems; writes nothing
+/// Check a Cowslip database and report numbered problems; writes nothing unless it is told to repair
 #[derive(Parser)]
 #[command(
     name = "cowslip-fsck",
     version,
-    after_help = "Exit status: 0 no problems; 4 problems; 8 could not check; 16 usage error."
+    after_help = "Exit status: 0 no problems; 1 problems, all repaired; 4 problems left; 8 could not \
+                  check; 16 usage error."
 )]
 struct Args {
     /// The database
@@ -21,6 +26,15 @@ struct Args {
     /// Print the report as one JSON object
     #[arg(long)]
     json: bool,
+    /// Repair what loses nothing; with `=lossy` the rest too
+    #[arg(long, value_name = "HOW", num_args = 0..=1, require_equals = true, default_missing_value = "lossless", value_parser = ["lossless", "lossy"])]
+    repair: Option<String>,
+    /// With --repair: keep what is overwritten in this new file
+    #[arg(long, value_name = "FILE", requires = "repair")]
+    undo: Option<PathBuf>,
+    /// Put back what a repair has overwritten, from its undo file
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["repair", "json"])]
+    undo_apply: Option<PathBuf>,
     /// Do not prove that the log's transactions replay
     #[arg(long)]
     no_replay: bool,
@@ -40,23 +54,10 @@ fn main() -> ExitCode {
     let mut text = String::new();
     let mut status = 0;
     if args.list_problems {
-        for entry in cowslip_fsck::problem::CATALOGUE {
-            text += &format!(
-                "{}  {:10}  {:3}  {}\n",
-                entry.code,
-                entry.severity.to_string(),
-                entry.invariant,
-                entry.meaning
-            );
-        }
+        text = cowslip_fsck::problem::catalogue_text();
     } else if let Some(file) = &args.file {
-        let options = Options { replay: !args.no_replay, ..Options::default() };
-        match cowslip_fsck::check(file, &options) {
-            Ok(report) => {
-                status = report.exit_code();
-                text =
-                    if args.json { format!("{}\n", report.to_json()) } else { report.to_string() };
-            }
+        match work(&args, file) {
+            Ok(result) => (text, status) = result,
             Err(error) => {
                 eprintln!("cowslip-fsck: {}: {error}", file.display());
                 return ExitCode::from(error.exit_code());
@@ -70,4 +71,27 @@ fn main() -> ExitCode {
         }
         _ => ExitCode::from(status),
     }
+}
+
+/// The text to print, and the exit status.
+fn work(args: &Args, file: &Path) -> Result<(String, u8), Error> {
+    if let Some(undo) = &args.undo_apply {
+        let undone = cowslip_fsck::undo(file, undo)?;
+        return Ok((format!("{} blocks put back\n", undone.blocks), 0));
+    }
+    let text = |json: serde_json::Value, text: String| {
+        if args.json { format!("{json}\n") } else { text }
+    };
+    if let Some(how) = &args.repair {
+        let options = RepairOptions {
+            lossy: how == "lossy",
+            undo: args.undo.as_deref(),
+            ..RepairOptions::default()
+        };
+        let repaired = cowslip_fsck::repair(file, &options)?;
+        return Ok((text(repaired.to_json(), repaired.to_string()), repaired.exit_code()));
+    }
+    let options = Options { replay: !args.no_replay, ..Options::default() };
+    let report = cowslip_fsck::check(file, &options)?;
+    Ok((text(report.to_json(), report.to_string()), report.exit_code()))
 }

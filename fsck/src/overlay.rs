@@ -26,6 +26,15 @@ impl Overlay {
         Overlay(Mutex::new(State { length, below: length, blocks: HashMap::new() }))
     }
 
+    /// The blocks that were written, ascending, and what stands in them.
+    pub(crate) fn blocks(&self) -> Vec<(u64, Box<[u8; BLOCK]>)> {
+        let state = self.state();
+        let mut blocks: Vec<_> =
+            state.blocks.iter().map(|(&at, bytes)| (at, bytes.clone())).collect();
+        blocks.sort_unstable_by_key(|block| block.0);
+        blocks
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -57,7 +66,7 @@ impl Overlay {
         Ok(())
     }
 
-    fn write(
+    pub(crate) fn write(
         &self,
         bytes: &[u8],
         offset: u64,
@@ -85,7 +94,7 @@ impl Overlay {
         Ok(())
     }
 
-    fn set_len(&self, length: u64) {
+    pub(crate) fn set_len(&self, length: u64) {
         let mut state = self.state();
         if length < state.length {
             state.below = state.below.min(length);

@@ -47,6 +47,28 @@ impl fmt::Display for Severity {
     }
 }
 
+/// What a repair of a problem costs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Remedy {
+    /// Nothing is lost; a repair does it unasked.
+    Lossless,
+    /// Data is lost, or taken from another state: only `--repair=lossy` does it.
+    Lossy,
+    /// There is none in place: the data must be salvaged.
+    None,
+}
+
+impl fmt::Display for Remedy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Remedy::Lossless => "lossless",
+            Remedy::Lossy => "lossy",
+            Remedy::None => "none",
+        })
+    }
+}
+
 /// What the catalogue says about one kind of problem.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Entry {
@@ -58,6 +80,8 @@ pub struct Entry {
     pub severity: Severity,
     /// What it means, in a sentence.
     pub meaning: &'static str,
+    /// What a repair costs.
+    pub remedy: Remedy,
     /// What a repair would do.
     pub repair: &'static str,
     /// The invariant it breaks.
@@ -65,7 +89,7 @@ pub struct Entry {
 }
 
 macro_rules! catalogue {
-    ($($kind:ident $code:literal $severity:ident $invariant:literal $meaning:literal => $repair:literal;)*) => {
+    ($($kind:ident $code:literal $severity:ident $remedy:ident $invariant:literal $meaning:literal => $repair:literal;)*) => {
         /// The kinds of problem.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Kind {
@@ -79,6 +103,7 @@ macro_rules! catalogue {
                 code: $code,
                 severity: Severity::$severity,
                 meaning: $meaning,
+                remedy: Remedy::$remedy,
                 repair: $repair,
                 invariant: $invariant,
             },)*
@@ -87,150 +112,176 @@ macro_rules! catalogue {
 }
 
 catalogue! {
-    SuperblocksLost "F0101" Damage "I2"
+    SuperblocksLost "F0101" Damage None "I2"
         "No copy of the superblock is readable."
         => "nothing in place: the data must be salvaged from the pages' own headers";
-    SuperblockCopy "F0102" Redundancy "I8"
+    SuperblockCopy "F0102" Redundancy Lossless "I8"
         "One copy of a superblock is damaged; its twin is whole."
         => "write the twin's bytes over it";
-    SuperblockSlot "F0103" Corruption "I2"
+    SuperblockSlot "F0103" Corruption Lossy "I2"
         "Both copies of the superblock in one slot are damaged: it may have been the newest."
-        => "keep the other slot's state, if the trees and the log agree with it";
-    SuperblocksDisagree "F0104" Corruption "I2"
+        => "keep the other slot's state, on demand: a newer checkpoint may be lost";
+    SuperblocksDisagree "F0104" Corruption Lossy "I2"
         "Two readable superblocks contradict each other."
-        => "keep the one whose trees verify";
-    SuperblockField "F0105" Damage "I8"
+        => "keep the newest, on demand";
+    SuperblockField "F0105" Damage Lossless "I8"
         "A superblock has a right checksum and an impossible field."
-        => "use the twin or, if there is none, salvage";
-    FileTooShort "F0111" Damage "I2"
+        => "use the twin; without one, keep the other slot's state, on demand";
+    FileTooShort "F0111" Damage Lossless "I2"
         "The file is shorter than its superblock says."
-        => "keep the data that is left; what lay behind the end is lost";
-    LogDamaged "F0201" Damage "I12"
+        => "make it as long again; what stood there is reported page by page";
+    LogDamaged "F0201" Damage Lossy "I12"
         "A log record that was durable is damaged: transactions behind it are lost."
-        => "cut the log there, and say which transactions are lost";
-    LogNewer "F0202" Damage "I2"
+        => "cut the log there, on demand: the transactions behind it are lost";
+    LogNewer "F0202" Damage Lossy "I2"
         "The log proves that a newer superblock was durable than the one that was found."
-        => "nothing in place: salvage, newest stamps first";
-    LogUnreadable "F0203" Damage "I12"
+        => "keep the older state, on demand: what the newer one had is lost";
+    LogUnreadable "F0203" Damage Lossy "I12"
         "A part of the log cannot be read."
-        => "cut the log there, and say which transactions are lost";
-    DirectoryCopy "F0301" Redundancy "I8"
+        => "cut the log there, on demand: the transactions behind it are lost";
+    DirectoryCopy "F0301" Redundancy Lossless "I8"
         "One copy of the top page of the map's directory is damaged; its twin is whole."
         => "write the twin's bytes over it";
-    DirectoryPage "F0302" Corruption "I8"
+    DirectoryPage "F0302" Corruption Lossless "I8"
         "A page of the map's directory is damaged."
         => "rebuild the map from the trees";
-    Group "F0303" Corruption "I8"
+    Group "F0303" Corruption Lossless "I8"
         "A group of the page map is damaged."
-        => "rebuild its counts from the trees";
-    FreeCount "F0304" Corruption "I3"
+        => "rebuild it from the trees";
+    FreeCount "F0304" Corruption Lossless "I3"
         "A number of free pages in the map's directory or superblock is wrong."
         => "write the right number";
-    BeyondEnd "F0305" Leak "I3"
+    BeyondEnd "F0305" Leak Lossless "I3"
         "The map counts owners of a page behind the end of the file."
         => "set the count to zero";
-    DeltaList "F0306" Corruption "I3"
+    DeltaList "F0306" Corruption Lossless "I3"
         "The superblock's delta list names a page of a group that was never written."
         => "rebuild the map from the trees";
-    PageUnreadable "F0401" Damage "I8"
+    PageUnreadable "F0401" Damage Lossy "I8"
         "A page cannot be read."
         => "refill its keys from a snapshot that has them, or cut it off, on demand";
-    NodeChecksum "F0402" Damage "I8"
+    NodeChecksum "F0402" Damage Lossy "I8"
         "A node's bytes do not match its checksum."
         => "refill its keys from a snapshot that has them, or cut it off, on demand";
-    NodePlace "F0403" Damage "I1"
+    NodePlace "F0403" Damage Lossy "I1"
         "A whole node stands where another one should: a misplaced write."
         => "refill its keys from a snapshot that has them, or cut it off, on demand";
-    NodeStore "F0404" Damage "I8"
+    NodeStore "F0404" Damage Lossy "I8"
         "A node belongs to another store."
         => "refill its keys from a snapshot that has them, or cut it off, on demand";
-    NodeIdentity "F0405" Damage "I1"
+    NodeIdentity "F0405" Damage Lossy "I1"
         "A node has another kind, level or stamp than the pointer to it says: an old version of the page."
         => "refill its keys from a snapshot that has them, or cut it off, on demand";
-    NodeTree "F0406" Corruption "I4"
+    NodeTree "F0406" Corruption Lossy "I4"
         "A node belongs to another tree than the one that leads to it."
-        => "cut it off, on demand";
-    NodeStructure "F0407" Damage "I8"
+        => "refill its keys from a snapshot that has them, or cut it off, on demand";
+    NodeStructure "F0407" Damage Lossy "I8"
         "A node has a right checksum and an impossible structure."
-        => "keep its readable entries";
-    NodeOrder "F0408" Damage "I6"
+        => "keep its readable entries, refill the others from a snapshot that has them, on demand";
+    NodeOrder "F0408" Damage Lossy "I6"
         "Keys of a node do not ascend."
-        => "sort its entries into place";
-    NodeBounds "F0409" Damage "I6"
+        => "keep the entries that ascend, refill the others from a snapshot that has them, on demand";
+    NodeBounds "F0409" Damage Lossy "I6"
         "A key lies outside the bounds that its ancestors set, where no search finds it."
-        => "move the entry to where it belongs";
-    EntryCount "F0410" Corruption "I10"
+        => "drop the entry, and refill the node's keys from a snapshot that has them, on demand";
+    EntryCount "F0410" Corruption Lossless "I10"
         "An inner node, or a table's record, counts another number of entries or pages than there are below."
         => "write the right number";
-    PointerRange "F0411" Damage "I3"
+    PointerRange "F0411" Damage Lossy "I3"
         "A pointer leads to no page that a tree may use."
-        => "cut it off, on demand";
-    ChildLevel "F0412" Damage "I7"
+        => "refill its keys from a snapshot that has them, or cut it off, on demand";
+    ChildLevel "F0412" Damage Lossy "I7"
         "A pointer's kind or level does not follow from its parent's."
-        => "cut it off, on demand";
-    ChildStamp "F0413" Corruption "I5"
+        => "refill its keys from a snapshot that has them, or cut it off, on demand";
+    ChildStamp "F0413" Corruption Lossless "I5"
         "A child claims to be younger than its parent."
-        => "verify by content and rewrite the way to it";
-    NodeMapChecksum "F0414" Corruption "I8"
+        => "write its parents anew, younger";
+    NodeMapChecksum "F0414" Corruption Lossless "I8"
         "The page map has another checksum for a node than the node itself."
         => "write the right checksum into the map";
-    ExtentPointer "F0501" Damage "I8"
+    ExtentPointer "F0501" Damage Lossy "I8"
         "A reference to a large value is not readable."
-        => "drop the entry, on demand";
-    ExtentPage "F0502" Damage "I8"
+        => "refill the value from a snapshot that has it, or drop the entry, on demand";
+    ExtentPage "F0502" Damage Lossy "I8"
         "A page of a large value does not match its checksum."
-        => "refill the value from a snapshot that has it, or drop it, on demand";
-    ExtentChecksum "F0503" Damage "I8"
+        => "believe the value's own checksum; else refill it from a snapshot that has it, or drop it, on demand";
+    ExtentChecksum "F0503" Damage Lossy "I8"
         "The checksums of a large value's pages do not match the value's own."
-        => "verify by content, else refill or drop the value, on demand";
-    RawPage "F0504" Damage "I8"
+        => "refill the value from a snapshot that has it, or drop it, on demand";
+    RawPage "F0504" Damage Lossy "I8"
         "A page of a stored machine does not match its checksum."
-        => "refill it from a snapshot that has the machine, or drop the machine, on demand";
-    RawPointer "F0505" Damage "I7"
+        => "take the machine from a snapshot that has it, or drop it, on demand";
+    RawPointer "F0505" Damage Lossy "I7"
         "A table of a stored machine leads to no page that it may use, or at a wrong height."
-        => "drop the machine, on demand";
-    Record "F0601" Damage "I9"
+        => "take the machine from a snapshot that has it, or drop it, on demand";
+    Record "F0601" Damage Lossy "I9"
         "A record of a branch, snapshot, table or release is not readable."
         => "drop the record, on demand";
-    Name "F0602" Corruption "I9"
+    Name "F0602" Corruption Lossy "I9"
         "A name is not one that may be given."
-        => "rename it";
-    NameTwice "F0603" Corruption "I9"
+        => "drop its record, on demand";
+    NameTwice "F0603" Corruption Lossy "I9"
         "A branch and a snapshot have one name."
-        => "rename the snapshot";
-    NoMain "F0604" Damage "I9"
+        => "drop the snapshot's record, on demand";
+    NoMain "F0604" Damage Lossy "I9"
         "There is no branch named main."
-        => "make it from the newest snapshot";
-    RecordStamp "F0605" Corruption "I5"
+        => "make it from the newest snapshot or branch, on demand";
+    RecordStamp "F0605" Corruption Lossless "I5"
         "A record claims to be younger than the state it belongs to."
         => "write the state's own stamp";
-    CountTooLow "F0701" Corruption "I3"
+    CountTooLow "F0701" Corruption Lossless "I3"
         "A page has more owners than the map counts: deleting one of them would destroy the others' data."
         => "write the right count";
-    CountTooHigh "F0702" Leak "I3"
+    CountTooHigh "F0702" Leak Lossless "I3"
         "The map counts more owners of a page than it has."
         => "write the right count";
-    Orphan "F0703" Leak "I3"
+    Orphan "F0703" Leak Lossless "I3"
         "The map counts a page as used that nothing points to."
         => "free it";
-    OwnedButFree "F0704" Corruption "I4"
+    OwnedButFree "F0704" Corruption Lossless "I4"
         "The map says that a page is free that something points to: the next write may overwrite it."
         => "write the right count";
-    DoubleUse "F0705" Damage "I4"
+    DoubleUse "F0705" Damage Lossy "I4"
         "Two owners use one page as different things."
-        => "keep the owner whose checksum matches";
-    YoungShared "F0706" Corruption "I11"
+        => "keep the first owner, refill the other's keys from a snapshot that has them, on demand";
+    YoungShared "F0706" Corruption Lossless "I11"
         "A page younger than its branch's last sharing has several owners: a write would change it for all."
         => "raise the branch's shared_at";
-    ReplayFailed "F0801" Damage "I12"
+    ReplayFailed "F0801" Damage Lossy "I12"
         "The log's transactions cannot be replayed."
-        => "replay up to the failing one, and say what is lost";
-    ReplayPanicked "F0802" Damage "I12"
+        => "keep the transactions before the failing one, on demand";
+    ReplayPanicked "F0802" Damage Lossy "I12"
         "The engine broke off while it replayed the log: a fault of the program."
-        => "report it, with the file";
-    ReplayInconsistent "F0803" Corruption "I12"
+        => "keep the transactions before the failing one, on demand; and please report it, with the file";
+    ReplayInconsistent "F0803" Corruption Lossy "I12"
         "The state after replay is not consistent, though the checkpoint before it was."
-        => "report it, with the file";
+        => "keep the transactions before the failing one, on demand; and please report it, with the file";
+}
+
+impl Entry {
+    /// Is data affected, and not only what keeps account of it?
+    pub fn affects_data(&self) -> bool {
+        self.severity == Severity::Damage
+    }
+
+    /// The entry in a line, and what a repair does in another one.
+    pub fn text(&self) -> String {
+        format!(
+            "{}  {:10}  {:3}  {}\n       repair {:8}   {}, {}\n",
+            self.code,
+            self.severity.to_string(),
+            self.invariant,
+            self.meaning,
+            self.remedy,
+            if self.affects_data() { "data affected" } else { "data whole" },
+            self.repair
+        )
+    }
+}
+
+/// The whole catalogue, as `--list-problems` prints it.
+pub fn catalogue_text() -> String {
+    CATALOGUE.iter().map(Entry::text).collect()
 }
 
 impl Kind {
@@ -242,6 +293,11 @@ impl Kind {
     /// Its stable number.
     pub fn code(self) -> &'static str {
         self.entry().code
+    }
+
+    /// What a repair of it costs.
+    pub fn remedy(self) -> Remedy {
+        self.entry().remedy
     }
 
     /// How bad it is.

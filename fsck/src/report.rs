@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt};
 
 use serde::Serialize;
 
-use crate::problem::{Kind, Severity};
+use crate::problem::{Kind, Remedy, Severity};
 
 /// One problem, with its facts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -15,6 +15,10 @@ pub struct Problem {
     pub kind: Kind,
     /// How bad it is.
     pub severity: Severity,
+    /// Is data affected, and not only what keeps account of it?
+    pub data: bool,
+    /// What a repair costs.
+    pub repair: Remedy,
     /// The page, by its position in the file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub page: Option<u64>,
@@ -32,9 +36,65 @@ pub struct Problem {
     /// Tables, branches and snapshots that are known to reach it; others may.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub affects: Vec<String>,
+    /// The same for programs: which keys of which tables in which branches and snapshots.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ranges: Vec<Range>,
     /// The keys that it may concern.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keys: Option<String>,
+}
+
+/// Keys of a table in a branch or snapshot.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[non_exhaustive]
+pub struct Range {
+    /// Such as `branch main` or `snapshot monday`.
+    pub state: String,
+    /// The table; none: the names of tables.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub table: Option<String>,
+    /// The first key; none: from the start.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_hex")]
+    pub from: Option<Vec<u8>>,
+    /// The first key that is not in it; none: to the end.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_hex")]
+    pub to: Option<Vec<u8>>,
+}
+
+fn as_hex<S: serde::Serializer>(key: &Option<Vec<u8>>, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(&hexadecimal(key.as_deref().unwrap_or_default()))
+}
+
+/// Bytes as two digits each.
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The keys of a range, for people.
+pub(crate) fn keys_text(from: Option<&[u8]>, to: Option<&[u8]>) -> String {
+    let short = |key: &[u8]| {
+        let text: String =
+            key.iter().take(40).flat_map(|b| b.escape_ascii()).map(char::from).collect();
+        if key.len() > 40 { format!("\"{text}\"…") } else { format!("\"{text}\"") }
+    };
+    match (from, to) {
+        (None, None) => "all its keys".into(),
+        (Some(from), None) => format!("keys from {}", short(from)),
+        (None, Some(to)) => format!("keys below {}", short(to)),
+        // The smallest key behind another one is that with a zero: this is one key.
+        (Some(from), Some(to)) if to.strip_suffix(&[0]) == Some(from) => {
+            format!("key {}", short(from))
+        }
+        (Some(from), Some(to)) => format!("keys from {} to below {}", short(from), short(to)),
+    }
+}
+
+/// `table "t" of branch main`, or the state alone.
+pub(crate) fn owner_text(state: &str, table: Option<&str>) -> String {
+    match table {
+        Some(table) => format!("table {table:?} of {state}"),
+        None => state.to_owned(),
+    }
 }
 
 impl Problem {
@@ -43,12 +103,15 @@ impl Problem {
         Problem {
             kind,
             severity: kind.severity(),
+            data: kind.entry().affects_data(),
+            repair: kind.remedy(),
             page: None,
             what: what.into(),
             expected: None,
             found: None,
             path: None,
             affects: Vec::new(),
+            ranges: Vec::new(),
             keys: None,
         }
     }
@@ -225,7 +288,11 @@ impl fmt::Display for Report {
         kinds.sort_unstable();
         for kind in kinds {
             let entry = kind.entry();
-            writeln!(f, "{}: {} Repair would: {}.", entry.code, entry.meaning, entry.repair)?;
+            writeln!(
+                f,
+                "{}: {} Repair ({}) would: {}.",
+                entry.code, entry.meaning, entry.remedy, entry.repair
+            )?;
         }
         for note in &self.notes {
             writeln!(f, "note: {note}")?;

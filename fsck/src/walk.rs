@@ -50,6 +50,11 @@ impl Roles {
         Some(Roles(words))
     }
 
+    /// Of no page.
+    pub(crate) fn none() -> Roles {
+        Roles(Vec::new())
+    }
+
     pub(crate) fn pages(&self) -> u64 {
         self.0.len() as u64
     }

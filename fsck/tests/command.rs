@@ -39,3 +39,40 @@ fn exit_statuses_and_output() {
     assert_eq!(run(&["--no-such-option", file]).0, 16);
     assert_eq!(run(&["--list-problems"]).0, 0);
 }
+
+#[test]
+fn repair_says_what_it_did_and_can_be_taken_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.cow");
+    let undo = folder.path().join("x.undo");
+    let (file, undo) = (path.to_str().unwrap(), undo.to_str().unwrap());
+    let mut wreck = support::Wreck::new();
+    std::fs::write(file, &wreck.bytes).unwrap();
+    let (status, out, _) = run(&[file, "--repair"]);
+    assert_eq!((status, out.as_str()), (0, "clean: nothing to repair\n"));
+
+    wreck.bytes[70] ^= 1;
+    std::fs::write(file, &wreck.bytes).unwrap();
+    let (status, out, _) = run(&[file, "--repair"]);
+    assert_eq!(status, 1);
+    assert!(out.ends_with("1 problem repaired; nothing was lost\n"), "{out}");
+
+    let leaf = wreck.nodes(3, 0)[3];
+    wreck.flip(leaf, 2000);
+    std::fs::write(file, &wreck.bytes).unwrap();
+    let (status, out, _) = run(&[file, "--repair"]);
+    assert_eq!(status, 4);
+    assert!(out.contains("--repair=lossy does it"), "{out}");
+    let before = std::fs::read(file).unwrap();
+    let (status, out, _) = run(&[file, "--repair=lossy", "--undo", undo, "--json"]);
+    assert_eq!(status, 1);
+    let json: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((&json["exit_code"], &json["losses"][0]["code"]), (&1.into(), &"F0402".into()));
+    assert_eq!(run(&[file]).0, 0);
+    let (status, out, _) = run(&[file, "--undo-apply", undo]);
+    assert_eq!(status, 0, "{out}");
+    assert!(std::fs::read(file).unwrap() == before);
+    assert_eq!(run(&[file, "--undo-apply", file]).0, 8);
+    assert_eq!(run(&[file, "--undo", undo]).0, 16);
+    assert_eq!(run(&[file, "--repair=some"]).0, 16);
+}

@@ -30,6 +30,30 @@ fn a_flipped_byte_in_a_leaf() {
 }
 
 #[test]
+fn a_damaged_leaf_names_every_state_and_the_keys_that_it_takes() {
+    let storage = Arc::new(SimulatedStorage::new());
+    let db = database(storage.clone());
+    fill(&db);
+    // Shares all of main's tables, so whoever comes from here meets the wound from above.
+    db.create_snapshot("thursday").unwrap();
+    db.close().unwrap();
+    let mut wreck = Wreck::of(storage.image());
+    let leaf = wreck.nodes(TABLE, 0)[3];
+    wreck.flip(leaf, 2000);
+    let report = wreck.expect(&["F0402"]);
+    let problem = &report.problems[0];
+    assert!(problem.data && problem.repair == cowslip_fsck::Remedy::Lossy);
+    for state in ["branch main", "snapshot thursday"] {
+        let range = problem.ranges.iter().find(|range| range.state == state).expect(state);
+        assert!(range.table.is_some());
+        assert_eq!((&range.from, &range.to), (&problem.ranges[0].from, &problem.ranges[0].to));
+    }
+    let json = &report.to_json()["problems"][0];
+    assert_eq!(json["repair"], "lossy");
+    assert!(json["ranges"][0]["table"].is_string(), "{json}");
+}
+
+#[test]
 fn a_flipped_byte_in_the_map() {
     let mut wreck = Wreck::new();
     let group = wreck.group(0);

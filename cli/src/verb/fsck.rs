@@ -1,10 +1,10 @@
-//! `fsck`: the checker, which writes nothing; the only file here that knows its library.
+//! `fsck`: the checker, which writes nothing unless it is told to repair; the only file here that knows its library.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use cowslip_fsck::{Options, Report};
+use cowslip_fsck::{Options, RepairOptions, Report};
 
 use crate::failure::{Failure, complain};
 use crate::output::{self, grouped};
@@ -15,29 +15,72 @@ const OPERATIONAL: u8 = 8;
 /// The arguments make no sense (fsck(8)).
 pub(crate) const USAGE: u8 = 16;
 
-/// Check the whole file and report numbered problems; writes nothing
+/// Check the whole file and report numbered problems; writes nothing unless it is told to repair
 #[derive(clap::Args)]
 #[command(
-    after_help = "Exit status: 0 no problems; 4 problems; 8 could not check; 16 usage error."
+    after_help = "Exit status: 0 no problems; 1 problems, all repaired; 4 problems left; 8 could not \
+                  check; 16 usage error."
 )]
 pub(crate) struct Args {
     /// The database
-    file: PathBuf,
+    #[arg(required_unless_present = "list_problems")]
+    file: Option<PathBuf>,
     /// Print the report as one JSON object
     #[arg(long)]
     json: bool,
+    /// Repair what loses nothing; with `=lossy` the rest too
+    #[arg(long, value_name = "HOW", num_args = 0..=1, require_equals = true, default_missing_value = "lossless", value_parser = ["lossless", "lossy"])]
+    repair: Option<String>,
+    /// With --repair: keep what is overwritten in this new file
+    #[arg(long, value_name = "FILE", requires = "repair")]
+    undo: Option<PathBuf>,
+    /// Put back what a repair has overwritten, from its undo file
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["repair", "json"])]
+    undo_apply: Option<PathBuf>,
+    /// Print the catalogue of problems and end
+    #[arg(long)]
+    list_problems: bool,
 }
 
 pub(crate) fn run(args: &Args) -> ExitCode {
-    let report = match check(&args.file) {
-        Ok(report) => report,
+    let Some(file) = &args.file else {
+        return ended(print(cowslip_fsck::problem::catalogue_text().trim_end()), 0);
+    };
+    match work(args, file) {
+        Ok((text, status)) => ended(print(text.trim_end()), status),
         Err(why) => {
             complain(&why);
-            return ExitCode::from(OPERATIONAL);
+            ExitCode::from(OPERATIONAL)
         }
-    };
-    match print(&report, args.json) {
-        Ok(()) | Err(Failure::ReaderGone) => ExitCode::from(report.exit_code()),
+    }
+}
+
+/// The text to print, and the exit status.
+fn work(args: &Args, file: &Path) -> Result<(String, u8), String> {
+    let complaint = |error: cowslip_fsck::Error| format!("{}: {error}", file.display());
+    if let Some(undo) = &args.undo_apply {
+        let undone = cowslip_fsck::undo(file, undo).map_err(complaint)?;
+        return Ok((format!("{} blocks put back", grouped(undone.blocks)), 0));
+    }
+    if let Some(how) = &args.repair {
+        let undo = args.undo.as_deref();
+        let options = RepairOptions { lossy: how == "lossy", undo, ..RepairOptions::default() };
+        let spinner = progress::spinner("repairing");
+        let repaired = cowslip_fsck::repair(file, &options);
+        spinner.finish_and_clear();
+        let repaired = repaired.map_err(complaint)?;
+        let text = if args.json { repaired.to_json().to_string() } else { repaired.to_string() };
+        return Ok((text, repaired.exit_code()));
+    }
+    let report = check(file)?;
+    let text = if args.json { report.to_json().to_string() } else { report.to_string() };
+    Ok((text, report.exit_code()))
+}
+
+/// The exit status, unless the result could not be printed.
+fn ended(printed: Result<(), Failure>, status: u8) -> ExitCode {
+    match printed {
+        Ok(()) | Err(Failure::ReaderGone) => ExitCode::from(status),
         Err(failure) => {
             failure.report();
             ExitCode::from(OPERATIONAL)
@@ -62,14 +105,9 @@ pub(crate) fn summary(path: &Path) -> Result<String, String> {
     Ok(format!("The checker read {} pages and found no problem", grouped(report.pages_checked)))
 }
 
-fn print(report: &Report, json: bool) -> Result<(), Failure> {
+fn print(text: &str) -> Result<(), Failure> {
     let mut out = output::stdout();
-    if json {
-        writeln!(out, "{}", report.to_json())?;
-    } else {
-        // The report may or may not end its last line.
-        writeln!(out, "{}", report.to_string().trim_end())?;
-    }
+    writeln!(out, "{text}")?;
     out.flush()?;
     Ok(())
 }

@@ -38,7 +38,7 @@ pub struct Lineage(Vec<Place>);
 
 impl Lineage {
     /// The lineage of a branch that begins `line` where this one ends.
-    pub(crate) fn fork(mut self, line: u64) -> Lineage {
+    pub fn fork(mut self, line: u64) -> Lineage {
         if self.0.len() == STRETCHES_MAX {
             self.0.remove(0);
         }
@@ -47,7 +47,7 @@ impl Lineage {
     }
 
     /// The lineage of the version that the transaction `stamp` makes, or finds, on a branch.
-    pub(crate) fn until(mut self, stamp: u64) -> Lineage {
+    pub fn until(mut self, stamp: u64) -> Lineage {
         if let Some(last) = self.0.last_mut() {
             last.stamp = last.stamp.min(stamp);
         }

@@ -12,18 +12,22 @@ use crate::{problem::Kind, report::Problem};
 const CACHED_BYTES: usize = 16 << 20;
 
 /// The map, read group by group, with the superblock's delta list applied.
-pub(super) struct PageMap {
+pub(crate) struct PageMap {
     /// By group; `None` where the directory or the group is damaged.
     groups: Vec<Option<DirectoryEntry>>,
     cache: HashMap<u64, Vec<u8>>,
     order: VecDeque<u64>,
     /// The free pages that an intact directory counts.
     free: Option<u64>,
+    /// The directory's word about its own pages, by level; the first is unused.
+    upper: Vec<Vec<Option<DirectoryEntry>>>,
+    /// And about the groups, damaged ones included.
+    words: Vec<Option<DirectoryEntry>>,
 }
 
 impl PageMap {
     /// Reads and verifies the directory.
-    pub(super) fn read(check: &mut Check<'_>) -> PageMap {
+    pub(crate) fn read(check: &mut Check<'_>) -> PageMap {
         let geometry = check.geometry;
         let superblock = check.superblock.clone();
         let groups = geometry.groups(superblock.pages);
@@ -35,6 +39,7 @@ impl PageMap {
             present: true,
         };
         let mut level_entries = vec![Some(root)];
+        let mut upper = vec![Vec::new(); depth as usize + 1];
         for level in (1..=depth).rev() {
             let count = groups.div_ceil(geometry.fanout.saturating_pow(level - 1));
             let mut below = Vec::new();
@@ -53,7 +58,7 @@ impl PageMap {
                     }
                 }
             }
-            level_entries = below;
+            upper[level as usize] = std::mem::replace(&mut level_entries, below);
         }
         let free = level_entries
             .iter()
@@ -80,16 +85,23 @@ impl PageMap {
                 );
             }
         }
-        PageMap { groups: level_entries, cache: HashMap::new(), order: VecDeque::new(), free }
+        PageMap {
+            words: level_entries.clone(),
+            groups: level_entries,
+            cache: HashMap::new(),
+            order: VecDeque::new(),
+            free,
+            upper,
+        }
     }
 
     /// Is the whole directory readable?
-    pub(super) fn is_whole(&self) -> bool {
+    pub(crate) fn is_whole(&self) -> bool {
         self.free.is_some()
     }
 
     /// What the map says about a page; `None` if that cannot be read.
-    pub(super) fn entry(&mut self, check: &mut Check<'_>, page: u64) -> Option<Entry> {
+    pub(crate) fn entry(&mut self, check: &mut Check<'_>, page: u64) -> Option<Entry> {
         let group = page / check.geometry.group_pages;
         let index = (page % check.geometry.group_pages) as usize;
         let entry = (*self.groups.get(group as usize)?)?;
@@ -110,7 +122,7 @@ impl PageMap {
     }
 
     /// The entries of a group, verified; `None` if it is damaged, which is reported once.
-    pub(super) fn group(&mut self, check: &mut Check<'_>, group: u64) -> Option<Vec<u8>> {
+    pub(crate) fn group(&mut self, check: &mut Check<'_>, group: u64) -> Option<Vec<u8>> {
         let entry = (*self.groups.get(group as usize)?)?;
         if !entry.present {
             return Some(vec![0; check.geometry.page_size]);
@@ -122,12 +134,18 @@ impl PageMap {
     }
 
     /// The free pages that the directory counts in a group.
-    pub(super) fn free_of(&self, group: u64) -> Option<u32> {
+    pub(crate) fn free_of(&self, group: u64) -> Option<u32> {
         (*self.groups.get(group as usize)?).map(|entry| entry.free)
     }
 
+    /// The directory's word about a page of the map: a group (level 0), or a directory page.
+    pub(crate) fn word(&self, level: u32, index: u64) -> Option<DirectoryEntry> {
+        let entries = if level == 0 { &self.words } else { self.upper.get(level as usize)? };
+        *entries.get(usize::try_from(index).ok()?)?
+    }
+
     /// Was the group ever written?
-    pub(super) fn is_present(&self, group: u64) -> bool {
+    pub(crate) fn is_present(&self, group: u64) -> bool {
         self.groups.get(group as usize).copied().flatten().is_some_and(|entry| entry.present)
     }
 

@@ -49,7 +49,9 @@ pub(super) fn run(check: &mut Check<'_>) -> Result<(), Error> {
     for problem in after.report.problems {
         let found = format!("after replay: {} {}", problem.kind, problem.what);
         let kind = Kind::ReplayInconsistent;
-        check.report.add(Problem { kind, severity: kind.severity(), what: found, ..problem });
+        let moved = Problem::new(kind, found);
+        let (severity, data, repair) = (moved.severity, moved.data, moved.repair);
+        check.report.add(Problem { kind, severity, data, repair, what: moved.what, ..problem });
     }
     Ok(())
 }

@@ -27,23 +27,25 @@ use cowslip_pager::{
 use super::{Check, hex, map::PageMap};
 use crate::{
     problem::Kind,
-    report::Problem,
+    report::{Problem, Range, keys_text, owner_text},
     walk::{NodeReader, Role, Roles},
 };
 
 /// Levels that a tree can have.
 const LEVELS_MAX: u8 = 24;
 const CHILD: usize = 26;
+/// Owners that are listed for a problem.
+const AFFECTS_MAX: usize = 100;
 
 /// What is in and below a node, as its parent says or as was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Sums {
-    entries: u64,
-    pages: u64,
+pub(crate) struct Sums {
+    pub(crate) entries: u64,
+    pub(crate) pages: u64,
 }
 
 impl Sums {
-    fn of_child(cell: &[u8]) -> Sums {
+    pub(crate) fn of_child(cell: &[u8]) -> Sums {
         let entries = u64_at(cell, Pointer::SIZE) & 0xFFFF_FFFF_FFFF;
         Sums { entries, pages: u32_at(cell, Pointer::SIZE + 6).into() }
     }
@@ -117,10 +119,7 @@ struct Owner {
 
 impl Owner {
     fn name(&self) -> String {
-        match &self.table {
-            Some(table) => format!("table {table:?} of {}", self.line),
-            None => self.line.clone(),
-        }
+        owner_text(&self.line, self.table.as_deref())
     }
 }
 
@@ -141,20 +140,7 @@ impl Bounds {
     }
 
     fn text(&self) -> Option<String> {
-        let short = |key: &[u8]| {
-            let text = key.iter().take(40).flat_map(|b| b.escape_ascii()).map(char::from);
-            let text: String = text.collect();
-            if key.len() > 40 { format!("\"{text}\"…") } else { format!("\"{text}\"") }
-        };
-        match (&self.low, &self.high) {
-            _ if self.unknown => None,
-            (None, None) => Some("all its keys".into()),
-            (Some(low), None) => Some(format!("keys from {}", short(low))),
-            (None, Some(high)) => Some(format!("keys below {}", short(high))),
-            (Some(low), Some(high)) => {
-                Some(format!("keys from {} to below {}", short(low), short(high)))
-            }
-        }
+        (!self.unknown).then(|| keys_text(self.low.as_deref(), self.high.as_deref()))
     }
 }
 
@@ -220,7 +206,7 @@ struct Walk<'w, 'c> {
     extents: HashMap<u64, u64>,
     /// Raw pages above the data: their height, and the pages in and below them if all could be read.
     raw: HashMap<u64, (u8, Option<u64>)>,
-    /// Where problems of a page stand in the report.
+    /// Where problems stand in the report that are of a page, or of something below it.
     damaged: HashMap<u64, Vec<usize>>,
     branches: HashSet<String>,
     complete: bool,
@@ -235,10 +221,45 @@ impl Walk<'_, '_> {
         problem.path = Some(item.path());
         problem.affects = vec![item.owner.name()];
         problem.keys = item.bounds.text();
+        if !item.bounds.unknown {
+            problem.ranges = vec![Range {
+                state: item.owner.line.clone(),
+                table: item.owner.table.clone(),
+                from: item.bounds.low.as_deref().map(<[u8]>::to_vec),
+                to: item.bounds.high.as_deref().map(<[u8]>::to_vec),
+            }];
+        }
         let listed = self.check.report.problems.len();
         self.check.report.add(problem);
         if self.check.report.problems.len() > listed {
             self.damaged.entry(page).or_default().push(listed);
+            let mut above = item.way.as_ref();
+            while let Some(step) = above {
+                self.damaged.entry(step.page).or_default().push(listed);
+                above = step.above.as_ref();
+            }
+        }
+    }
+
+    /// A page is met again that has problems, or has some below it: they affect this owner as well.
+    fn affected(&mut self, item: &Item) {
+        let Some(problems) = self.damaged.get(&item.pointer.page.0) else { return };
+        for &at in problems {
+            let problem = &mut self.check.report.problems[at];
+            let Some(first) = problem.ranges.first() else {
+                let name = item.owner.name();
+                if problem.affects.len() < AFFECTS_MAX && !problem.affects.contains(&name) {
+                    problem.affects.push(name);
+                }
+                continue;
+            };
+            // What is met may be a catalog, above the table.
+            let table = item.owner.table.clone().or_else(|| first.table.clone());
+            let range = Range { state: item.owner.line.clone(), table, ..first.clone() };
+            if problem.ranges.len() < AFFECTS_MAX && !problem.ranges.contains(&range) {
+                problem.affects.push(owner_text(&range.state, range.table.as_deref()));
+                problem.ranges.push(range);
+            }
         }
     }
 
@@ -309,15 +330,7 @@ impl Walk<'_, '_> {
     /// Another owner of a page that was read.
     fn again(&mut self, item: &Item) {
         let page = item.pointer.page.0;
-        if let Some(problems) = self.damaged.get(&page) {
-            let name = item.owner.name();
-            for &at in problems {
-                let affects = &mut self.check.report.problems[at].affects;
-                if affects.len() < 100 && !affects.contains(&name) {
-                    affects.push(name.clone());
-                }
-            }
-        }
+        self.affected(item);
         let Some(shared) = self.shared.get_mut(&page) else {
             // The map knows one owner only: the last pass reports it.
             return;

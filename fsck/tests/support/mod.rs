@@ -118,7 +118,10 @@ pub struct Wreck {
 
 impl Wreck {
     pub fn new() -> Wreck {
-        let bytes = image();
+        Wreck::of(image())
+    }
+
+    pub fn of(bytes: Vec<u8>) -> Wreck {
         let block = superblock::newest(&SimulatedStorage::from_image(bytes.clone())).unwrap();
         let geometry = Geometry::new(block.page_size as usize).unwrap();
         assert_eq!(block.map.depth, 1);

@@ -28,7 +28,7 @@ use crate::{
         self, BRANCH, BranchRecord, Lineage, MAIN, RELEASE, SNAPSHOT, SnapshotRecord, TableRecord,
     },
     node::Node,
-    redo::{Operation, Record, Redo},
+    redo::{self, Operation, Record, Redo},
     tree::{Cell, Cursor, End, Tree, Writer},
 };
 
@@ -258,7 +258,9 @@ impl Draft {
     pub(crate) fn perform(&mut self, record: &Record<'_>) -> Result<()> {
         match *record {
             Record::Writes { branch, mut operations } => {
-                self.open_branch(branch)?;
+                if self.branch.as_ref().is_none_or(|open| open.name != branch) {
+                    self.open_branch(branch)?;
+                }
                 let mut table = String::new();
                 while let Some(operation) = operations.next()? {
                     match operation {
@@ -283,6 +285,7 @@ impl Draft {
                         }
                     }
                 }
+                self.close_table(&table);
                 Ok(())
             }
             Record::CreateSnapshot { branch, name, created, label, id } => {
@@ -511,9 +514,9 @@ fn names_of(
 
 /// Takes a store's log in.
 pub(crate) fn replay(pager: &Pager, replay: cowslip_pager::Replay) -> Result<()> {
-    pager.recover(replay, |txn, body| {
+    pager.recover(replay, redo::joins, |txn, bodies| {
         let mut draft = Draft::new(txn)?;
-        draft.apply(body)?;
+        bodies.iter().try_for_each(|body| draft.apply(body))?;
         draft.into_replayed()
     })
 }

@@ -348,6 +348,16 @@ impl<'a> Record<'a> {
     }
 }
 
+/// May two records that follow each other be replayed in one transaction? Writes to one branch may: all that
+/// stands in them could have been one transaction of the user's.
+pub(crate) fn joins(before: &[u8], next: &[u8]) -> bool {
+    let branch = |body| match Record::decode(body) {
+        Ok(Record::Writes { branch, .. }) => Some(branch),
+        _ => None,
+    };
+    branch(before).is_some_and(|before| branch(next) == Some(before))
+}
+
 fn malformed(left: usize) -> Error {
     Error::corrupted(0, "log record (bytes left at the fault)", 0, left as u64)
 }

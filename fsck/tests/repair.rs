@@ -335,13 +335,14 @@ fn the_leaves_below_a_damaged_inner_node_are_found_again() {
         nothing_else_is_lost(&bytes, &whole, &repaired);
     }
     // One of its leaves is gone as well: of that one others have most keys, the rest stays as it was.
-    let node = wreck.nodes(TABLE, 1)[0];
+    let mut inner = wreck.nodes(TABLE, 1).into_iter();
+    let node = inner.find(|&node| wreck.entries(node) > 2).unwrap();
     let leaf = wreck.child(node, 2).page.0;
     wreck.flip(node, 2000);
     wreck.flip(leaf, 2000);
     let (bytes, repaired) = mends(&wreck, true);
     nothing_else_is_lost(&bytes, &whole, &repaired);
-    assert!(repaired.losses[0].own > 0);
+    assert!(repaired.losses.iter().any(|loss| loss.own > 0), "{repaired}");
 }
 
 /// Anything in a small store may be hit, several times; what comes out is sound, holds no value that was never

@@ -10,6 +10,7 @@ use cowslip_fsck::{Remedy, RepairOptions, problem::CATALOGUE};
 use cowslip_pager::{
     PageId,
     map::{DeltaEntry, DeltaList},
+    page::u64_at,
     superblock::Superblock,
 };
 use support::*;
@@ -141,7 +142,10 @@ fn wound(code: &str) -> Option<Wreck> {
             wreck.seal(inner);
         }
         "F0410" | "F0411" | "F0412" | "F0413" => {
-            let inner = wreck.nodes(TABLE, 1)[0];
+            // One that is older than the store.
+            let newest = wreck.block.stamp;
+            let mut nodes = wreck.nodes(TABLE, 1).into_iter();
+            let inner = nodes.find(|&node| u64_at(wreck.page(node), 16) < newest).unwrap();
             let at = wreck.value(inner, 1);
             match code {
                 "F0410" => wreck.page(inner)[at + 16] ^= 1,

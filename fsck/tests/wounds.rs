@@ -5,7 +5,7 @@ mod support;
 use std::sync::Arc;
 
 use cowslip::{Database, storage::SimulatedStorage};
-use cowslip_fsck::Error;
+use cowslip_fsck::{Error, Report};
 use cowslip_pager::{
     PageId,
     map::{DeltaEntry, DeltaList},
@@ -37,10 +37,17 @@ fn a_damaged_leaf_names_every_state_and_the_keys_that_it_takes() {
     // Shares all of main's tables, so whoever comes from here meets the wound from above.
     db.create_snapshot("thursday").unwrap();
     db.close().unwrap();
-    let mut wreck = Wreck::of(storage.image());
-    let leaf = wreck.nodes(TABLE, 0)[3];
-    wreck.flip(leaf, 2000);
-    let report = wreck.expect(&["F0402"]);
+    let image = storage.image();
+    let hit = |leaf: u64| {
+        let mut wreck = Wreck::of(image.clone());
+        wreck.flip(leaf, 2000);
+        wreck.expect(&["F0402"])
+    };
+    let of_main = |report: &Report| {
+        report.problems[0].ranges.iter().any(|range| range.state == "branch main")
+    };
+    let leaves = Wreck::of(image.clone()).nodes(TABLE, 0);
+    let report = leaves.into_iter().map(hit).find(of_main).unwrap();
     let problem = &report.problems[0];
     assert!(problem.data && problem.repair == cowslip_fsck::Remedy::Lossy);
     for state in ["branch main", "snapshot thursday"] {

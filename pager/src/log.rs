@@ -215,7 +215,13 @@ pub struct Scan<'s> {
     tail: Tail,
     /// The place where the next record must stand, which may lie behind padding.
     ended: bool,
+    /// Bytes of the log that were read in advance, and their logical position.
+    ahead: Vec<u8>,
+    ahead_at: u64,
 }
+
+/// Bytes read at a time: records are mostly small.
+const AHEAD: u64 = 64 << 10;
 
 impl<'s> Scan<'s> {
     /// A scan of the log of the superblock with this `store` id and `checkpoint` number.
@@ -235,6 +241,8 @@ impl<'s> Scan<'s> {
             generation: start.generation,
             tail: Tail::start(start),
             ended: false,
+            ahead: Vec::new(),
+            ahead_at: 0,
         }
     }
 
@@ -248,7 +256,8 @@ impl<'s> Scan<'s> {
         if self.ended {
             return Ok(None);
         }
-        if let Some(record) = self.try_at(self.tail.at, body, Some(&self.tail))? {
+        let tail = self.tail;
+        if let Some(record) = self.try_at(tail.at, body, Some(&tail))? {
             return Ok(Some(self.accept(record)));
         }
         let next_block = self.tail.padded();
@@ -276,7 +285,7 @@ impl<'s> Scan<'s> {
     /// A whole record of this store at logical position `at`; with `follows`, one that continues
     /// the chain there.
     fn try_at(
-        &self,
+        &mut self,
         at: u64,
         body: &mut Vec<u8>,
         follows: Option<&Tail>,
@@ -286,7 +295,7 @@ impl<'s> Scan<'s> {
             return Ok(None);
         }
         let mut header = [0; RECORD_HEADER];
-        self.ring.read(self.storage, at, &mut header)?;
+        self.read(at, &mut header)?;
         let record = Record::decode(&header);
         let plausible = record.length > 0
             && at + RECORD_HEADER as u64 + u64::from(record.length) <= end
@@ -305,7 +314,7 @@ impl<'s> Scan<'s> {
         }
         body.clear();
         body.resize(record.length as usize, 0);
-        self.ring.read(self.storage, at + RECORD_HEADER as u64, body)?;
+        self.read(at + RECORD_HEADER as u64, body)?;
         let mut crc = crc32fast::Hasher::new();
         crc.update(&header[4..]);
         crc.update(body);
@@ -325,9 +334,29 @@ impl<'s> Scan<'s> {
         Ok(Some(record))
     }
 
+    /// Reads bytes of the ring; nothing is written to it meanwhile.
+    fn read(&mut self, at: u64, out: &mut [u8]) -> Result<()> {
+        let length = out.len() as u64;
+        if at < self.ahead_at || at + length > self.ahead_at + self.ahead.len() as u64 {
+            let end = (self.first_block + self.ring.blocks) * BLOCK as u64;
+            self.ahead_at = at;
+            self.ahead.resize(AHEAD.min(end.saturating_sub(at)) as usize, 0);
+            // What cannot be read there may lie behind all that is needed.
+            if length > self.ahead.len() as u64
+                || self.ring.read(self.storage, at, &mut self.ahead).is_err()
+            {
+                self.ahead.clear();
+                return self.ring.read(self.storage, at, out);
+            }
+        }
+        let from = (at - self.ahead_at) as usize;
+        out.copy_from_slice(&self.ahead[from..from + out.len()]);
+        Ok(())
+    }
+
     /// Looks beyond the end of the prefix for a record that proves that what stands at the end was
     /// durable once: then this is damage and not a torn tail.
-    fn prove_torn(&self, body: &mut Vec<u8>) -> Result<()> {
+    fn prove_torn(&mut self, body: &mut Vec<u8>) -> Result<()> {
         if mutant!(NoWatermark) {
             return Ok(());
         }

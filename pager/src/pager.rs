@@ -217,14 +217,17 @@ impl Pager {
         Pager { inner: Arc::new(inner), thread: Mutex::new(None), closed: Mutex::new(false) }
     }
 
-    /// Replays the log: `apply` gets a transaction and a record's body, and gives the transaction
-    /// back when it has done what the record says. Then the store is ready.
+    /// Replays the log: `apply` gets a transaction and the bodies of records, one or more in their order,
+    /// and gives the transaction back when it has done what they say; if it fails for several at once, it
+    /// gets them one by one. `joins` says of a record's body whether it may come in one transaction with
+    /// the body before it. Then the store is ready.
     pub fn recover<E: From<Error>>(
         &self,
         replay: Replay,
-        apply: impl FnMut(Transaction, &[u8]) -> std::result::Result<Transaction, E>,
+        joins: impl Fn(&[u8], &[u8]) -> bool,
+        apply: impl FnMut(Transaction, &[Vec<u8>]) -> std::result::Result<Transaction, E>,
     ) -> std::result::Result<(), E> {
-        recovery::replay(&self.inner, replay, apply)?;
+        recovery::replay(&self.inner, replay, joins, apply)?;
         self.start_background();
         Ok(())
     }

@@ -268,27 +268,82 @@ pub(crate) fn open(
     Ok((inner, replay))
 }
 
+/// Records of the log on their way into one transaction, and where the log goes on behind them.
+#[derive(Default)]
+struct Group {
+    bodies: Vec<Vec<u8>>,
+    bytes: usize,
+    /// Tail and generation behind each record.
+    behind: Vec<(Tail, u64)>,
+}
+
+/// Bytes of the records that are replayed in one transaction: more would copy hardly any page less often.
+const GROUP_BYTES: usize = 1 << 20;
+
+impl Group {
+    fn push(&mut self, body: &[u8], tail: Tail, generation: u64) {
+        self.bodies.push(body.to_vec());
+        self.bytes += body.len();
+        self.behind.push((tail, generation));
+    }
+
+    /// Brings all of it back, in one transaction if that is possible, else in one for each record: a store
+    /// that is full may need the checkpoints between them, and a record that cannot be replayed is
+    /// reported by itself.
+    fn replay<E: From<Error>>(
+        self,
+        inner: &Arc<Inner>,
+        apply: &mut impl FnMut(Transaction, &[Vec<u8>]) -> std::result::Result<Transaction, E>,
+    ) -> std::result::Result<(), E> {
+        let mut together = |bodies: &[Vec<u8>], &(tail, generation): &(Tail, u64)| {
+            inner.writer.lock()?;
+            let transaction = apply(Transaction::begin(inner)?, bodies)?;
+            transaction.commit_replayed(tail, generation);
+            Ok(())
+        };
+        let Some(end) = self.behind.last() else { return Ok(()) };
+        match together(&self.bodies, end) {
+            Err(_) if self.bodies.len() > 1 => self
+                .bodies
+                .chunks(1)
+                .zip(&self.behind)
+                .try_for_each(|(body, behind)| together(body, behind)),
+            result => result,
+        }
+    }
+}
+
+/// Brings the transactions of the log back. `joins` says of a record whether it may be replayed in one
+/// transaction with the one before it.
 pub(crate) fn replay<E: From<Error>>(
     inner: &Arc<Inner>,
     replay: Replay,
-    mut apply: impl FnMut(Transaction, &[u8]) -> std::result::Result<Transaction, E>,
+    joins: impl Fn(&[u8], &[u8]) -> bool,
+    mut apply: impl FnMut(Transaction, &[Vec<u8>]) -> std::result::Result<Transaction, E>,
 ) -> std::result::Result<(), E> {
     let mut scan =
         Scan::new(&*inner.storage, &inner.geometry, &replay.start, inner.store, replay.checkpoint);
     let mut body = Vec::new();
+    let mut group = Group::default();
     for number in 0..replay.records {
         let Some(record) = scan.next(&mut body)? else {
             return Err(Error::corrupted(0, "log records at replay", replay.records, number).into());
         };
         if record.kind != KIND_TRANSACTION {
-            inner.log.set_replayed(scan.tail(), record.generation);
+            match group.behind.last_mut() {
+                Some(behind) => *behind = (scan.tail(), record.generation),
+                None => inner.log.set_replayed(scan.tail(), record.generation),
+            }
             continue;
         }
-        inner.writer.lock()?;
-        let transaction = Transaction::begin(inner)?;
-        let transaction = apply(transaction, &body)?;
-        transaction.commit_replayed(scan.tail(), record.generation);
+        if let Some(before) = group.bodies.last()
+            && (group.bytes + body.len() > GROUP_BYTES || !joins(before, &body))
+        {
+            std::mem::take(&mut group).replay(inner, &mut apply)?;
+        }
+        group.push(&body, scan.tail(), record.generation);
     }
+    group.replay(inner, &mut apply)?;
     // A generation that no lost life of this store has used: a record of one must not continue the
     // chain, even behind a record that repeats its words.
     let generation = if mutant!(GenerationReused) {
@@ -306,3 +361,6 @@ pub(crate) fn replay<E: From<Error>>(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

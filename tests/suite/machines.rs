@@ -200,7 +200,7 @@ fn a_fork_and_a_snapshot_are_one_owner_more_of_a_page() {
         let kinds = Arc::new(cowslip::kinds::EngineKinds);
         let (pager, replay) =
             Pager::open(disk_of(image), Config::default(), kinds.clone()).unwrap();
-        pager.recover(replay, |_, _| Err(cowslip_pager::Error::ReadOnly)).unwrap();
+        pager.recover(replay, |_, _| false, |_, _| Err(cowslip_pager::Error::ReadOnly)).unwrap();
         let pager = Arc::new(pager);
         let reader = pager.begin_read();
         let meta = reader.view().pin(&reader.version().root).unwrap();

@@ -260,6 +260,12 @@ impl Wreck {
         u32::from_le_bytes(bytes[8 * index..8 * index + 4].try_into().unwrap())
     }
 
+    /// How many entries a node has.
+    pub fn entries(&mut self, page: u64) -> usize {
+        let bytes = self.page(page);
+        usize::from(u16::from_le_bytes([bytes[6], bytes[7]]))
+    }
+
     /// Where the value of an entry of a node stands in its page.
     pub fn value(&mut self, page: u64, entry: usize) -> usize {
         let bytes = self.page(page);

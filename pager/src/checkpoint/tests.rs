@@ -26,8 +26,8 @@ fn created() -> (Arc<Recorder>, Arc<Inner>) {
 fn opened(disk: &Arc<Recorder>) -> Arc<Inner> {
     let (inner, replay) = recovery::open(disk.clone(), config(), Arc::new(Opaque)).unwrap();
     let inner = Arc::new(inner);
-    let nothing = |transaction: Transaction, _: &[u8]| Ok::<_, Error>(transaction);
-    recovery::replay(&inner, replay, nothing).unwrap();
+    let nothing = |transaction: Transaction, _: &[Vec<u8>]| Ok::<_, Error>(transaction);
+    recovery::replay(&inner, replay, |_, _| false, nothing).unwrap();
     inner
 }
 
@@ -419,7 +419,8 @@ fn a_store_can_be_as_small_as_its_first_pages_and_never_grows_over_its_limit() {
     fill(&Arc::new(first), least / 4096 + 50);
     let (next, replay) = recovery::open(disk, limit, Arc::new(Opaque)).unwrap();
     let next = Arc::new(next);
-    recovery::replay(&next, replay, |transaction, _| Ok::<_, Error>(transaction)).unwrap();
+    recovery::replay(&next, replay, |_, _| false, |transaction, _| Ok::<_, Error>(transaction))
+        .unwrap();
     fill(&next, least / 4096 + 50);
 }
 

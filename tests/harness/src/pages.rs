@@ -22,7 +22,9 @@ use crate::session::disk_of;
 pub fn pages_of_names(image: &[u8]) -> BTreeMap<String, BTreeSet<u64>> {
     let (pager, replay) =
         Pager::open(disk_of(image), Config::default(), Arc::new(EngineKinds)).expect("an image");
-    pager.recover(replay, |_, _| Err(cowslip_pager::Error::ReadOnly)).expect("an empty log");
+    pager
+        .recover(replay, |_, _| false, |_, _| Err(cowslip_pager::Error::ReadOnly))
+        .expect("an empty log");
     let pager = Arc::new(pager);
     let reader = pager.begin_read();
     let mut names = BTreeMap::new();

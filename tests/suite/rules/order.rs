@@ -152,7 +152,7 @@ fn r12_stamps_start_above_every_one_that_a_lost_past_may_have_given() {
         let config = Config { background: false, cache_size: 1 << 20, ..Config::default() };
         let storage: Arc<dyn Storage> = disk.clone();
         let (pager, replay) = Pager::open(storage, config, Arc::new(Opaque)).unwrap();
-        pager.recover(replay, |txn, _| Ok::<_, cowslip_pager::Error>(txn)).unwrap();
+        pager.recover(replay, |_, _| false, |txn, _| Ok::<_, cowslip_pager::Error>(txn)).unwrap();
         let txn = pager.begin_write().unwrap();
         assert!(txn.stamp() > highest, "life {life}: {} after {highest}", txn.stamp());
         highest = txn.stamp();

@@ -7,8 +7,9 @@
 //! ```
 //!
 //! Where two have the same keys the younger one is taken, since the other mostly belongs to an older state; it
-//! may be another branch's, so that is noted like what comes from another state. Where that was not so, and
-//! what was found has as many entries as x's parent says (I10), nothing is lost.
+//! may be another branch's, so that is noted like what comes from another state. So is all that is found where
+//! other damage hides nodes of the same tree: a leaf of another state could stand for one of x's that is gone.
+//! Where neither was so, and what was found has as many entries as x's parent says (I10), nothing is lost.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -17,7 +18,7 @@ use cowslip_pager::{Pointer, page::Header};
 
 use super::{
     loss::Refill,
-    node,
+    node::{self, Tree},
     sources::{Found, Piece, Span},
     trees::{Context, Rebuild, after},
     work::Work,
@@ -30,6 +31,32 @@ use crate::{
 /// Nodes that have more owners than were met, by kind and tree.
 pub(super) type Lost = HashMap<(u8, u64), Vec<Pointer>>;
 
+/// Damaged pages behind which there may be nodes of a tree that a walk does not meet.
+#[derive(Default)]
+pub(super) struct Hidden {
+    /// Inner nodes of a table, by its id.
+    tables: HashMap<u64, HashSet<u64>>,
+    /// Anything of catalogs and names.
+    above: HashSet<u64>,
+}
+
+impl Hidden {
+    pub(super) fn note(&mut self, tree: Tree, page: u64) {
+        let pages = if tree.kind == TABLE {
+            self.tables.entry(tree.id).or_default()
+        } else {
+            &mut self.above
+        };
+        pages.insert(page);
+    }
+
+    /// Is there no second one that may hide nodes of this tree?
+    fn at_most_by_one(&self, tree: Tree) -> bool {
+        let tables = if tree.kind == TABLE { self.tables.get(&tree.id) } else { None };
+        self.above.len() + tables.map_or(0, HashSet::len) < 2
+    }
+}
+
 /// A leaf, by its outermost keys.
 struct Leaf {
     pointer: Pointer,
@@ -39,8 +66,8 @@ struct Leaf {
     contested: bool,
 }
 
-/// The source that is noted for keys of a contested leaf.
-const YOUNGEST: &str = "the youngest of several leaves";
+/// The source that is noted for keys of a leaf that another state may have had.
+const YOUNGEST: &str = "the youngest leaf that has them";
 
 impl Rebuild<'_, '_, '_> {
     /// What the walk that claimed `roles` has not met as often as the map counts.
@@ -108,6 +135,7 @@ impl Rebuild<'_, '_, '_> {
             return Ok((Vec::new(), all));
         }
         let mut found = Found { pieces: Vec::new(), holes: Vec::new(), share: tree.kind == TABLE };
+        let alone = self.hidden.at_most_by_one(tree);
         let (mut gaps, mut from) = (Vec::new(), context.low.clone());
         let mut counted = Sums { entries: 0, pages: 1 };
         let mut contested = Vec::new();
@@ -121,7 +149,7 @@ impl Rebuild<'_, '_, '_> {
                 .ok()
                 .and_then(|bytes| super::trees::sums_of(&bytes))
             {
-                if leaf.contested {
+                if leaf.contested || !alone {
                     contested.push((span.clone(), sums.entries));
                 }
                 counted.entries += sums.entries;
@@ -145,10 +173,12 @@ impl Rebuild<'_, '_, '_> {
         if !complete {
             missing.extend(gaps);
         }
+        let mut own: u64 = found.pieces.iter().map(Piece::count).sum();
         for ((from, to), entries) in contested {
+            own = own.saturating_sub(entries);
             self.losses[loss].refilled.push(Refill::new(YOUNGEST, from, to, entries));
         }
-        self.losses[loss].own = found.pieces.iter().map(Piece::count).sum();
+        self.losses[loss].own = own;
         Ok((found.pieces, missing))
     }
 }

@@ -1,5 +1,8 @@
 //! Who loses what: each damaged place once, with all states that lead to it.
 
+use cowslip::kinds::TABLE;
+use cowslip_pager::PageId;
+
 use super::{
     loss::Loss,
     trees::{Context, Rebuild},
@@ -13,6 +16,9 @@ impl Rebuild<'_, '_, '_> {
     /// Notes that these keys are damaged; of the same place again, that they are somebody else's too.
     pub(super) fn loss(&mut self, page: Option<u64>, kind: Kind, context: &Context) -> usize {
         let range = range_of(context);
+        if context.tree.kind != TABLE {
+            self.hidden.note(context.tree, page.unwrap_or(PageId::NONE.0));
+        }
         let known = self.losses.iter().position(|loss| {
             loss.page == page
                 && loss.ranges.first().is_some_and(|first| {

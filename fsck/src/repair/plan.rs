@@ -143,7 +143,7 @@ pub(super) fn plan<'a>(
                 .any(|kind| before.counts.contains_key(kind)));
     let no_memory = || Error::OutOfMemory { pages: old_pages };
     // What the damage hides is known by the owners that a first walk does not meet.
-    let roles = if lossy {
+    let survey = if lossy {
         let mut scratch = match Work::new(storage, check.length, check.geometry, old, salt) {
             Ok(work) => work,
             Err(halt) => return Ok(Err(halt)),
@@ -153,14 +153,16 @@ pub(super) fn plan<'a>(
         if let Err(halt) = survey.names() {
             return Ok(Err(halt));
         }
-        Some(std::mem::replace(&mut survey.roles, Roles::none()))
+        let roles = std::mem::replace(&mut survey.roles, Roles::none());
+        Some((roles, std::mem::take(&mut survey.hidden)))
     } else {
         None
     };
     let rebuild = Rebuild::new(&mut work, &mut check, &mut map, lossy);
     let mut rebuild = rebuild.ok_or_else(no_memory)?;
-    if let Some(roles) = roles {
+    if let Some((roles, hidden)) = survey {
         rebuild.lost = rebuild.find_lost(&roles);
+        rebuild.hidden = hidden;
     }
     rebuild.raise = lossy || rewrites(before);
     let mut build = || {

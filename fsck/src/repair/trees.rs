@@ -27,7 +27,7 @@ use cowslip::{
 use cowslip_pager::{PageId, Pointer, page::u64_at};
 
 use super::{
-    adopt::Lost,
+    adopt::{Hidden, Lost},
     loss::Loss,
     node::{self, Cell, Entry, Tree, pages_of},
     sources::Version,
@@ -98,6 +98,8 @@ pub(super) struct Rebuild<'r, 'a, 'c> {
     pub(super) unverifiable: Vec<u64>,
     /// Nodes that nobody names any more.
     pub(super) lost: Lost,
+    /// What damage may hide.
+    pub(super) hidden: Hidden,
     pub(super) versions: Vec<Version>,
     pub(super) tables: HashMap<(usize, Rc<str>), Option<TableRecord>>,
     pub(super) names: HashSet<String>,
@@ -132,6 +134,7 @@ impl<'r, 'a, 'c> Rebuild<'r, 'a, 'c> {
             losses: Vec::new(),
             unverifiable: Vec::new(),
             lost: Lost::new(),
+            hidden: Hidden::default(),
             versions: Vec::new(),
             tables: HashMap::new(),
             names: HashSet::new(),
@@ -377,6 +380,9 @@ impl<'r, 'a, 'c> Rebuild<'r, 'a, 'c> {
         let loss = self.loss(Some(page), kind, context);
         if let Some(sums) = sums.filter(|sums| sums.entries > 0) {
             self.losses[loss].entries = Some(sums.entries);
+        }
+        if context.level.unwrap_or(pointer.level) > 0 {
+            self.hidden.note(context.tree, page);
         }
         if !self.lossy {
             let sums = sums.unwrap_or(Sums { entries: 0, pages: 0 });

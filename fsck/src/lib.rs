@@ -70,8 +70,10 @@ impl fmt::Debug for Options<'_> {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
-    /// The file cannot be opened or read at all.
+    /// The file cannot be opened, read or written.
     Io(std::io::Error),
+    /// The undo file cannot be made, written or read; the store was not touched.
+    UndoFile(std::io::Error),
     /// Another process or handle has the database open.
     Locked,
     /// The file is not a Cowslip database.
@@ -112,7 +114,8 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Error::Io(error) => write!(f, "reading failed: {error}"),
+            Error::Io(error) => write!(f, "reading or writing the database failed: {error}"),
+            Error::UndoFile(error) => write!(f, "the undo file failed: {error}"),
             Error::Locked => write!(f, "the database is in use by another process or handle"),
             Error::NotADatabase => write!(f, "the file is not a Cowslip database"),
             Error::NewerFormat { found } => {
@@ -136,7 +139,7 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Error::Io(error) => Some(error),
+            Error::Io(error) | Error::UndoFile(error) => Some(error),
             _ => None,
         }
     }

@@ -56,9 +56,10 @@ pub(crate) fn save(
     header[36..44].copy_from_slice(&(kept.len() as u64).to_le_bytes());
     let crc = crc32fast::hash(&header[..44]);
     header[44..].copy_from_slice(&crc.to_le_bytes());
-    let file = OpenOptions::new().write(true).create_new(true).open(path).map_err(Error::Io)?;
+    let file =
+        OpenOptions::new().write(true).create_new(true).open(path).map_err(Error::UndoFile)?;
     let mut out = std::io::BufWriter::new(&file);
-    let mut write = |bytes: &[u8]| out.write_all(bytes).map_err(Error::Io);
+    let mut write = |bytes: &[u8]| out.write_all(bytes).map_err(Error::UndoFile);
     write(&header)?;
     for block in kept {
         let mut bytes = [0; BLOCK];
@@ -72,15 +73,16 @@ pub(crate) fn save(
         write(&entry)?;
         write(&bytes)?;
     }
-    out.flush().map_err(Error::Io)?;
+    out.flush().map_err(Error::UndoFile)?;
     drop(out);
-    file.sync_all().map_err(Error::Io)?;
+    file.sync_all().map_err(Error::UndoFile)?;
     #[cfg(unix)]
     {
         // The name as well.
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let folder = std::fs::File::open(folder.unwrap_or(Path::new("."))).map_err(Error::Io)?;
-        folder.sync_all().map_err(Error::Io)?;
+        let folder =
+            std::fs::File::open(folder.unwrap_or(Path::new("."))).map_err(Error::UndoFile)?;
+        folder.sync_all().map_err(Error::UndoFile)?;
     }
     Ok(())
 }
@@ -102,8 +104,8 @@ struct Kept {
 
 fn read(path: &Path) -> Result<Kept, Error> {
     let mut bytes = Vec::new();
-    let mut file = std::fs::File::open(path).map_err(Error::Io)?;
-    file.read_to_end(&mut bytes).map_err(Error::Io)?;
+    let mut file = std::fs::File::open(path).map_err(Error::UndoFile)?;
+    file.read_to_end(&mut bytes).map_err(Error::UndoFile)?;
     let whole = bytes.len() >= HEADER
         && bytes[..8] == MAGIC
         && u32_at(&bytes, 8) == VERSION

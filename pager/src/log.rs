@@ -360,6 +360,8 @@ impl<'s> Scan<'s> {
         if mutant!(NoWatermark) {
             return Ok(());
         }
+        // What was read in advance may be what a disk should not have said: the proof is read anew.
+        self.ahead.clear();
         // The record that is missing stands behind the last one, or behind padding in the next block.
         let mut length = [0; 4];
         let padded = !self.tail.at.is_multiple_of(B) && {

@@ -223,6 +223,29 @@ fn a_later_record_that_knows_the_place_to_be_durable_proves_damage() {
     assert_eq!(far(2).damaged(), None, "that block was not durable yet");
 }
 
+/// The scan reads in advance; a disk that did not tell all then may tell it now.
+#[test]
+fn the_proof_reads_the_log_anew() {
+    let geometry = Geometry::new(4096).unwrap();
+    let storage = MemoryStorage::new();
+    storage.set_len(geometry.offset(PageId(32))).unwrap();
+    let at = geometry.offset(start().page);
+    let [mut first, _, mut third] = <[Record; 3]>::try_from(records()).ok().unwrap();
+    let mut bytes = Vec::new();
+    first.chain = start().chain;
+    first.append(&[1; 10], &mut bytes);
+    storage.write_at(&bytes, at).unwrap();
+    let mut scan = Scan::new(&storage, &geometry, &start(), STORE, 1);
+    let mut body = Vec::new();
+    scan.next(&mut body).unwrap().unwrap();
+    // The second one is gone; the third knows that its block was durable.
+    bytes.clear();
+    third.durable_block = 2;
+    third.append(&[3; 10], &mut bytes);
+    storage.write_at(&bytes, at + 2 * BLOCK as u64).unwrap();
+    assert!(matches!(scan.next(&mut body), Err(Error::Corrupted { .. })));
+}
+
 #[test]
 fn a_record_of_another_life_proves_nothing() {
     let behind = |change| Behind { change, ..<_>::default() }.damaged();

@@ -126,7 +126,7 @@ catalogue! {
         => "keep the newest, on demand";
     SuperblockField "F0105" Damage Lossless "I8"
         "A superblock has a right checksum and an impossible field."
-        => "use the twin; without one, keep the other slot's state, on demand";
+        => "write the twin's bytes over it; without one it is F0103";
     FileTooShort "F0111" Damage Lossless "I2"
         "The file is shorter than its superblock says."
         => "make it as long again; what stood there is reported page by page";

@@ -1,7 +1,7 @@
 //! The undo file: what stood where a repair wrote (`docs/format.md` §15).
 //!
 //! ```text
-//! "COWUNDO\n" | version | store | checkpoint | length | blocks | crc
+//! "COWUNDO\n" | version | store | length | blocks | repaired state | wreck's state | crc
 //! block number | crc | 4096 bytes          for each block, ascending
 //! ```
 //!
@@ -14,16 +14,18 @@ use std::{
 };
 
 use cowslip_pager::{
+    geometry::Geometry,
+    log::Scan,
     page::{u32_at, u64_at},
     storage::{BLOCK, FileStorage, Storage},
-    superblock::{self, Superblock},
+    superblock::{self, SUPERBLOCK_SIZE, Superblock},
 };
 
 use crate::{Error, opened};
 
 const MAGIC: [u8; 8] = *b"COWUNDO\n";
 const VERSION: u32 = 1;
-const HEADER: usize = 48;
+const HEADER: usize = 64;
 /// Number and checksum of a block, before its bytes.
 const ENTRY: usize = 16;
 
@@ -37,25 +39,70 @@ pub struct Undone {
     pub length: u64,
 }
 
-/// Keeps what stands in these blocks of a store that is about to get `new` for its superblock.
+/// What tells whether anything was written to a store: its newest superblock, by checksum, and how many records
+/// its log has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct State {
+    superblock: u32,
+    records: u64,
+}
+
+impl State {
+    const SIZE: usize = 12;
+
+    /// With the newest superblock.
+    fn of(storage: &dyn Storage) -> Result<(Superblock, State), Error> {
+        let copies = superblock::read_all(storage).map_err(|_| Error::NotADatabase)?;
+        let found = (0..4u64).zip(copies).filter_map(|(index, copy)| Some((index, copy.ok()?)));
+        let newest = found.max_by_key(|(_, block)| block.checkpoint);
+        let (index, block) = newest.ok_or(Error::NotADatabase)?;
+        let mut bytes = [0; SUPERBLOCK_SIZE];
+        storage.read_at(&mut bytes, Superblock::offset(index % 2, index / 2)).map_err(Error::Io)?;
+        let geometry = Geometry::new(block.page_size as usize).ok_or(Error::NotADatabase)?;
+        let mut scan = Scan::new(storage, &geometry, &block.log, block.store, block.checkpoint);
+        let (mut body, mut records) = (Vec::new(), 0);
+        // Damage ends it as well, in the same place each time.
+        while let Ok(Some(_)) = scan.next(&mut body) {
+            records += 1;
+        }
+        let superblock = u32_at(&bytes, SUPERBLOCK_SIZE - 4);
+        Ok((block, State { superblock, records }))
+    }
+
+    fn encode(self) -> [u8; State::SIZE] {
+        let mut bytes = [0; State::SIZE];
+        bytes[..4].copy_from_slice(&self.superblock.to_le_bytes());
+        bytes[4..].copy_from_slice(&self.records.to_le_bytes());
+        bytes
+    }
+
+    fn decode(bytes: &[u8]) -> State {
+        State { superblock: u32_at(bytes, 0), records: u64_at(bytes, 4) }
+    }
+}
+
+/// Keeps what stands in these blocks of a store that is about to be `repaired`.
 pub(crate) fn save(
     path: &Path,
     storage: &dyn Storage,
-    new: &Superblock,
+    repaired: &dyn Storage,
     blocks: &[u64],
 ) -> Result<(), Error> {
     let length = storage.len().map_err(Error::Io)?;
+    let (_, wreck) = State::of(storage)?;
+    let (block, repaired) = State::of(repaired)?;
     let kept: Vec<u64> =
         blocks.iter().copied().filter(|block| (block + 1) * BLOCK as u64 <= length).collect();
     let mut header = [0; HEADER];
     header[..8].copy_from_slice(&MAGIC);
     header[8..12].copy_from_slice(&VERSION.to_le_bytes());
-    header[12..20].copy_from_slice(&new.store.to_le_bytes());
-    header[20..28].copy_from_slice(&new.checkpoint.to_le_bytes());
-    header[28..36].copy_from_slice(&length.to_le_bytes());
-    header[36..44].copy_from_slice(&(kept.len() as u64).to_le_bytes());
-    let crc = crc32fast::hash(&header[..44]);
-    header[44..].copy_from_slice(&crc.to_le_bytes());
+    header[12..20].copy_from_slice(&block.store.to_le_bytes());
+    header[20..28].copy_from_slice(&length.to_le_bytes());
+    header[28..36].copy_from_slice(&(kept.len() as u64).to_le_bytes());
+    header[36..48].copy_from_slice(&repaired.encode());
+    header[48..60].copy_from_slice(&wreck.encode());
+    let crc = crc32fast::hash(&header[..60]);
+    header[60..].copy_from_slice(&crc.to_le_bytes());
     let file =
         OpenOptions::new().write(true).create_new(true).open(path).map_err(Error::UndoFile)?;
     let mut out = std::io::BufWriter::new(&file);
@@ -97,8 +144,9 @@ fn crc_of(block: u64, bytes: &[u8]) -> u32 {
 /// An undo file that was read and verified.
 struct Kept {
     store: u64,
-    checkpoint: u64,
     length: u64,
+    repaired: State,
+    wreck: State,
     blocks: Vec<(u64, Vec<u8>)>,
 }
 
@@ -109,18 +157,19 @@ fn read(path: &Path) -> Result<Kept, Error> {
     let whole = bytes.len() >= HEADER
         && bytes[..8] == MAGIC
         && u32_at(&bytes, 8) == VERSION
-        && u32_at(&bytes, 44) == crc32fast::hash(&bytes[..44]);
+        && u32_at(&bytes, 60) == crc32fast::hash(&bytes[..60]);
     if !whole {
         return Err(Error::NotAnUndoFile);
     }
     let mut kept = Kept {
         store: u64_at(&bytes, 12),
-        checkpoint: u64_at(&bytes, 20),
-        length: u64_at(&bytes, 28),
+        length: u64_at(&bytes, 20),
+        repaired: State::decode(&bytes[36..]),
+        wreck: State::decode(&bytes[48..]),
         blocks: Vec::new(),
     };
     let entries = bytes[HEADER..].chunks(ENTRY + BLOCK);
-    if entries.len() as u64 != u64_at(&bytes, 36) {
+    if entries.len() as u64 != u64_at(&bytes, 28) {
         return Err(Error::NotAnUndoFile);
     }
     for entry in entries {
@@ -142,24 +191,40 @@ fn read(path: &Path) -> Result<Kept, Error> {
 pub fn undo(path: &Path, undo: &Path) -> Result<Undone, Error> {
     let kept = read(undo)?;
     let storage = FileStorage::open(path).map_err(opened)?;
-    let copies = superblock::read_all(&storage).map_err(|_| Error::NotADatabase)?;
-    let found = copies.into_iter().filter_map(Result::ok).max_by_key(|block| block.checkpoint);
-    let Some(found) = found.filter(|block| block.store == kept.store) else {
+    let (found, state) = State::of(&storage)?;
+    if found.store != kept.store {
         return Err(Error::OtherStore);
-    };
-    // One less: the repair, or an undo of it, was cut short.
-    if found.checkpoint != kept.checkpoint && found.checkpoint + 1 != kept.checkpoint {
+    }
+    // The wreck's: the repair was cut short, or an undo.
+    if state != kept.repaired && state != kept.wreck {
         return Err(Error::WrittenSince { checkpoint: found.checkpoint });
     }
-    let area = cowslip_pager::geometry::SUPERBLOCK_AREA / BLOCK as u64;
-    let (heads, body): (Vec<_>, Vec<_>) = kept.blocks.iter().partition(|(block, _)| *block < area);
-    for part in [body, heads] {
-        for (block, bytes) in part {
-            storage.write_at(bytes, block * BLOCK as u64).map_err(Error::Io)?;
-        }
-        storage.sync().map_err(Error::Io)?;
-    }
-    storage.set_len(kept.length).map_err(Error::Io)?;
-    storage.sync().map_err(Error::Io)?;
+    put_back(&storage, &kept)?;
     Ok(Undone { blocks: kept.blocks.len() as u64, length: kept.length })
+}
+
+/// First the slot of the superblock that the repair has made, then the other one: from then on the wreck is what
+/// an opening finds, and it needs nothing of what is still to come. Of two copies the one that was whole comes
+/// first, so that one is whole while the other is written.
+fn put_back(storage: &dyn Storage, kept: &Kept) -> Result<(), Error> {
+    let (newest, _) = State::of(storage)?;
+    let slot = newest.checkpoint % 2;
+    let of_slot = |slot: u64| {
+        let places = [0, 1].map(|copy| Superblock::offset(slot, copy) / BLOCK as u64);
+        let mut heads: Vec<_> =
+            kept.blocks.iter().filter(|(block, _)| places.contains(block)).collect();
+        heads.sort_by_key(|(_, bytes)| Superblock::decode(bytes).is_err());
+        heads
+    };
+    let heads = [of_slot(slot), of_slot(1 - slot)].concat();
+    for (block, bytes) in &heads {
+        storage.write_durable(bytes, block * BLOCK as u64).map_err(Error::Io)?;
+    }
+    let is_head = |block: u64| heads.iter().any(|(head, _)| *head == block);
+    for (block, bytes) in kept.blocks.iter().filter(|(block, _)| !is_head(*block)) {
+        storage.write_at(bytes, block * BLOCK as u64).map_err(Error::Io)?;
+    }
+    storage.sync().map_err(Error::Io)?;
+    storage.set_len(kept.length).map_err(Error::Io)?;
+    storage.sync().map_err(Error::Io)
 }

@@ -160,6 +160,6 @@ fn an_undo_file_is_refused_once_the_store_was_written_and_for_another_store() {
     let mut bytes = std::fs::read(&path).unwrap();
     bytes[70] ^= 1;
     std::fs::write(&path, &bytes).unwrap();
-    assert!(matches!(cowslip_fsck::repair(&path, &options), Err(Error::Io(_))));
+    assert!(matches!(cowslip_fsck::repair(&path, &options), Err(Error::UndoFile(_))));
     assert!(std::fs::read(&path).unwrap() == bytes);
 }

@@ -11,11 +11,6 @@ use crate::{problem::Kind, report::Problem};
 
 pub(super) fn run(check: &mut Check<'_>) {
     let superblock = check.superblock.clone();
-    let end = check.geometry.offset(superblock.log.page) + superblock.log.blocks * 4096;
-    if end > check.length {
-        // The file is too short, as was reported.
-        return;
-    }
     let mut scan = Scan::new(
         check.storage,
         &check.geometry,

@@ -165,15 +165,13 @@ fn judge_slot(
             if newest.checkpoint == 1 && empty(second) && !first.field {
                 return;
             }
-            if !(first.field || second.field) {
-                report.add(
-                    Problem::new(
-                        Kind::SuperblockSlot,
-                        format!("both superblock copies of slot {slot}"),
-                    )
-                    .page(page(0)),
-                );
-            }
+            report.add(
+                Problem::new(
+                    Kind::SuperblockSlot,
+                    format!("both superblock copies of slot {slot}"),
+                )
+                .page(page(0)),
+            );
         }
         (Ok(whole), Err(what)) | (Err(what), Ok(whole)) => {
             let (hurt, which) = if first.block.is_ok() { (second, 1) } else { (first, 0) };

@@ -50,7 +50,8 @@ impl Sums {
         Sums { entries, pages: u32_at(cell, Pointer::SIZE + 6).into() }
     }
 
-    fn plus(self, other: Sums) -> Option<Sums> {
+    /// `None`: more than a word holds.
+    pub(crate) fn plus(self, other: Sums) -> Option<Sums> {
         Some(Sums {
             entries: self.entries.checked_add(other.entries)?,
             pages: self.pages.checked_add(other.pages)?,

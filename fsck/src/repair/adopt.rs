@@ -7,9 +7,9 @@
 //! ```
 //!
 //! Where two have the same keys the younger one is taken, since the other mostly belongs to an older state; it
-//! may be another branch's, so that is noted like what comes from another state. So is all that is found where
-//! other damage hides nodes of the same tree: a leaf of another state could stand for one of x's that is gone.
-//! Where neither was so, and what was found has as many entries as x's parent says (I10), nothing is lost.
+//! may be another branch's, so that is noted like what comes from another state. So is all that is found if any
+//! page that was not met is damaged: that could be one of x's leaves, and another state's stand for it. Where
+//! neither was so, and what was found has as many entries as x's parent says (I10), nothing is lost.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -18,7 +18,7 @@ use cowslip_pager::{Pointer, page::Header};
 
 use super::{
     loss::Refill,
-    node::{self, Tree},
+    node,
     sources::{Found, Piece, Span},
     trees::{Context, Rebuild, after},
     work::Work,
@@ -28,33 +28,13 @@ use crate::{
     walk::{Role, Roles},
 };
 
-/// Nodes that have more owners than were met, by kind and tree.
-pub(super) type Lost = HashMap<(u8, u64), Vec<Pointer>>;
-
-/// Damaged pages behind which there may be nodes of a tree that a walk does not meet.
+/// What the map counts more often than a walk has met it.
 #[derive(Default)]
-pub(super) struct Hidden {
-    /// Inner nodes of a table, by its id.
-    tables: HashMap<u64, HashSet<u64>>,
-    /// Anything of catalogs and names.
-    above: HashSet<u64>,
-}
-
-impl Hidden {
-    pub(super) fn note(&mut self, tree: Tree, page: u64) {
-        let pages = if tree.kind == TABLE {
-            self.tables.entry(tree.id).or_default()
-        } else {
-            &mut self.above
-        };
-        pages.insert(page);
-    }
-
-    /// Is there no second one that may hide nodes of this tree?
-    fn at_most_by_one(&self, tree: Tree) -> bool {
-        let tables = if tree.kind == TABLE { self.tables.get(&tree.id) } else { None };
-        self.above.len() + tables.map_or(0, HashSet::len) < 2
-    }
+pub(super) struct Lost {
+    /// Nodes, by kind and tree.
+    nodes: HashMap<(u8, u64), Vec<Pointer>>,
+    /// Not all of it can be read: what a damaged node named may be among the rest.
+    in_part: bool,
 }
 
 /// A leaf, by its outermost keys.
@@ -70,24 +50,34 @@ struct Leaf {
 const YOUNGEST: &str = "the youngest leaf that has them";
 
 impl Rebuild<'_, '_, '_> {
-    /// What the walk that claimed `roles` has not met as often as the map counts.
-    pub(super) fn find_lost(&mut self, roles: &Roles) -> Lost {
-        let mut lost = Lost::new();
+    /// What the walk that claimed `roles` has not met as often as the map counts. Of the pages in `damaged` it is
+    /// known that they are.
+    pub(super) fn find_lost(&mut self, roles: &Roles, damaged: &HashSet<u64>) -> Lost {
+        let mut lost = Lost::default();
         for page in 0..self.work.old.pages.min(roles.pages()) {
             let (role, met) = roles.get(page);
-            let counted = match role {
-                Role::None | Role::Node => self.map.entry(self.check, page),
-                _ => None,
-            };
-            if counted.is_none_or(|entry| entry.count <= met) || !self.work.usable(page) {
+            if !matches!(role, Role::None | Role::Node) || !self.work.usable(page) {
                 continue;
             }
-            let Some(bytes) = self.work.read(page) else { continue };
-            let Header { pointer, tree, .. } = Header::read(&bytes);
+            let Some(entry) = self.map.entry(self.check, page) else {
+                lost.in_part = true;
+                continue;
+            };
+            if entry.count <= met || damaged.contains(&page) {
+                continue;
+            }
+            let Some(bytes) = self.work.read(page) else {
+                lost.in_part = true;
+                continue;
+            };
+            let Header { pointer, tree, crc, .. } = Header::read(&bytes);
             let whole = pointer.page.0 == page && self.work.node_at(&pointer, tree).is_ok();
             if whole && matches!(pointer.kind, CATALOG | TABLE) {
-                lost.entry((pointer.kind, tree)).or_default().push(pointer);
+                lost.nodes.entry((pointer.kind, tree)).or_default().push(pointer);
             }
+            // By the map's checksum: a node that stood here before is whole, too.
+            let stands = if whole { crc } else { crc32fast::hash(&bytes) };
+            lost.in_part |= stands != entry.crc;
         }
         lost
     }
@@ -103,7 +93,7 @@ impl Rebuild<'_, '_, '_> {
         let all = vec![(context.low.clone(), context.high.clone())];
         let level = context.level.unwrap_or(pointer.level);
         let tree = context.tree;
-        let Some(lost) = self.lost.get(&(tree.kind, tree.id)).filter(|_| level > 0) else {
+        let Some(lost) = self.lost.nodes.get(&(tree.kind, tree.id)).filter(|_| level > 0) else {
             return Ok((Vec::new(), all));
         };
         let mut leaves = Vec::new();
@@ -135,7 +125,6 @@ impl Rebuild<'_, '_, '_> {
             return Ok((Vec::new(), all));
         }
         let mut found = Found { pieces: Vec::new(), holes: Vec::new(), share: tree.kind == TABLE };
-        let alone = self.hidden.at_most_by_one(tree);
         let (mut gaps, mut from) = (Vec::new(), context.low.clone());
         let mut counted = Sums { entries: 0, pages: 1 };
         let mut contested = Vec::new();
@@ -149,7 +138,7 @@ impl Rebuild<'_, '_, '_> {
                 .ok()
                 .and_then(|bytes| super::trees::sums_of(&bytes))
             {
-                if leaf.contested || !alone {
+                if leaf.contested || self.lost.in_part {
                     contested.push((span.clone(), sums.entries));
                 }
                 counted.entries += sums.entries;

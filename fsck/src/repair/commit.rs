@@ -1,8 +1,8 @@
 //! From the overlay to the file, in an order in which a power cut harms nothing:
 //!
 //! ```text
-//! copies of the old superblock | length, pages, map, ring | SYNC | new superblock, copy 0 | copy 1
-//!  each durable; they say what                                    each durable
+//! copies of the old superblock | length, pages, map, ring | SYNC | new superblock, copy by copy
+//!  each durable; they say what                                    each durable, a damaged one first
 //!  their whole twin says
 //! ```
 
@@ -12,7 +12,7 @@ use cowslip_pager::{
     PageId,
     page::u32_at,
     storage::{BLOCK, Storage},
-    superblock::{SUPERBLOCK_SIZE, Superblock},
+    superblock::{self, SUPERBLOCK_SIZE, Superblock},
 };
 
 use super::{plan::Plan, work::Work};
@@ -25,6 +25,13 @@ const PIECE: usize = 256 << 10;
 fn copies() -> [u64; 4] {
     [(0, 0), (0, 1), (1, 0), (1, 1)]
         .map(|(slot, copy)| Superblock::offset(slot, copy) / BLOCK as u64)
+}
+
+/// The two copies of a slot, in the order in which they may be written over.
+fn damaged_first(storage: &dyn Storage, slot: u64) -> Result<[u64; 2], Error> {
+    let found = superblock::read_all(storage).map_err(|_| Error::NotADatabase)?;
+    let whole = |copy: u64| found[(slot + 2 * copy) as usize].is_ok();
+    Ok(if whole(0) && !whole(1) { [1, 0] } else { [0, 1] })
 }
 
 impl Work<'_> {
@@ -94,7 +101,7 @@ impl Plan<'_> {
         }
         if let Some(path) = keep {
             let numbers: Vec<u64> = blocks.iter().map(|(block, _)| *block).collect();
-            undo::save(path, storage, &self.superblock, &numbers)?;
+            undo::save(path, storage, &self.work.laid(), &numbers)?;
         }
         let slot = self.work.old.checkpoint % 2;
         let head = |slot, copy| -> Result<(), Error> {
@@ -128,8 +135,10 @@ impl Plan<'_> {
             storage.write_at(&piece, start * BLOCK as u64).map_err(Error::Io)?;
         }
         storage.sync().map_err(Error::Io)?;
-        head(1 - slot, 0)?;
-        head(1 - slot, 1)?;
+        // While one is written the other is whole, if one of them is.
+        for copy in damaged_first(storage, 1 - slot)? {
+            head(1 - slot, copy)?;
+        }
         Ok(blocks.len() as u64)
     }
 

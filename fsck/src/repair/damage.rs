@@ -1,7 +1,6 @@
 //! Who loses what: each damaged place once, with all states that lead to it.
 
-use cowslip::kinds::TABLE;
-use cowslip_pager::PageId;
+use std::collections::HashSet;
 
 use super::{
     loss::Loss,
@@ -16,9 +15,6 @@ impl Rebuild<'_, '_, '_> {
     /// Notes that these keys are damaged; of the same place again, that they are somebody else's too.
     pub(super) fn loss(&mut self, page: Option<u64>, kind: Kind, context: &Context) -> usize {
         let range = range_of(context);
-        if context.tree.kind != TABLE {
-            self.hidden.note(context.tree, page.unwrap_or(PageId::NONE.0));
-        }
         let known = self.losses.iter().position(|loss| {
             loss.page == page
                 && loss.ranges.first().is_some_and(|first| {
@@ -26,6 +22,7 @@ impl Rebuild<'_, '_, '_> {
                 })
         });
         if let Some(known) = known {
+            self.has(known, context);
             let ranges = &mut self.losses[known].ranges;
             if ranges.len() < STATES_MAX && !ranges.contains(&range) {
                 ranges.push(range);
@@ -33,7 +30,9 @@ impl Rebuild<'_, '_, '_> {
             return known;
         }
         self.losses.push(Loss::new(kind, page, range));
+        self.states.push(HashSet::new());
         let loss = self.losses.len() - 1;
+        self.has(loss, context);
         if let Some(page) = page {
             self.below.entry(page).or_default().push(loss);
         }
@@ -47,6 +46,7 @@ impl Rebuild<'_, '_, '_> {
     pub(super) fn affected(&mut self, page: u64, context: &Context) {
         let Some(losses) = self.below.get(&page).cloned() else { return };
         for at in losses {
+            self.has(at, context);
             let ranges = &mut self.losses[at].ranges;
             let Some(first) = ranges.first() else { continue };
             let table = context.table.as_deref().map(str::to_owned).or(first.table.clone());
@@ -64,12 +64,17 @@ impl Rebuild<'_, '_, '_> {
         }
     }
 
+    /// A loss is this state's as well.
+    fn has(&mut self, loss: usize, context: &Context) {
+        if self.states[loss].insert(context.state.clone()) {
+            self.losses[loss].states += 1;
+        }
+    }
+
     /// Has this state lost anything?
     pub(super) fn touched(&self, state: &str) -> bool {
-        self.losses
-            .iter()
-            .filter(|loss| loss.loses())
-            .any(|loss| loss.ranges.iter().any(|range| range.state == state))
+        let losses = self.losses.iter().zip(&self.states);
+        losses.filter(|(loss, _)| loss.loses()).any(|(_, states)| states.contains(state))
     }
 }
 

@@ -53,7 +53,11 @@ impl Work<'_> {
                             cut.dropped += counted;
                         }
                     }
-                    Ok(None) => break false,
+                    // Behind the end of the wreck stands nothing but zeros, which prove no end.
+                    Ok(None) => {
+                        break self.geometry.offset(start.page) + start.blocks * BLOCK
+                            > self.length;
+                    }
                     Err(_) => break true,
                 }
             };

@@ -18,8 +18,10 @@ pub struct Loss {
     /// The page, by its position in the file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub page: Option<u64>,
-    /// Whose keys they are.
+    /// Whose keys they are: the first hundred states.
     pub ranges: Vec<Range>,
+    /// How many states there are.
+    pub states: u64,
     /// Entries that there were, if what leads to the page says so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub entries: Option<u64>,
@@ -67,6 +69,7 @@ impl Loss {
             code,
             page,
             ranges: vec![range],
+            states: 0,
             entries: None,
             own: 0,
             refilled: Vec::new(),

@@ -91,9 +91,14 @@ impl Work<'_> {
         for part in self.parts(entries, false) {
             let pointer = self.node(tree, 0, part)?;
             let size = self.geometry.page_size;
-            let pages = part.iter().map(|entry| pages_of(tree.kind, entry, size)).sum::<u64>();
             let low = if cells.is_empty() { low.to_vec() } else { part[0].key.clone() };
-            let sums = Sums { entries: part.len() as u64, pages: 1 + pages };
+            let sums = part
+                .iter()
+                .map(|entry| pages_of(tree.kind, entry, size))
+                .try_fold(Sums { entries: 0, pages: 1 }, |sums, pages| {
+                    sums.plus(Sums { entries: 1, pages })
+                });
+            let sums = sums.ok_or(Halt::Unsound)?;
             cells.push(Cell { low, pointer, sums });
         }
         Ok(cells)
@@ -121,8 +126,7 @@ impl Work<'_> {
             let pointer = self.node(tree, level, part)?;
             let mut sums = Sums { entries: 0, pages: 1 };
             for cell in &below[at..at + part.len()] {
-                sums.entries += cell.sums.entries;
-                sums.pages += cell.sums.pages;
+                sums = sums.plus(cell.sums).ok_or(Halt::Unsound)?;
             }
             cells.push(Cell { low: below[at].low.clone(), pointer, sums });
             at += part.len();

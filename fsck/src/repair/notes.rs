@@ -57,6 +57,9 @@ impl Rebuild<'_, '_, '_> {
         names: Pointer,
         rows: Vec<(String, String)>,
     ) -> Result<Pointer, Halt> {
+        if rows.is_empty() {
+            return Ok(names);
+        }
         let work = &mut *self.work;
         let main = work.find(names, NAMES, MAIN)?.ok_or(Halt::Unsound)?;
         let mut record =

@@ -1,6 +1,7 @@
 //! What a repair will write, from the superblock to the rows that say what was done.
 
 use std::{
+    cell::Cell,
     collections::HashSet,
     time::{SystemTime, UNIX_EPOCH},
 };
@@ -26,7 +27,6 @@ const ROWS_MAX: usize = 10_000;
 /// A repair that is ready to be written.
 pub(super) struct Plan<'a> {
     pub(super) work: Work<'a>,
-    pub(super) superblock: Superblock,
     pub(super) durable: HashSet<u64>,
     pub(super) losses: Vec<Loss>,
     pub(super) log: Option<LogCut>,
@@ -58,7 +58,7 @@ pub(super) fn needs_loss(report: &Report) -> bool {
         Kind::ReplayPanicked,
         Kind::ReplayInconsistent,
     ];
-    KINDS.iter().any(|kind| report.counts.contains_key(kind)) || slot_lost(report)
+    KINDS.iter().any(|kind| report.counts.contains_key(kind))
 }
 
 /// Problems for which nodes are written anew that several branches may own.
@@ -73,11 +73,6 @@ fn rewrites(report: &Report) -> bool {
     KINDS.iter().any(|kind| report.counts.contains_key(kind))
 }
 
-/// A slot of which no copy counts, because of what its fields say.
-fn slot_lost(report: &Report) -> bool {
-    report.counts.get(&Kind::SuperblockField).is_some_and(|&count| count > 1)
-}
-
 /// A plan with losses that passes the check. Where the log does not replay on what is left, it keeps as much
 /// of it as does.
 pub(super) fn lossy_plan<'a>(
@@ -85,16 +80,19 @@ pub(super) fn lossy_plan<'a>(
     before: &Report,
     options: &Options<'_>,
 ) -> Result<Result<(Plan<'a>, Report), Halt>, Error> {
+    let replays = Cell::new(true);
     let attempt = |limit| -> Result<Result<(Plan<'a>, Report), Halt>, Error> {
         let plan = match plan(storage, before, true, limit)? {
             Ok(plan) => plan,
             Err(halt) => return Ok(Err(halt)),
         };
         let after = crate::check_storage(&plan.work.laid(), options)?;
+        let of_replay = [Kind::ReplayFailed, Kind::ReplayPanicked, Kind::ReplayInconsistent];
+        replays.set(!of_replay.iter().any(|kind| after.counts.contains_key(kind)));
         Ok(if after.is_clean() { Ok((plan, after)) } else { Err(Halt::Unsound) })
     };
     let whole = attempt(None)?;
-    if !matches!(whole, Err(Halt::Unsound)) || before.log_records == 0 {
+    if whole.is_ok() || replays.get() || before.log_records == 0 {
         return Ok(whole);
     }
     // The most records that still replay: some do not, and none does no harm.
@@ -137,10 +135,9 @@ pub(super) fn plan<'a>(
     };
     let old_pages = old.pages;
     let older = lossy
-        && (slot_lost(before)
-            || [Kind::SuperblockSlot, Kind::SuperblocksDisagree, Kind::LogNewer]
-                .iter()
-                .any(|kind| before.counts.contains_key(kind)));
+        && [Kind::SuperblockSlot, Kind::SuperblocksDisagree, Kind::LogNewer]
+            .iter()
+            .any(|kind| before.counts.contains_key(kind));
     let no_memory = || Error::OutOfMemory { pages: old_pages };
     // What the damage hides is known by the owners that a first walk does not meet.
     let survey = if lossy {
@@ -154,20 +151,24 @@ pub(super) fn plan<'a>(
             return Ok(Err(halt));
         }
         let roles = std::mem::replace(&mut survey.roles, Roles::none());
-        Some((roles, std::mem::take(&mut survey.hidden)))
+        let damaged = survey.losses.iter().filter_map(|loss| loss.page).collect();
+        Some((roles, damaged))
     } else {
         None
     };
     let rebuild = Rebuild::new(&mut work, &mut check, &mut map, lossy);
     let mut rebuild = rebuild.ok_or_else(no_memory)?;
-    if let Some((roles, hidden)) = survey {
-        rebuild.lost = rebuild.find_lost(&roles);
-        rebuild.hidden = hidden;
+    if let Some((roles, damaged)) = survey {
+        rebuild.lost = rebuild.find_lost(&roles, &damaged);
     }
     rebuild.raise = lossy || rewrites(before);
     let mut build = || {
         let log = if lossy { rebuild.work.cut_log(&mut superblock, limit, older)? } else { None };
         let mut names = rebuild.names()?;
+        if !lossy && !rebuild.losses.is_empty() {
+            // What is behind the damage may own what a new node would replace: only the map is mended.
+            names = rebuild.work.old.root;
+        }
         if lossy && names.is_none() {
             return Err(Halt::NoNames);
         }
@@ -178,9 +179,8 @@ pub(super) fn plan<'a>(
         let losses = std::mem::take(&mut rebuild.losses);
         let unverifiable = std::mem::take(&mut rebuild.unverifiable);
         if lossy {
-            let rows =
-                rows(superblock.checkpoint, now.as_secs(), &losses, log, older, &unverifiable);
-            names = rebuild.note(names, rows)?;
+            let done = Done { losses: &losses, log, older, unverifiable: &unverifiable, made_main };
+            names = rebuild.note(names, rows(superblock.checkpoint, now.as_secs(), &done))?;
         }
         superblock.root = names;
         rebuild.write_map(&mut superblock)?;
@@ -189,7 +189,7 @@ pub(super) fn plan<'a>(
     let built = build();
     Ok(built.map(|(losses, log, unverifiable, made_main)| {
         work.write_superblock(&superblock);
-        Plan { work, superblock, durable, losses, log, older, unverifiable, made_main }
+        Plan { work, durable, losses, log, older, unverifiable, made_main }
     }))
 }
 
@@ -198,24 +198,26 @@ fn short(text: &str) -> String {
     if text.len() <= 120 { text.into() } else { text.chars().take(40).chain(['…']).collect() }
 }
 
-/// What is written down: rows of JSON, by checkpoint and number.
-fn rows(
-    checkpoint: u64,
-    time: u64,
-    losses: &[Loss],
+/// What a lossy repair did that costs something.
+struct Done<'d> {
+    losses: &'d [Loss],
     log: Option<LogCut>,
     older: bool,
-    unverifiable: &[u64],
-) -> Vec<(String, String)> {
+    unverifiable: &'d [u64],
+    made_main: bool,
+}
+
+/// What is written down: rows of JSON, by checkpoint and number.
+fn rows(checkpoint: u64, time: u64, done: &Done<'_>) -> Vec<(String, String)> {
     let mut values = Vec::new();
-    for loss in losses {
+    for loss in done.losses {
         let Some(range) = loss.ranges.first() else { continue };
         let states: Vec<String> =
             loss.ranges.iter().take(3).map(|range| short(&range.state)).collect();
         let about = |what: &str, from: String, to: Option<String>| {
             serde_json::json!({
                 "what": what, "code": loss.code.code(), "page": loss.page, "states": states,
-                "all_states": loss.ranges.len(), "table": range.table.as_deref().map(short),
+                "all_states": loss.states, "table": range.table.as_deref().map(short),
                 "from": short(&from), "to": to.as_deref().map(short), "time": time,
             })
         };
@@ -242,18 +244,21 @@ fn rows(
             values.push(about("dropped", crate::report::hexadecimal(from), to));
         }
     }
-    if let Some(cut) = log {
+    if let Some(cut) = done.log {
         values.push(serde_json::json!({
             "what": "log cut", "kept": cut.kept, "dropped": cut.dropped, "time": time,
         }));
     }
-    if older {
+    if done.made_main {
+        values.push(serde_json::json!({ "what": "made main", "time": time }));
+    }
+    if done.older {
         let kept = checkpoint - 1;
         values.push(serde_json::json!({
             "what": "older checkpoint", "checkpoint": kept, "time": time,
         }));
     }
-    for pages in unverifiable.chunks(100) {
+    for pages in done.unverifiable.chunks(100) {
         values.push(serde_json::json!({ "what": "unverifiable", "pages": pages, "time": time }));
     }
     values.truncate(ROWS_MAX);

@@ -266,7 +266,11 @@ impl Rebuild<'_, '_, '_> {
             return Ok(());
         };
         if pointer.level > 0 {
-            let Some(cells) = node::cells(&bytes, low) else {
+            // Within the bounds: so no page is met twice by many ways of a forged tree.
+            let within =
+                |cell: &Cell| &cell.low[..] >= low && high.is_none_or(|high| &cell.low[..] < high);
+            let cells = node::cells(&bytes, low).filter(|cells| cells.iter().all(within));
+            let Some(cells) = cells else {
                 found.holes.push(hole);
                 return Ok(());
             };
@@ -305,8 +309,8 @@ impl Rebuild<'_, '_, '_> {
             }
             good.push(entry);
         }
-        let sums = sums_of(&bytes).filter(|_| found.share && whole && good.len() == count);
-        if let Some(sums) = sums {
+        let shared = found.share && whole && good.len() == count;
+        if let Some(sums) = shared.then(|| sums_of(&bytes)).flatten() {
             found.pieces.push(Piece::Leaf(Cell { low: from.to_vec(), pointer, sums }));
         } else if !good.is_empty() {
             found.pieces.push(Piece::Entries(from.to_vec(), good));

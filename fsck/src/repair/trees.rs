@@ -27,7 +27,7 @@ use cowslip::{
 use cowslip_pager::{PageId, Pointer, page::u64_at};
 
 use super::{
-    adopt::{Hidden, Lost},
+    adopt::Lost,
     loss::Loss,
     node::{self, Cell, Entry, Tree, pages_of},
     sources::Version,
@@ -98,8 +98,8 @@ pub(super) struct Rebuild<'r, 'a, 'c> {
     pub(super) unverifiable: Vec<u64>,
     /// Nodes that nobody names any more.
     pub(super) lost: Lost,
-    /// What damage may hide.
-    pub(super) hidden: Hidden,
+    /// For each loss the states that have it.
+    pub(super) states: Vec<HashSet<Rc<str>>>,
     pub(super) versions: Vec<Version>,
     pub(super) tables: HashMap<(usize, Rc<str>), Option<TableRecord>>,
     pub(super) names: HashSet<String>,
@@ -133,8 +133,8 @@ impl<'r, 'a, 'c> Rebuild<'r, 'a, 'c> {
             raws: HashMap::new(),
             losses: Vec::new(),
             unverifiable: Vec::new(),
-            lost: Lost::new(),
-            hidden: Hidden::default(),
+            lost: Lost::default(),
+            states: Vec::new(),
             versions: Vec::new(),
             tables: HashMap::new(),
             names: HashSet::new(),
@@ -381,9 +381,6 @@ impl<'r, 'a, 'c> Rebuild<'r, 'a, 'c> {
         if let Some(sums) = sums.filter(|sums| sums.entries > 0) {
             self.losses[loss].entries = Some(sums.entries);
         }
-        if context.level.unwrap_or(pointer.level) > 0 {
-            self.hidden.note(context.tree, page);
-        }
         if !self.lossy {
             let sums = sums.unwrap_or(Sums { entries: 0, pages: 0 });
             return Ok(vec![Cell { low: context.low.clone(), pointer, sums }]);
@@ -464,12 +461,10 @@ pub(super) fn sums_of(bytes: &[u8]) -> Option<Sums> {
     let mut sums = Sums { entries: 0, pages: 1 };
     for entry in &entries {
         if node.is_leaf() {
-            sums.entries += 1;
-            sums.pages += pages_of(bytes[4], entry, bytes.len());
+            let pages = pages_of(bytes[4], entry, bytes.len());
+            sums = sums.plus(Sums { entries: 1, pages })?;
         } else {
-            let below = Sums::of_child(&entry.value);
-            sums.entries += below.entries;
-            sums.pages += below.pages;
+            sums = sums.plus(Sums::of_child(&entry.value))?;
         }
     }
     Some(sums)

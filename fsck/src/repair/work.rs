@@ -21,10 +21,15 @@ use cowslip_pager::{
 
 use crate::overlay::{Laid, Overlay};
 
+/// A superblock that claims so many times the pages that its file has, and some more, is not followed: memory
+/// is taken for each page.
+const CLAIMED_MAX: u64 = 8;
+const CLAIMED_FREELY: u64 = 1 << 20;
+
 /// Why a repair cannot go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Halt {
-    /// The file cannot grow any more, or stamps have come to their end.
+    /// The file cannot grow any more, or as far as it claims to reach; or stamps have come to their end.
     NoRoom,
     /// What was rebuilt does not fit together.
     Unsound,
@@ -38,6 +43,8 @@ pub(super) struct Work<'a> {
     pub(super) geometry: Geometry,
     /// The superblock of the wreck.
     pub(super) old: Superblock,
+    /// Bytes of the wreck.
+    pub(super) length: u64,
     /// Of all pages that the repair makes.
     pub(super) stamp: u64,
     /// Where the next new page may stand.
@@ -59,10 +66,14 @@ impl<'a> Work<'a> {
         if stamp > STAMP_MAX - (1 << 34) {
             return Err(Halt::NoRoom);
         }
+        let there = length / geometry.page_size as u64;
+        if old.pages > there.saturating_mul(CLAIMED_MAX) + CLAIMED_FREELY {
+            return Err(Halt::NoRoom);
+        }
         let overlay = Overlay::new(length);
         overlay.set_len(length.max(old.pages * geometry.page_size as u64));
         let next = old.pages;
-        Ok(Work { below, overlay, geometry, old, stamp, next, ids: 0 })
+        Ok(Work { below, overlay, geometry, old, length, stamp, next, ids: 0 })
     }
 
     pub(super) fn laid(&self) -> Laid<'_> {

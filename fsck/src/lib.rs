@@ -35,7 +35,7 @@ use cowslip_pager::storage::{FileStorage, OpenError, Storage};
 pub use problem::{Kind, Remedy, Severity};
 pub use repair::{LogCut, Loss, REPAIR_TABLE, Refill, Refusal, RepairOptions, Repaired};
 pub use report::{Problem, Range, Report};
-pub use undo::{Undone, undo};
+pub use undo::{Undone, undo, undo_storage};
 
 /// How to check.
 #[derive(Clone, Copy)]

@@ -189,9 +189,13 @@ fn read(path: &Path) -> Result<Kept, Error> {
 /// Puts back what the repair that made `undo` has overwritten. Only the store of that repair is touched, and
 /// only if nothing was written to it since.
 pub fn undo(path: &Path, undo: &Path) -> Result<Undone, Error> {
+    undo_storage(&FileStorage::open(path).map_err(opened)?, undo)
+}
+
+/// [`undo`] in a store that lies on any storage.
+pub fn undo_storage(storage: &dyn Storage, undo: &Path) -> Result<Undone, Error> {
     let kept = read(undo)?;
-    let storage = FileStorage::open(path).map_err(opened)?;
-    let (found, state) = State::of(&storage)?;
+    let (found, state) = State::of(storage)?;
     if found.store != kept.store {
         return Err(Error::OtherStore);
     }
@@ -199,7 +203,7 @@ pub fn undo(path: &Path, undo: &Path) -> Result<Undone, Error> {
     if state != kept.repaired && state != kept.wreck {
         return Err(Error::WrittenSince { checkpoint: found.checkpoint });
     }
-    put_back(&storage, &kept)?;
+    put_back(storage, &kept)?;
     Ok(Undone { blocks: kept.blocks.len() as u64, length: kept.length })
 }
 

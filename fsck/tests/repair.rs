@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use cowslip::{Database, storage::SimulatedStorage};
 use cowslip_fsck::{Loss, REPAIR_TABLE, Refusal, RepairOptions, Repaired};
-use cowslip_pager::{page::u64_at, superblock::Superblock};
+use cowslip_pager::superblock::Superblock;
 use support::*;
 
 const META: u8 = 1;
@@ -344,56 +344,6 @@ fn the_leaves_below_a_damaged_inner_node_are_found_again() {
     let (bytes, repaired) = mends(&wreck, true);
     nothing_else_is_lost(&bytes, &whole, &repaired);
     assert!(repaired.losses.iter().any(|loss| loss.own > 0), "{repaired}");
-}
-
-/// The snapshot's leaf has as many entries as the branch's that is gone: it must not pass for it.
-#[test]
-fn a_leaf_of_another_state_is_taken_on_demand_only() {
-    let storage = Arc::new(SimulatedStorage::new());
-    let db = database(storage.clone());
-    let put = |rows: std::ops::Range<u8>, value: u8| {
-        let tx = db.begin_write().unwrap();
-        let mut table = tx.open_table("first").unwrap();
-        rows.for_each(|row| {
-            table.insert(&[row], &[value; 200]).unwrap();
-        });
-        drop(table);
-        tx.commit().unwrap();
-    };
-    put(0..80, 1);
-    db.create_snapshot("monday").unwrap();
-    // Its first leaf alone is not the snapshot's any more.
-    put(0..1, 2);
-    db.close().unwrap();
-    let image = storage.image();
-    for above in [false, true] {
-        let mut wreck = Wreck::of(image.clone());
-        let by_age = |wreck: &mut Wreck, mut pages: Vec<u64>| {
-            pages.sort_by_key(|&page| u64_at(wreck.page(page), 16));
-            pages
-        };
-        let inner = wreck.nodes(TABLE, 1);
-        let inner = by_age(&mut wreck, inner);
-        let leaves = wreck.nodes(TABLE, 0);
-        let leaf = *by_age(&mut wreck, leaves).last().unwrap();
-        let catalogs = wreck.nodes(CATALOG, 0);
-        let catalog = by_age(&mut wreck, catalogs)[0];
-        assert_eq!(inner.len(), 2);
-        // The snapshot's leaf is hidden by its inner node, or by its catalog.
-        for page in [inner[1], leaf, if above { catalog } else { inner[0] }] {
-            wreck.flip(page, 3000);
-        }
-        let mut bytes = wreck.bytes.clone();
-        let repaired = repair(&mut bytes, false);
-        let result = (repaired.exit_code(), repaired.refusal);
-        assert_eq!(result, (4, Some(Refusal::NeedsLossy)), "{repaired}");
-        let (bytes, repaired) = mends(&wreck, true);
-        let of_main = |loss: &&Loss| loss.ranges[0].state == "branch main";
-        let loss = repaired.losses.iter().find(of_main).unwrap();
-        assert!(!loss.refilled.is_empty(), "{repaired}");
-        let main = &contents(&bytes)[&("branch main".into(), "first".into())];
-        assert_eq!((main.len(), &main[&vec![0]]), (80, &vec![1; 200]), "{repaired}");
-    }
 }
 
 /// Anything in a small store may be hit, several times; what comes out is sound, holds no value that was never

@@ -41,9 +41,16 @@ fn of_codes() -> Vec<Wound> {
         let image = by_code::image(entry.code)?;
         let name: String = format!("{:?}", entry.kind)
             .chars()
-            .flat_map(|c| c.is_uppercase().then_some('-').into_iter().chain([c.to_ascii_lowercase()]))
+            .flat_map(|c| {
+                c.is_uppercase().then_some('-').into_iter().chain([c.to_ascii_lowercase()])
+            })
             .collect();
-        Some(Wound { code: entry.code, folder: format!("{}{name}", entry.code), image, script: None })
+        Some(Wound {
+            code: entry.code,
+            folder: format!("{}{name}", entry.code),
+            image,
+            script: None,
+        })
     };
     CATALOGUE.iter().filter_map(wound).collect()
 }
@@ -196,7 +203,8 @@ fn told(image: &[u8]) -> (BTreeMap<&'static str, String>, Option<Refusal>) {
     let mut text = printed(" --repair", repaired.to_string(), repaired.exit_code());
     if repaired.exit_code() == 4 {
         let (lossy, left) = repair(image, true);
-        let _ = write!(text, "\n{}", printed(" --repair=lossy", lossy.to_string(), lossy.exit_code()));
+        let _ =
+            write!(text, "\n{}", printed(" --repair=lossy", lossy.to_string(), lossy.exit_code()));
         (repaired, after) = (lossy, left);
     }
     let second = check(&after);

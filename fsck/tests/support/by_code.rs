@@ -227,6 +227,14 @@ pub fn wound(code: &str, mut wreck: Wreck) -> Option<Wreck> {
             wreck.page(leaf)[at + 16..at + 24].copy_from_slice(&stamp);
             wreck.seal(leaf);
         }
+        "F0606" => {
+            // The last bytes of a branch's lineage, before the word `incoming`.
+            let (leaf, at) = value_of(&mut wreck, META, b"bmain");
+            let entries = cowslip::kinds::entries(wreck.page(leaf));
+            let (_, value) = entries.into_iter().find(|entry| entry.0 == b"bmain").unwrap();
+            wreck.page(leaf)[at + value.len() - 16] ^= 1;
+            wreck.seal(leaf);
+        }
         "F0701" | "F0702" | "F0704" => {
             let shared = (0..wreck.block.pages).rev().find(|&page| wreck.count(page) > 1).unwrap();
             let count = match code {
@@ -256,7 +264,6 @@ pub fn wound(code: &str, mut wreck: Wreck) -> Option<Wreck> {
     }
     Some(wreck)
 }
-
 
 /// An image that a number of the catalogue is found in, of one of the stored stores.
 pub fn image(code: &str) -> Option<Vec<u8>> {

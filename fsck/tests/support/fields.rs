@@ -230,7 +230,8 @@ fn node(whole: &Whole, page: u64, out: &mut Vec<Field>, pages: &mut Pages) {
                 row.pointer(ROOT_POINTER).next(if machine { "id" } else { "tree id" }, 8);
                 row.next("pages", 8);
                 if machine {
-                    let root = Raw { page: PageId(u64_at(&value, 0) << 16 >> 16), height: value[7] };
+                    let root =
+                        Raw { page: PageId(u64_at(&value, 0) << 16 >> 16), height: value[7] };
                     pages.machines.push(root);
                 }
             }

@@ -335,4 +335,3 @@ pub fn contents(bytes: &[u8]) -> Contents {
     }
     all
 }
-

@@ -10,7 +10,7 @@ use std::{
 };
 
 use cowslip::{Database, storage::SimulatedStorage};
-use cowslip_fsck::{Error, RepairOptions};
+use cowslip_fsck::{Error, Refusal, RepairOptions};
 use support::{
     by_field::{Change, Ground, changes, grounds},
     unnoticed::{UNNOTICED, Why, why},
@@ -152,7 +152,9 @@ fn forged_fields_are_noticed_and_repaired_and_bring_no_row_that_nobody_wrote() {
         }
         the_engine_lives(&bytes, &about);
         if !notices(&bytes, &about) {
-            assert!(why(field.structure, field.name).is_some(), "{about}: unnoticed");
+            // A body that can be read is another transaction.
+            let redo = field.structure.starts_with("redo ");
+            assert!(redo || why(field.structure, field.name).is_some(), "{about}: unnoticed");
             unnoticed += 1;
             continue;
         }
@@ -162,7 +164,8 @@ fn forged_fields_are_noticed_and_repaired_and_bring_no_row_that_nobody_wrote() {
             refused += 1;
             continue;
         };
-        if repaired.refusal.is_some() {
+        if let Some(refusal) = repaired.refusal {
+            assert_eq!(refusal, Refusal::Unreadable, "{about}: {repaired}");
             refused += 1;
             continue;
         }

@@ -73,6 +73,7 @@ pub const UNNOTICED: &[(&str, &str, Why, &str)] = &[
         "no end, where a key of no byte is removed next",
     ),
     ("redo of writes", "key", Valid, "any key"),
+    ("redo of writes", "operation", Valid, "another one that takes the same bytes"),
     ("redo of writes", "table's name", Valid, "any name: the table is made"),
     ("redo of writes", "value", Valid, "any bytes"),
     ("release of a raw page", "kind", Unread, "the tag says it"),

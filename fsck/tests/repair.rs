@@ -4,8 +4,8 @@ mod support;
 
 use std::sync::Arc;
 
-use cowslip::storage::SimulatedStorage;
-use cowslip_fsck::{Loss, Refusal, RepairOptions, Repaired};
+use cowslip::{Database, storage::SimulatedStorage};
+use cowslip_fsck::{Loss, REPAIR_TABLE, Refusal, RepairOptions, Repaired};
 use cowslip_pager::superblock::Superblock;
 use support::*;
 

@@ -94,10 +94,7 @@ pub const UNNOTICED: &[(&str, &str, Why, &str)] = &[
     ("stream that is being received", "snapshot id", Valid, "any number"),
     ("superblock", "compatible features", Unread, "readers ignore it"),
     ("superblock", "created", Valid, "any time"),
-    ("superblock", "log chain", Torn, "where no later record proves that there was one"),
     ("superblock", "log generation", Valid, "any up to that of the first record; else torn"),
-    ("superblock", "log sequence", Torn, "where no later record proves that there was one"),
-    ("superblock", "log start", Torn, "where no later record proves that there was one"),
     ("superblock", "stamp", Valid, "any from the youngest page's to the ceiling"),
     ("superblock", "stamp ceiling", Valid, "any from the stamp on"),
     ("superblock", "zero (117)", Unread, "not checked in version 1"),
@@ -106,7 +103,6 @@ pub const UNNOTICED: &[(&str, &str, Why, &str)] = &[
     ("superblock", "zero (180)", Unread, "not checked in version 1"),
     ("table of a machine", "bits", Valid, "the machine's own"),
     ("table of a machine", "empty word", Valid, "the machine's own bits, and no page"),
-    ("table of a machine", "page, highest bits, and zero", Gap, "bits 52 to 55 should be zero"),
     ("table of a machine", "page, lowest bits", Valid, "bits 8 to 11 are the machine's own"),
     ("table of a machine", "zero", Gap, "should be zero"),
     ("uniform leaf", "free space", Unread, "of nobody"),
@@ -116,7 +112,15 @@ pub const UNNOTICED: &[(&str, &str, Why, &str)] = &[
     ("uniform leaf", "value", Valid, "any bytes"),
 ];
 
+/// Those that pass at other values only than the fixed changes try.
+pub const RARELY: &[(&str, &str, Why, &str)] = &[
+    ("superblock", "log chain", Torn, "where no later record proves that there was one"),
+    ("superblock", "log sequence", Torn, "where no later record proves that there was one"),
+    ("superblock", "log start", Torn, "where no later record proves that there was one"),
+    ("table of a machine", "page, highest bits, and zero", Gap, "bits 52 to 55 should be zero"),
+];
+
 pub fn why(structure: &str, name: &str) -> Option<(Why, &'static str)> {
-    let row = UNNOTICED.iter().find(|row| (row.0, row.1) == (structure, name))?;
+    let row = UNNOTICED.iter().chain(RARELY).find(|row| (row.0, row.1) == (structure, name))?;
     Some((row.2, row.3))
 }

@@ -30,7 +30,7 @@ use crate::{
     mutant,
     page::{put, u32_at, u64_at},
     storage::{BLOCK, Storage},
-    superblock::{LogStart, STAMP_MAX},
+    superblock::{LogStart, NUMBER_MAX, STAMP_MAX},
 };
 
 /// Bytes before a record's body.
@@ -302,6 +302,7 @@ impl<'s> Scan<'s> {
             && (record.store == self.store || mutant!(StoreUnchecked | OnlyRecordChecksumChecked))
             && matches!(record.kind, KIND_TRANSACTION | KIND_MARK)
             && header[13..16] == [0; 3]
+            && record.generation <= NUMBER_MAX
             && record.stamp <= STAMP_MAX;
         let continues = follows.is_none_or(|tail| {
             let any = mutant!(OnlyRecordChecksumChecked);

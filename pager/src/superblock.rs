@@ -45,6 +45,9 @@ pub const SUPERBLOCK_SIZE: usize = 4096;
 pub const DELTA_AT: usize = 512;
 /// No stamp in a file is larger, so that there is always room above.
 pub const STAMP_MAX: u64 = u64::MAX / 2;
+/// The highest checkpoint, sequence number and generation: none is ever reached by counting, and whoever adds to one
+/// need not fear that it overflows.
+pub const NUMBER_MAX: u64 = 1 << 62;
 /// How far the stamp ceiling is raised above the newest stamp.
 pub(crate) const STAMP_WINDOW: u64 = 1 << 32;
 
@@ -240,6 +243,15 @@ impl Superblock {
         }
         if block.log.at > u64::MAX / 4 || !block.log.at.is_multiple_of(8) {
             return fault("log start in the superblock", 0, block.log.at);
+        }
+        for (what, number) in [
+            ("checkpoint in the superblock", block.checkpoint),
+            ("log sequence in the superblock", block.log.sequence),
+            ("log generation in the superblock", block.log.generation),
+        ] {
+            if number > NUMBER_MAX {
+                return fault(what, NUMBER_MAX, number);
+            }
         }
         if block.stamp > block.stamp_ceiling || block.stamp_ceiling > STAMP_MAX {
             return fault("stamp in the superblock", block.stamp_ceiling, block.stamp);

@@ -381,7 +381,7 @@ impl Draft {
             && let Some(branch) = &self.branch
             && let Some(record) = branch.redo.finish()
         {
-            self.txn.continue_newest(record.len(), durability);
+            self.txn.continue_newest(record.len(), self.postponed.pages_max(), durability);
         }
         self.end()?;
         self.txn.set_continuable();

@@ -623,7 +623,11 @@ impl Transaction {
             Durability::Immediate if mutant!(EmptyDurableCommitDoesNothing) => Ok(()),
             Durability::Immediate if inner.log.has_unsynced() => inner.log.sync(&inner.poison),
             Durability::Immediate => inner.log.wait_for_promises(&inner.poison),
-            Durability::Eventual => inner.log.write_plain(&inner.poison),
+            Durability::Eventual => {
+                inner.log.write_plain(&inner.poison)?;
+                // Records before these may be in a durable write that is on its way.
+                inner.log.wait_for_promises(&inner.poison)
+            }
             Durability::None => Ok(()),
         }
     }

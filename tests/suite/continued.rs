@@ -131,7 +131,9 @@ fn readers_never_see_half_of_a_small_transaction() {
     {
         let tx = db.begin_write().unwrap();
         let mut table = tx.open_table("t").unwrap();
-        (0..2000u32).for_each(|n| drop(table.insert(format!("m{n}").as_bytes(), &[1; 100])));
+        for n in 0..2000u32 {
+            table.insert(format!("m{n}").as_bytes(), &[1; 100]).unwrap();
+        }
         drop(table);
         tx.commit().unwrap();
     }

@@ -22,6 +22,9 @@ const CHANGES_MAX: usize = 32;
 /// Bytes of keys and values that are postponed at most.
 const BYTES_MAX: usize = 16 << 10;
 
+/// Pages that one change of a tree of usual depth makes, with splits.
+const WAY_MAX: usize = 10;
+
 /// The changes.
 #[derive(Default)]
 pub(super) struct Postponed {
@@ -45,6 +48,11 @@ struct Change {
 impl Postponed {
     pub(super) fn is_empty(&self) -> bool {
         self.changes.is_empty()
+    }
+
+    /// So many new pages the changes may take: the way to a leaf each, half of it split, and the catalog's.
+    pub(super) fn pages_max(&self) -> usize {
+        WAY_MAX * (self.changes.len() + self.tables.len())
     }
 
     fn has_room(&self, bytes: usize) -> bool {
@@ -76,7 +84,9 @@ impl Postponed {
 impl Draft {
     /// Postpones changes from now on, if they may be made in place later.
     pub(crate) fn postpone_from_now(&mut self, weak: bool) {
-        self.postponed.open = weak && !self.txn.is_changed() && self.txn.may_continue();
+        let nothing_yet = !self.txn.is_changed()
+            && self.branch.as_ref().is_none_or(|branch| branch.held_back == 0);
+        self.postponed.open = weak && nothing_yet && self.txn.may_continue();
     }
 
     /// Postpones a change: tells whether the key was there. None: it must be made at once. `value` fits a

@@ -40,9 +40,10 @@ impl Transaction {
     /// False: that cannot be, and it is the ordinary transaction that it was. From here on readers that
     /// begin wait until it ends, so it must not take long: a few changes, of pages that are in memory.
     ///
-    /// `record` is the length of what the log will get. Not for `Immediate`: what must not be seen before it
+    /// `record` is the length of what the log will get, `pages` how many new pages it may take at most; to make
+    /// room for them, something might have to be written while readers wait. Not for `Immediate`: what must not be seen before it
     /// is durable cannot be where others look.
-    pub fn continue_newest(&mut self, record: usize, durability: Durability) -> bool {
+    pub fn continue_newest(&mut self, record: usize, pages: usize, durability: Durability) -> bool {
         let inner = &self.inner;
         let cache = &inner.cache;
         let head = inner.head.lock();
@@ -53,8 +54,7 @@ impl Transaction {
             && !self.changed
             && inner.poison.check().is_ok()
             && inner.log.has_room(record)
-            // Nothing may have to be written while readers wait.
-            && cache.dirty() < cache.frames() / 2
+            && cache.dirty() + pages <= cache.frames() / 2
             && !cache.under_pressure()
             && inner.readers.close(&version, stamp);
         if possible {
@@ -76,9 +76,9 @@ impl Transaction {
         if self.dirty.contains(&page) || before.images.iter().any(|(kept, _)| *kept == page) {
             return;
         }
-        if let Some(bytes) = self.inner.cache.dirty_page(page.0) {
-            before.images.push((page, Box::from(&*bytes)));
-        }
+        let bytes = self.inner.cache.dirty_page(page.0);
+        debug_assert!(bytes.is_some(), "page {page} is edited and is not in memory");
+        before.images.extend(bytes.map(|bytes| (page, Box::from(&*bytes))));
     }
 
     /// Puts back what was edited, and lets readers in again.
@@ -110,7 +110,6 @@ impl Transaction {
             // Who continues a version has said how long his record is.
             None => Err(crate::error::Error::InvalidArgument("no record to log".into())),
         };
-        // All before it are acknowledged, so it waits for nobody (R9).
         let logged = logged.and_then(|()| match durability {
             Durability::Eventual if !mutant!(EventualNotWritten) => {
                 inner.log.write_plain(&inner.poison)
@@ -134,6 +133,9 @@ impl Transaction {
         if durability == Durability::None {
             inner.log.bound_memory(&inner.poison)?;
         }
+        // All commits before it are acknowledged, but that may mean in memory; a durable write that takes them
+        // along can be on its way now, and without them its record would be worth nothing (R9).
+        inner.log.wait_for_promises(&inner.poison)?;
         self.call_for_checkpoint()
     }
 }

@@ -82,7 +82,11 @@ impl Transaction {
         let cache = &self.inner.cache;
         // Where pinned pages crowd the cache, dirty ones must leave earlier.
         let quarters = if cache.under_pressure() { 1 } else { 3 };
-        if cache.dirty() < cache.frames() / 4 * quarters || self.dirty.is_empty() {
+        if cache.dirty() < cache.frames() / 4 * quarters
+            || self.dirty.is_empty()
+            // Readers wait, and room was made sure of.
+            || self.is_continued()
+        {
             return Ok(());
         }
         if !mutant!(SpillBeforeSession) {

@@ -1,10 +1,22 @@
 //! R13: a version is continued in place only while it is nobody's.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::{
+    io,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
+    time::Duration,
+};
 
 use cowslip::{
     Database, Durability, Error,
-    storage::simulated::{FaultKind, Plan, SectorSize},
+    storage::{
+        SimulatedStorage, Storage,
+        simulated::{FaultKind, Plan, SectorSize},
+    },
 };
 use cowslip_harness::{Scratch, session::disk_of};
 
@@ -16,7 +28,7 @@ fn value(db: &Database, key: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// A database whose newest version could be continued.
-fn begun(durability: Durability) -> (Scratch, std::sync::Arc<cowslip::storage::SimulatedStorage>) {
+fn begun(durability: Durability) -> (Scratch, Arc<SimulatedStorage>) {
     let (db, disk) = Scratch::simulated(Database::builder());
     (0..500u32).for_each(|n| set(&db, &n.to_be_bytes(), b"first", Durability::None));
     let before = db.stats().continued;
@@ -208,4 +220,124 @@ fn r13_every_cut_leaves_a_prefix() {
         }
     }
     assert!(cuts > 100);
+}
+
+/// A disk whose durable writes wait while the gate is closed.
+#[derive(Debug)]
+struct Gated {
+    disk: SimulatedStorage,
+    closed: AtomicBool,
+    waits: AtomicBool,
+}
+
+impl Storage for Gated {
+    fn len(&self) -> io::Result<u64> {
+        self.disk.len()
+    }
+    fn set_len(&self, length: u64) -> io::Result<()> {
+        self.disk.set_len(length)
+    }
+    fn read_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<()> {
+        self.disk.read_at(bytes, offset)
+    }
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        self.disk.write_at(bytes, offset)
+    }
+    fn write_direct(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        self.disk.write_direct(bytes, offset)
+    }
+    fn write_durable(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        while self.closed.load(Ordering::SeqCst) {
+            self.waits.store(true, Ordering::SeqCst);
+            std::thread::yield_now();
+        }
+        self.disk.write_durable(bytes, offset)
+    }
+    fn sync(&self) -> io::Result<()> {
+        self.disk.sync()
+    }
+    fn is_read_only(&self) -> bool {
+        false
+    }
+}
+
+/// A record that waits in memory is taken along by a durable write; one that is written plainly behind it is
+/// worth nothing before that write has ended.
+#[test]
+fn r13_an_eventual_commit_is_not_acknowledged_before_what_its_record_follows_is_written() {
+    let (closed, waits) = (AtomicBool::new(false), AtomicBool::new(false));
+    let disk = Arc::new(Gated { disk: SimulatedStorage::new(), closed, waits });
+    let builder = Database::builder().background(false);
+    let db = builder.open_or_create_on(disk.clone()).unwrap();
+    set(&db, b"a", b"0", Durability::Immediate);
+    set(&db, b"none", b"1", Durability::None);
+    disk.closed.store(true, Ordering::SeqCst);
+    let image = std::thread::scope(|scope| {
+        let durable = scope.spawn(|| db.begin_write().unwrap().commit().unwrap());
+        while !disk.waits.load(Ordering::SeqCst) {
+            std::thread::yield_now();
+        }
+        let (done, acknowledged) = mpsc::channel();
+        let db = &db;
+        let weak = scope.spawn(move || {
+            set(db, b"eventual", b"2", Durability::Eventual);
+            done.send(()).unwrap();
+        });
+        let too_early = acknowledged.recv_timeout(Duration::from_millis(300)).is_ok();
+        let image = disk.disk.image();
+        disk.closed.store(false, Ordering::SeqCst);
+        durable.join().unwrap();
+        weak.join().unwrap();
+        too_early.then_some(image)
+    });
+    assert!(db.stats().continued > 0);
+    if let Some(image) = image {
+        // The process was killed then.
+        assert!(value(&reopened(&image).unwrap(), b"eventual").is_some(), "acknowledged, and lost");
+    }
+}
+
+#[test]
+fn r13_nothing_is_spilled_and_no_load_is_entered_while_readers_wait() {
+    let (db, _) = Scratch::simulated(Database::builder().cache_size(1 << 20));
+    let key = |n: u32| {
+        let mut key = (n / 4).wrapping_mul(0x9E37_79B9).to_be_bytes().repeat(100);
+        key.push(n as u8);
+        key
+    };
+    let fill = |table: &str, rows: u32, again: bool| {
+        let mut tx = db.begin_write().unwrap();
+        tx.set_durability(Durability::None);
+        {
+            let mut table = tx.open_table(table).unwrap();
+            for n in 0..rows {
+                table.insert(&key(n), &[7; 1500]).unwrap();
+            }
+        }
+        if again {
+            // What was held back in an empty table has changed no page yet.
+            tx.set_durability(Durability::None);
+            for other in 0..32 {
+                tx.open_table(&other.to_string()).unwrap().insert(&key(40), b"new").unwrap();
+            }
+        }
+        tx.commit().unwrap();
+    };
+    (0..32).for_each(|table| fill(&table.to_string(), 80, false));
+    fill("big", 80, false);
+    fill("empty", 0, false);
+    db.checkpoint().unwrap();
+    fill("big", 80, false);
+    let before = db.stats().continued;
+    fill("empty", 100, true);
+    assert_eq!(db.stats().continued, before, "a load makes a version of its own");
+    for table in (0..32).map(|table| table.to_string()).chain(["empty".into(), "big".into()]) {
+        for _ in 0..2 {
+            let mut tx = db.begin_write().unwrap();
+            tx.set_durability(Durability::None);
+            tx.open_table(&table).unwrap().insert(&key(40), b"newer").unwrap();
+            tx.commit().unwrap();
+        }
+    }
+    assert!(db.stats().continued > before);
 }

@@ -53,6 +53,10 @@ struct Slice {
     bytes: u64,
     verified: u64,
     unwritten: u64,
+    /// Pages that nothing can be said of, since their group's page cannot be read ...
+    unjudged: u64,
+    /// ... by a failure of the device.
+    failed: bool,
     findings: Vec<ScrubFinding>,
 }
 
@@ -63,6 +67,8 @@ struct Sweeper {
     /// The group that the last slice lay in, with the words of its page in the file.
     group: Option<u64>,
     stored: Option<(DirectoryEntry, Vec<u64>)>,
+    /// The device could not read them.
+    failed: bool,
 }
 
 impl Sweeper {
@@ -87,7 +93,8 @@ impl Sweeper {
         slice.next = end;
         slice.end = end >= pages;
         let Some(written) = self.written(inner, from..end) else {
-            // The group's page is damaged, which has been told, so nothing can be said of its pages.
+            slice.unjudged = end - from;
+            slice.failed = self.failed;
             return Ok(slice);
         };
         let mut runs: Vec<Range<usize>> = Vec::new();
@@ -117,9 +124,17 @@ impl Sweeper {
                 return known;
             }
             // Written anew since, by a checkpoint, and dropped from memory.
-            self.stored = meta::read_group(inner, group, &mut self.buffer).0;
+            self.read_group(inner, group);
+            self.stored.as_ref()?;
         }
         None
+    }
+
+    fn read_group(&mut self, inner: &Inner, group: u64) -> Option<ScrubFinding> {
+        let (stored, finding) = meta::read_group(inner, group, &mut self.buffer);
+        self.failed = finding.as_ref().is_some_and(|finding| !finding.is_damage());
+        self.stored = stored;
+        finding
     }
 
     /// Verifies the group's own page, and before it what stands with the group, if it is entered at its
@@ -130,13 +145,13 @@ impl Sweeper {
             meta::verify_superblocks(inner, group, slice);
             meta::verify_directory(inner, group, &mut self.buffer, slice);
         }
-        let (stored, finding) = meta::read_group(inner, group, &mut self.buffer);
+        let finding = self.read_group(inner, group);
         if at_start {
+            let present = self.stored.as_ref().is_some_and(|(entry, _)| entry.present);
             slice.bytes += inner.geometry.page_size as u64;
-            slice.verified += u64::from(stored.as_ref().is_some_and(|(entry, _)| entry.present));
+            slice.verified += u64::from(present);
             slice.findings.extend(finding);
         }
-        self.stored = stored;
     }
 
     /// Reads pages that stand side by side and judges those that are written.
@@ -223,4 +238,3 @@ fn read_stored(inner: &Inner, page: PageId, bytes: &mut [u8]) -> Result<()> {
     let offset = inner.geometry.offset(page);
     inner.storage.read_direct(bytes, offset).map_err(|e| inner.reading_failed(page, e))
 }
-

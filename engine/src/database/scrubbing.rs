@@ -23,7 +23,7 @@ pub struct ScrubPass {
     pub pages_unwritten: u64,
     /// Pages whose bytes are not what was written.
     pub pages_damaged: u64,
-    /// Pages that could not be read.
+    /// Pages that could not be read, or not be judged since their part of the page map cannot be read.
     pub pages_unreadable: u64,
 }
 

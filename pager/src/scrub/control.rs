@@ -70,6 +70,8 @@ struct State {
     /// Findings of this pass that were logged.
     logged: usize,
     unreadable_in_a_row: u64,
+    /// The last of them.
+    failure: Option<ScrubFinding>,
 }
 
 /// The scrub of a store.
@@ -135,15 +137,18 @@ impl State {
         let pass = &mut self.record.pass;
         pass.pages_verified = pass.pages_verified.saturating_add(slice.verified);
         pass.pages_unwritten = pass.pages_unwritten.saturating_add(slice.unwritten);
+        pass.pages_unreadable = pass.pages_unreadable.saturating_add(slice.unjudged);
         self.record.position = PageId(slice.next);
         if slice.verified > 0 {
             self.unreadable_in_a_row = 0;
         }
-        let mut failure = None;
+        if slice.failed {
+            self.unreadable_in_a_row += slice.unjudged;
+        }
         for finding in slice.findings {
             if !finding.is_damage() {
                 self.unreadable_in_a_row += 1;
-                failure = Some(finding.error());
+                self.failure = Some(finding.clone());
             }
             self.take_in(finding);
         }
@@ -158,10 +163,10 @@ impl State {
                 self.rate = 0;
             }
         }
-        match failure {
-            Some(error) if self.unreadable_in_a_row >= UNREADABLE_MAX => {
+        match &self.failure {
+            Some(failure) if self.unreadable_in_a_row >= UNREADABLE_MAX => {
                 self.unreadable_in_a_row = 0;
-                Err(error)
+                Err(failure.error())
             }
             _ => Ok(()),
         }
@@ -184,6 +189,7 @@ impl Scrub {
                 findings: VecDeque::new(),
                 logged: 0,
                 unreadable_in_a_row: 0,
+                failure: None,
             }),
             wake: Condvar::new(),
             sweeper: Mutex::new(Sweeper::default()),
@@ -351,4 +357,3 @@ pub(crate) fn background(inner: &Inner) {
         }
     }
 }
-

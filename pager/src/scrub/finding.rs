@@ -36,11 +36,11 @@ pub struct ScrubFinding {
 impl ScrubFinding {
     /// What the error says about the page.
     pub(super) fn new(page: u64, owners: u32, error: Error) -> ScrubFinding {
-        let damaged = |what, expected, found| {
-            ScrubFault::Damaged(Corruption { page, what, expected, found })
-        };
+        let damaged =
+            |what, expected, found| ScrubFault::Damaged(Corruption { page, what, expected, found });
         let fault = match error {
-            Error::Corrupted(corruption) => ScrubFault::Damaged(corruption),
+            // A superblock's copy does not know in which page it stands.
+            Error::Corrupted(fault) => ScrubFault::Damaged(Corruption { page, ..fault }),
             // The other two that reading a superblock's copy may end in.
             Error::NotADatabase => damaged("magic of the superblock", 1, 0),
             Error::NewerFormat { found, supported } => {

@@ -29,29 +29,25 @@ pub(super) fn read_group(
             return (Some((entry, vec![0; geometry.group_pages as usize])), None);
         }
         buffer.resize(geometry.page_size);
-        if read_child(inner, &entry, place(&entry), what, buffer).is_ok() {
+        let read = read_child(inner, &entry, place(&entry), what, buffer);
+        let Err(error) = read else {
             let words = buffer.chunks_exact(8).map(|word| u64_at(word, 0)).collect();
             return (Some((entry, words)), None);
-        }
+        };
         let space = inner.space.lock();
         if space.map.directory_entry(group) != entry {
             continue;
         }
-        match read_child(inner, &entry, place(&entry), what, buffer) {
-            Ok(()) => {}
-            Err(error) => return (None, Some(ScrubFinding::new(place(&entry).0, 1, error))),
+        if let Err(error) = again(error, || read_child(inner, &entry, place(&entry), what, buffer))
+        {
+            return (None, Some(ScrubFinding::new(place(&entry).0, 1, error)));
         }
     }
     (None, None)
 }
 
 /// Verifies the directory pages that stand with a group: those that begin with it.
-pub(super) fn verify_directory(
-    inner: &Inner,
-    group: u64,
-    buffer: &mut Aligned,
-    slice: &mut Slice,
-) {
+pub(super) fn verify_directory(inner: &Inner, group: u64, buffer: &mut Aligned, slice: &mut Slice) {
     let geometry = inner.geometry;
     let what = "page map directory checksum";
     let depth = inner.space.lock().map.depth();
@@ -70,20 +66,25 @@ pub(super) fn verify_directory(
             }
             slice.bytes += geometry.page_size as u64;
             let page = geometry.directory_slot(level, index, entry.slot, copy);
-            if read_child(inner, &entry, page, what, buffer).is_ok() {
+            let Err(error) = read_child(inner, &entry, page, what, buffer) else {
                 slice.verified += 1;
                 continue;
-            }
+            };
             let space = inner.space.lock();
             if space.map.depth() != depth || space.map.upper_entry(level, index) != entry {
                 continue;
             }
-            match read_child(inner, &entry, page, what, buffer) {
+            match again(error, || read_child(inner, &entry, page, what, buffer)) {
                 Ok(()) => slice.verified += 1,
                 Err(error) => slice.findings.push(ScrubFinding::new(page.0, 1, error)),
             }
         }
     }
+}
+
+/// Looks again with the mutex held; but what a device takes its time to fail is not tried twice.
+fn again(first: Error, read: impl FnOnce() -> Result<()>) -> Result<()> {
+    if matches!(first, Error::Corrupted(_)) { read() } else { Err(first) }
 }
 
 /// Reads a page of the map and compares it with what the page above says.
@@ -113,26 +114,34 @@ pub(super) fn verify_superblocks(inner: &Inner, group: u64, slice: &mut Slice) {
     if !state.session || state.durable.checkpoint < 2 || inner.poison.check().is_err() {
         return;
     }
-    let copies = match superblock::read_all(&*inner.storage) {
-        Ok(copies) => copies,
-        Err(error) => return slice.findings.push(ScrubFinding::new(0, 1, error)),
-    };
-    for (index, copy) in (0u64..).zip(copies) {
-        let newest = &state.durable;
-        let offset = Superblock::offset(index % 2, index / 2);
-        let page = offset / inner.geometry.page_size as u64;
+    let newest = &state.durable;
+    // Nobody writes them while the checkpoint mutex is held: what is wrong twice is wrong.
+    let (first, second) = (judge_copies(inner, newest), judge_copies(inner, newest));
+    let size = inner.geometry.page_size as u64;
+    for (index, judged) in (0u64..).zip(first.into_iter().zip(second)) {
+        let page = Superblock::offset(index % 2, index / 2) / size;
         slice.bytes += superblock::SUPERBLOCK_SIZE as u64;
-        let judged = match copy {
-            Ok(copy) if index % 2 == newest.checkpoint % 2 && copy != *newest => {
-                let what = "superblock, checkpoint";
-                Err(Error::corrupted(page, what, newest.checkpoint, copy.checkpoint))
-            }
-            Ok(_) => Ok(()),
-            Err(error) => Err(error),
-        };
         match judged {
-            Ok(()) => slice.verified += 1,
-            Err(error) => slice.findings.push(ScrubFinding::new(page, 1, error)),
+            (Err(error), Err(_)) => slice.findings.push(ScrubFinding::new(page, 1, error)),
+            _ => slice.verified += 1,
         }
     }
+}
+
+/// What is wrong with each of the four copies.
+fn judge_copies(inner: &Inner, newest: &Superblock) -> [Result<()>; 4] {
+    let copies = match superblock::read_all(&*inner.storage) {
+        Ok(copies) => copies,
+        Err(error) => {
+            let error = ScrubFinding::new(0, 1, error);
+            return [(); 4].map(|()| Err(error.error()));
+        }
+    };
+    copies.map(|copy| match copy? {
+        copy if copy.checkpoint % 2 == newest.checkpoint % 2 && copy != *newest => {
+            let what = "checkpoint of the superblock";
+            Err(Error::corrupted(0, what, newest.checkpoint, copy.checkpoint))
+        }
+        _ => Ok(()),
+    })
 }

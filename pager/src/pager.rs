@@ -700,7 +700,7 @@ impl Inner {
         Ok(())
     }
 
-    fn verify_extent(&self, extent: &Extent) -> Result<()> {
+    pub(crate) fn verify_extent(&self, extent: &Extent) -> Result<()> {
         let mut crc = crc32fast::Hasher::new();
         for run in &extent.runs {
             // The lock is let go now and then: a writer may be waiting for it.
@@ -713,16 +713,7 @@ impl Inner {
                 page += 4096;
             }
         }
-        let crc = crc.finalize();
-        if crc != extent.crc {
-            return Err(Error::corrupted(
-                extent.head().0,
-                "checksum of a large value",
-                extent.crc.into(),
-                crc.into(),
-            ));
-        }
-        Ok(())
+        extent.check_crc(crc.finalize())
     }
 
     /// Asks the background thread for a checkpoint.

@@ -28,8 +28,9 @@ use crate::{
     aligned::Aligned,
     error::{Corruption, Error, Result},
     map::DirectoryEntry,
+    mutant,
     page::{Header, PageId, node_crc},
-    pager::Inner,
+    pager::{Child, Inner},
     space::Written,
 };
 
@@ -167,7 +168,10 @@ impl Sweeper {
             let bytes = &mut buffer[i * size..(i + 1) * size];
             let read = if whole { Ok(()) } else { read_stored(inner, page, bytes) };
             let finding = match read {
-                Ok(()) if judge(inner, bytes, page, entry.crc).is_ok() => None,
+                Ok(()) if judge(inner, bytes, page, entry.crc).is_ok() => {
+                    slice.findings.extend(verify_extents(inner, bytes, page, entry.crc));
+                    None
+                }
                 // What a device takes its time to fail is not tried again under the mutex.
                 Err(error @ Error::Io { .. }) => match inner.space.lock().page_written(page) {
                     Written::Yes(entry) => Some(ScrubFinding::new(page.0, entry.count, error)),
@@ -196,6 +200,10 @@ enum Second {
 /// Looks at a page again that seemed damaged. As long as the space mutex is held nothing can free it,
 /// and a page in use is not written (I1).
 fn confirm(inner: &Inner, page: PageId, bytes: &mut [u8]) -> Second {
+    if mutant!(ScrubBelievesFirstLook) {
+        let error = Error::corrupted(page.0, "page checksum in the map", 0, 0);
+        return Second::Wrong(ScrubFinding::new(page.0, 1, error));
+    }
     let mut space = inner.space.lock();
     let Written::Yes(entry) = space.page_written(page) else { return Second::Gone };
     let read = read_stored(inner, page, bytes);
@@ -231,6 +239,39 @@ fn judge(inner: &Inner, bytes: &[u8], page: PageId, crc: u32) -> Result<()> {
     // As a node, if it says that it is this one; else as a raw page.
     let node = header.pointer.page == page && header.store == inner.store;
     differs("page checksum in the map", crc.into(), if node { body } else { whole }.into())
+}
+
+/// If this page is a leaf: do the map's checksums of each large value's pages add up to the one that
+/// stands beside its pointer?
+fn verify_extents(inner: &Inner, bytes: &[u8], page: PageId, crc: u32) -> Vec<ScrubFinding> {
+    let mut findings = Vec::new();
+    let header = Header::read(bytes);
+    if header.crc != crc || header.pointer.page != page || header.pointer.level > 0 {
+        return findings;
+    }
+    let mut suspect = Vec::new();
+    // A leaf that passed for sound has no child that cannot be told.
+    let _ = inner.kinds.children(bytes, &mut |child| {
+        if let Child::Extent(extent) = child
+            && matches!(inner.verify_extent(&extent), Err(Error::Corrupted(_)))
+        {
+            suspect.push(extent);
+        }
+        Ok(())
+    });
+    for extent in suspect {
+        // As long as the leaf is in use, so is what it names.
+        let mut space = inner.space.lock();
+        if !matches!(space.page_written(page), Written::Yes(entry) if entry.crc == crc) {
+            break;
+        }
+        // A group of the map that cannot be read is told at its own place.
+        let Ok(found) = extent.crc_in_map(&mut space) else { continue };
+        if let Err(error) = extent.check_crc(found) {
+            findings.push(ScrubFinding::new(extent.head().0, 1, error));
+        }
+    }
+    findings
 }
 
 /// Reads pages as the device has them.

@@ -2,7 +2,10 @@
 
 use std::io;
 
-use crate::error::{Corruption, Error};
+use crate::{
+    error::{Corruption, Error},
+    mutant,
+};
 
 /// Why a page is not what it should be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +49,7 @@ impl ScrubFinding {
             Error::NewerFormat { found, supported } => {
                 damaged("format of the superblock", supported, found)
             }
+            Error::Io { .. } if mutant!(ScrubTakesFailureForDamage) => damaged("page", 1, 0),
             Error::Io { operation, offset, source } => ScrubFault::Unreadable {
                 operation,
                 offset,

@@ -10,7 +10,7 @@
 use std::time::Duration;
 
 /// Time that was lost to others and may be caught up.
-const SLACK: Duration = Duration::from_millis(100);
+const SLACK: Duration = Duration::from_millis(500);
 
 /// See the module's documentation.
 #[derive(Debug, Default)]

@@ -4,6 +4,7 @@
 use super::{Run, Space};
 use crate::{
     map::{DirectoryEntry, Entry},
+    mutant,
     page::PageId,
 };
 
@@ -26,11 +27,12 @@ impl Space {
 
     fn written(&self, page: PageId, entry: Entry) -> Written {
         let in_ring = (self.ring.start.0..self.ring.end()).contains(&page.0);
+        let in_ring = in_ring && !mutant!(ScrubJudgesLog);
         if entry.count == 0 || in_ring || self.geometry.is_reserved(page) {
             return Written::No;
         }
         let sealed = || self.in_progress.as_ref().is_some_and(|c| c.pages.contains(&page));
-        if self.dirty.contains_key(&page) || sealed() {
+        if (self.dirty.contains_key(&page) || sealed()) && !mutant!(ScrubJudgesUnwritten) {
             return Written::NotYet;
         }
         Written::Yes(entry)

@@ -357,3 +357,6 @@ pub(crate) fn background(inner: &Inner) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

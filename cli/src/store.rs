@@ -24,7 +24,7 @@ pub(crate) fn close(path: &Path, db: Database) -> Result<(), Failure> {
 }
 
 /// Why `path` could not be opened, with the next thing to try where there is one.
-fn explain(path: &Path, error: Error) -> Failure {
+pub(crate) fn explain(path: &Path, error: Error) -> Failure {
     match error {
         Error::Locked => Failure::Other(format!(
             "{}: another process has the database open; wait for it, or end it",
@@ -34,7 +34,8 @@ fn explain(path: &Path, error: Error) -> Failure {
     }
 }
 
-fn require(path: &Path) -> Result<(), Failure> {
+/// An error if there is no file that could be a database.
+pub(crate) fn require(path: &Path) -> Result<(), Failure> {
     match std::fs::metadata(path) {
         Ok(metadata) if metadata.is_dir() => {
             Err(Failure::Other(format!("{}: is a directory", path.display())))

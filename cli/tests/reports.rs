@@ -2,7 +2,7 @@
 
 mod support;
 use serde_json::Value;
-use support::{Store, cowslip};
+use support::{Store, cowslip, start};
 
 fn filled() -> Store {
     let store = Store::new();
@@ -53,6 +53,69 @@ fn a_sound_database_has_no_problems() {
     assert!(store.run("scrub", []).ok().contains("verified, 0 damaged"));
     cowslip(["fsck"], b"").with(16);
     cowslip(["fsck", "--no-such-option", "f"], b"").with(16);
+}
+
+#[test]
+fn a_scrub_says_what_is_damaged_and_stats_when_it_was() {
+    let store = filled();
+    assert!(store.run("stats", []).ok().contains("last_scrub    never"));
+    let report = json(&store.run("scrub", ["--json", "--rate", "1G"]).ok());
+    assert_eq!((&report["complete"], &report["pages_damaged"]), (&true.into(), &0.into()));
+    assert!(report["pages_verified"].as_u64().unwrap() > 10);
+    let stats = json(&store.run("stats", ["--json"]).ok());
+    assert_eq!(stats["scrub"]["passes"], 1);
+    assert_eq!(stats["scrub"]["last"]["pages_verified"], report["pages_verified"]);
+    let text = store.run("stats", []).ok();
+    assert!(text.contains("last_scrub    2") && text.contains(" 0 damaged"), "{text}");
+    store.run("scrub", ["--rate", "fast"]).with(2);
+    // A copy, behind the space of superblocks, map and log.
+    let hurt = store.folder().join("hurt.cow");
+    let mut bytes = std::fs::read(&store.file).unwrap();
+    for page in 156..bytes.len() / 4096 {
+        bytes[page * 4096 + 77] ^= 4;
+    }
+    std::fs::write(&hurt, &bytes).unwrap();
+    let damaged = cowslip(["scrub", hurt.to_str().unwrap(), "--restart", "--json"], b"").with(3);
+    let report: Value = serde_json::from_slice(&damaged.out).unwrap();
+    assert!(report["pages_damaged"].as_u64().unwrap() > 10, "{report}");
+    assert_eq!(
+        (&report["complete"], &report["findings"][0]["damaged"]),
+        (&true.into(), &true.into())
+    );
+    assert!(damaged.err.contains("is damaged"), "{}", damaged.err);
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_scrub_goes_on_where_it_was() {
+    let store = filled();
+    let file = store.file.to_str().unwrap();
+    for wait in [300, 1000, 5000] {
+        // The first slice takes no time, the second one is due in ten seconds.
+        let child = start(["scrub", file, "--rate", "25k"]);
+        std::thread::sleep(std::time::Duration::from_millis(wait));
+        let id = child.id().to_string();
+        std::process::Command::new("kill").args(["-INT", &id]).status().unwrap();
+        let ended = child.wait_with_output().unwrap();
+        // On a slow machine it may not have come to the point where it listens.
+        let Some(status) = ended.status.code() else { continue };
+        let said = String::from_utf8_lossy(&ended.stderr);
+        assert!(status == 3 && said.contains("interrupted at"), "{status}: {said}");
+        let stats = json(&store.run("stats", ["--json"]).ok());
+        if stats["scrub"]["position"].as_u64().is_none_or(|position| position == 0) {
+            continue;
+        }
+        assert_eq!(stats["scrub"]["passes"], 0);
+        assert!(store.run("stats", []).ok().contains("never; one is under way, at page"));
+        let report = json(&store.run("scrub", ["--json"]).ok());
+        assert!(report["complete"] == true && report["position"] == 0, "{report}");
+        let whole = json(&store.run("scrub", ["--json"]).ok());
+        // But for the four copies of the superblock, if the first part did not judge them.
+        let pages = |report: &Value| report["pages_verified"].as_u64().unwrap();
+        assert!(pages(&report).abs_diff(pages(&whole)) <= 4, "{report} {whole}");
+        return;
+    }
+    panic!("it was never interrupted in time");
 }
 
 #[test]

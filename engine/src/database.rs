@@ -2,10 +2,12 @@
 
 mod names;
 mod releases;
+mod scrubbing;
 
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use cowslip_pager::{
@@ -17,6 +19,7 @@ use parking_lot::Mutex;
 pub use names::{BookmarkInfo, BranchInfo, SnapshotInfo};
 pub(crate) use names::{find_branch, find_either, find_snapshot, new_id};
 pub use releases::Releases;
+pub use scrubbing::{ScrubFinding, ScrubPass, ScrubStats, ScrubStep};
 
 use crate::{
     compact,
@@ -108,6 +111,8 @@ pub struct Stats {
     pub branches: u64,
     /// The page cache.
     pub cache: CacheStats,
+    /// The scrub in the background.
+    pub scrub: ScrubStats,
 }
 
 impl Default for Builder {
@@ -146,6 +151,21 @@ impl Builder {
     /// cause them: every write at a reproducible moment, as tests on a simulated disk need it.
     pub fn background(mut self, background: bool) -> Builder {
         self.config.background = background;
+        self
+    }
+
+    /// Scrubs in the background, as long as the database is open: reads all used pages again and again,
+    /// at most so many bytes a second (`u64::MAX`: no limit), and compares them with their checksums. 0
+    /// (default): only when [`Database::scrub_start`] asks for it.
+    pub fn scrub_rate(mut self, bytes_per_second: u64) -> Builder {
+        self.config.scrub_rate = bytes_per_second;
+        self
+    }
+
+    /// From the end of a scrub's pass to the beginning of the next one (default: a week), also where the
+    /// database was closed meanwhile.
+    pub fn scrub_interval(mut self, interval: Duration) -> Builder {
+        self.config.scrub_interval = interval;
         self
     }
 
@@ -346,6 +366,7 @@ impl Database {
             snapshots: count(SNAPSHOT),
             branches: count(BRANCH) - count(INCOMING),
             cache: stats.cache,
+            scrub: stats.scrub.into(),
         }
     }
 
@@ -398,7 +419,8 @@ impl Database {
         Ok(())
     }
 
-    /// Reads everything that the newest version can reach from the file and verifies it.
+    /// Reads everything that the newest version can reach from the file and verifies it, at once and
+    /// along the trees: each page, and whether it is the one that its parent names.
     pub fn scrub(&self) -> Result<ScrubReport> {
         scrub::scrub(&self.shared.pager.begin_read())
     }

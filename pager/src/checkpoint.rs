@@ -196,6 +196,7 @@ fn seal(inner: &Inner, state: &CheckpointState, scope: Scope) -> Result<Option<S
         for page in run.start.0..run.end() {
             space.map.set_count(PageId(page), 1);
         }
+        space.set_ring(run);
         let old = &state.durable.log;
         for page in old.page.0..old.page.0 + log_pages(inner, old.blocks) {
             space.prepare(PageId(page))?;
@@ -341,6 +342,7 @@ fn write(inner: &Inner, state: &mut CheckpointState, seal: Seal, paced: bool) ->
             chain: seal.log.tail.chain,
             generation: seal.log.generation,
         },
+        scrub: inner.scrub.record(),
         ..state.durable.clone()
     };
     let length = superblock.pages * inner.geometry.page_size as u64;
@@ -444,6 +446,7 @@ fn begin_session(inner: &Inner, state: &mut CheckpointState) -> Result<()> {
     let superblock = Superblock {
         checkpoint: state.durable.checkpoint + 1,
         stamp_ceiling: stamp + STAMP_WINDOW,
+        scrub: inner.scrub.record(),
         ..state.durable.clone()
     };
     let torn = if mutant!(TornSlotReblessedByRecovery) {
@@ -457,12 +460,39 @@ fn begin_session(inner: &Inner, state: &mut CheckpointState) -> Result<()> {
             write_copy(inner, torn, index as u64 / 2)?;
         }
     }
+    adopt(inner, state, superblock);
+    state.session = true;
+    Ok(())
+}
+
+/// A superblock that names the same checkpoint as the one before is durable.
+fn adopt(inner: &Inner, state: &mut CheckpointState, superblock: Superblock) {
     inner.log.set_durable_checkpoint(superblock.checkpoint);
     inner.stamp_ceiling.store(superblock.stamp_ceiling, Ordering::Relaxed);
     inner.checkpoint_number.store(superblock.checkpoint, Ordering::Relaxed);
     state.durable = superblock;
-    state.session = true;
-    Ok(())
+}
+
+/// Writes down how far the scrub is, if the durable superblock does not say so already.
+pub(crate) fn keep_scrub(inner: &Inner) -> Result<()> {
+    if inner.read_only || mutant!(ScrubProgressNotKept) {
+        return Ok(());
+    }
+    let mut state = inner.checkpoint.lock();
+    inner.poison.check()?;
+    let _poisoned = inner.poison.on_panic();
+    let scrub = inner.scrub.record();
+    if state.durable.scrub == scrub {
+        return Ok(());
+    }
+    let result = if state.session {
+        let checkpoint = state.durable.checkpoint + 1;
+        let superblock = Superblock { checkpoint, scrub, ..state.durable.clone() };
+        write_superblock(inner, &superblock).map(|()| adopt(inner, &mut state, superblock))
+    } else {
+        begin_session(inner, &mut state)
+    };
+    inner.poison.on_failure(result)
 }
 
 /// Both copies, one after the other, each durable before the next begins.

@@ -12,7 +12,7 @@
 use crate::{
     error::{Error, Result},
     page::{PageId, put, u16_at, u32_at, u64_at},
-    space::Run,
+    space::{Run, Space},
 };
 
 /// A large value: where its bytes are.
@@ -42,6 +42,24 @@ impl Extent {
     /// Its pages in order.
     pub fn pages(&self) -> impl Iterator<Item = PageId> + '_ {
         self.runs.iter().flat_map(|run| (run.start.0..run.end()).map(PageId))
+    }
+
+    /// The crc over its pages' crcs as the map has them at one moment.
+    pub(crate) fn crc_in_map(&self, space: &mut Space) -> Result<u32> {
+        let mut crc = crc32fast::Hasher::new();
+        for page in self.pages() {
+            crc.update(&space.entry(page)?.crc.to_le_bytes());
+        }
+        Ok(crc.finalize())
+    }
+
+    /// Compares it with what such a crc has come to.
+    pub(crate) fn check_crc(&self, found: u32) -> Result<()> {
+        if found == self.crc {
+            return Ok(());
+        }
+        let what = "checksum of a large value";
+        Err(Error::corrupted(self.head().0, what, self.crc.into(), found.into()))
     }
 
     /// Pages that a value of `length` bytes takes (at least one, so that it has a head).

@@ -13,6 +13,7 @@
 mod delta;
 mod directory;
 mod plan;
+mod stored;
 
 use std::sync::Arc;
 

@@ -10,7 +10,7 @@
 pub struct Entry {
     /// Which one.
     pub mutant: Mutant,
-    /// The rule (R1 to R13) or invariant (I1 to I11) of `docs/design.md` that it breaks, or the
+    /// The rule (R1 to R13, S1 to S7) or invariant (I1 to I11) of `docs/design.md` that it breaks, or the
     /// engine in which this very failure happened.
     pub attacks: &'static str,
     /// What it does.
@@ -163,6 +163,12 @@ catalogue! {
     "I8" RawPageChecksumUnchecked "the checksums of a large value's pages are not compared"
     "I8" SpilledChecksumForgotten "the map does not learn the checksum of a spilled page"
     "I8" GatheredPagesForgotten "the last raw pages of a transaction are not written"
+
+    "S1" ScrubJudgesUnwritten "the scrub judges pages that are yet to be written"
+    "S1" ScrubJudgesLog "the scrub judges the log's ring by the page map"
+    "S2" ScrubBelievesFirstLook "the scrub does not look again at what differs"
+    "S4" ScrubTakesFailureForDamage "a page that the scrub cannot read is damaged"
+    "S6" ScrubProgressNotKept "no superblock is written for the progress of the scrub"
 
     "V6" WrittenFrameStaysStored "a frame that is written is still taken for the page that was stored"
     "V7" AnyStoredMachineTrusted "pages of a machine that was not stored are still taken for its own"

@@ -26,6 +26,7 @@ use crate::{
     raw::Raw,
     readers::{Readers, Ticket, Version},
     recovery::{self, Replay},
+    scrub::{self, Scrub, ScrubFinding, ScrubState, ScrubStep},
     space::Space,
     storage::Storage,
     superblock::Superblock,
@@ -102,11 +103,23 @@ pub struct Config {
     /// Checkpoints in a thread of their own. Without it they run inside the commit that calls for
     /// one, which makes every write happen at a reproducible moment (tests on a simulated disk).
     pub background: bool,
+    /// Bytes a second that the scrub reads in the background (`u64::MAX`: no limit); 0: it does so only
+    /// when it is started.
+    pub scrub_rate: u64,
+    /// From the end of a pass of the scrub to the beginning of the next one.
+    pub scrub_interval: Duration,
 }
 
 impl Default for Config {
     fn default() -> Config {
-        Config { cache_size: 256 << 20, page_size: 4096, max_size: u64::MAX, background: true }
+        Config {
+            cache_size: 256 << 20,
+            page_size: 4096,
+            max_size: u64::MAX,
+            background: true,
+            scrub_rate: 0,
+            scrub_interval: Duration::from_secs(7 * 24 * 3600),
+        }
     }
 }
 
@@ -140,6 +153,8 @@ pub struct Stats {
     pub count_changes: u64,
     /// The page cache.
     pub cache: CacheStats,
+    /// The scrub.
+    pub scrub: ScrubState,
 }
 
 pub(crate) struct Head {
@@ -176,6 +191,7 @@ pub(crate) struct Inner {
     pub(crate) stamp_ceiling: AtomicU64,
     pub(crate) poison: Poison,
     pub(crate) counters: Counters,
+    pub(crate) scrub: Scrub,
     pub(crate) background: Mutex<BackgroundState>,
     pub(crate) wake: Condvar,
     pub(crate) created: u64,
@@ -186,6 +202,7 @@ pub(crate) struct Inner {
 pub struct Pager {
     inner: Arc<Inner>,
     thread: Mutex<Option<std::thread::JoinHandle<()>>>,
+    scrub_thread: Mutex<Option<std::thread::JoinHandle<()>>>,
     closed: Mutex<bool>,
 }
 
@@ -219,7 +236,12 @@ impl Pager {
     }
 
     fn over(inner: Inner) -> Pager {
-        Pager { inner: Arc::new(inner), thread: Mutex::new(None), closed: Mutex::new(false) }
+        Pager {
+            inner: Arc::new(inner),
+            thread: Mutex::new(None),
+            scrub_thread: Mutex::new(None),
+            closed: Mutex::new(false),
+        }
     }
 
     /// Replays the log: `apply` gets a transaction and the bodies of records, one or more in their order,
@@ -249,6 +271,63 @@ impl Pager {
                 Err(error) => tracing::warn!(%error, "no thread for background checkpoints"),
             }
         }
+        if self.inner.config.background
+            && self.inner.config.scrub_rate > 0
+            && let Err(error) = self.start_scrub_thread()
+        {
+            tracing::warn!(%error, "no thread for the scrub");
+        }
+    }
+
+    fn start_scrub_thread(&self) -> Result<()> {
+        let closed = self.closed.lock();
+        if *closed {
+            return Err(Error::Poisoned { cause: "the store was closed".into() });
+        }
+        let mut thread = self.scrub_thread.lock();
+        if thread.as_ref().is_none_or(std::thread::JoinHandle::is_finished) {
+            let inner = self.inner.clone();
+            let spawned = std::thread::Builder::new()
+                .name("cowslip-scrub".into())
+                .spawn(move || scrub::background(&inner));
+            *thread = Some(spawned.map_err(|e| Error::io("starting a thread", None, e))?);
+        }
+        Ok(())
+    }
+
+    /// Verifies all used pages in a thread of its own, at most `rate` bytes a second (`u64::MAX`: as fast
+    /// as it can): goes on with the pass under way, or begins one.
+    pub fn scrub_start(&self, rate: u64) -> Result<()> {
+        if rate == 0 {
+            return Err(Error::InvalidArgument("a scrub at 0 bytes a second".into()));
+        }
+        if !self.inner.config.background {
+            let what = "a scrub in the background, where there are to be no background threads";
+            return Err(Error::InvalidArgument(what.into()));
+        }
+        self.start_scrub_thread()?;
+        self.inner.scrub.start(rate);
+        Ok(())
+    }
+
+    /// The scrub's thread rests when it is through with its slice, until it is started again.
+    pub fn scrub_pause(&self) {
+        self.inner.scrub.pause();
+    }
+
+    /// Forgets the pass of the scrub that is under way.
+    pub fn scrub_restart(&self) {
+        self.inner.scrub.restart();
+    }
+
+    /// Verifies the next slice of the pass under way, or the first one of a new pass.
+    pub fn scrub_step(&self) -> Result<ScrubStep> {
+        self.inner.scrub.step(&self.inner)
+    }
+
+    /// What the pass under way, and the last one, have found: so much as is kept of it.
+    pub fn scrub_findings(&self) -> Vec<ScrubFinding> {
+        self.inner.scrub.findings()
     }
 
     /// Bytes of a page.
@@ -391,6 +470,7 @@ impl Pager {
             continued: inner.counters.continued.load(Ordering::Relaxed),
             count_changes: inner.counters.count_changes.load(Ordering::Relaxed),
             cache: inner.cache.stats(),
+            scrub: inner.scrub.state(),
         }
     }
 
@@ -412,8 +492,11 @@ impl Pager {
         *closed = true;
         self.inner.background.lock().stop = true;
         self.inner.wake.notify_all();
-        if let Some(thread) = self.thread.lock().take() {
-            let _ = thread.join();
+        self.inner.scrub.stop();
+        for thread in [&self.thread, &self.scrub_thread] {
+            if let Some(thread) = thread.lock().take() {
+                let _ = thread.join();
+            }
         }
         if self.inner.read_only {
             return Ok(());
@@ -433,7 +516,8 @@ impl Pager {
         let pages = self.inner.space.lock().pages();
         let worth = (pages / 64).max((pages / 8).min(CUT_MIN_BYTES / self.page_size() as u64));
         let scope = Scope { shrink_from: Some(worth), log_to_front: true, ..Scope::default() };
-        let result = checkpoint::exclusive(&self.inner, scope);
+        let result = checkpoint::exclusive(&self.inner, scope)
+            .and_then(|()| checkpoint::keep_scrub(&self.inner));
         drop(unlock);
         // From here on a transaction would be lost without a word.
         self.inner.poison.refuse("the store was closed".into());
@@ -532,13 +616,16 @@ impl Inner {
 
     pub(crate) fn read_page(&self, page: PageId, bytes: &mut [u8]) -> Result<()> {
         let offset = self.geometry.offset(page);
-        self.storage.read_at(bytes, offset).map_err(|e| {
-            if e.kind() == std::io::ErrorKind::UnexpectedEof {
-                let pages = self.storage.len().unwrap_or(0) / self.geometry.page_size as u64;
-                return Error::corrupted(page.0, "page inside the file", pages, page.0);
-            }
-            Error::io("reading a page", offset, e)
-        })
+        self.storage.read_at(bytes, offset).map_err(|e| self.reading_failed(page, e))
+    }
+
+    /// What it means that pages from `page` on could not be read.
+    pub(crate) fn reading_failed(&self, page: PageId, error: std::io::Error) -> Error {
+        if error.kind() == std::io::ErrorKind::UnexpectedEof {
+            let pages = self.storage.len().unwrap_or(0) / self.geometry.page_size as u64;
+            return Error::corrupted(page.0, "page inside the file", pages, page.0);
+        }
+        Error::io("reading a page", self.geometry.offset(page), error)
     }
 
     /// Reads as many raw pages, side by side, as `out` has room for.
@@ -619,7 +706,7 @@ impl Inner {
         Ok(())
     }
 
-    fn verify_extent(&self, extent: &Extent) -> Result<()> {
+    pub(crate) fn verify_extent(&self, extent: &Extent) -> Result<()> {
         let mut crc = crc32fast::Hasher::new();
         for run in &extent.runs {
             // The lock is let go now and then: a writer may be waiting for it.
@@ -632,16 +719,7 @@ impl Inner {
                 page += 4096;
             }
         }
-        let crc = crc.finalize();
-        if crc != extent.crc {
-            return Err(Error::corrupted(
-                extent.head().0,
-                "checksum of a large value",
-                extent.crc.into(),
-                crc.into(),
-            ));
-        }
-        Ok(())
+        extent.check_crc(crc.finalize())
     }
 
     /// Asks the background thread for a checkpoint.

@@ -35,6 +35,7 @@ use crate::{
     pager::{BackgroundState, Config, Head, Inner, Kinds},
     poison::Poison,
     readers::{Readers, Version},
+    scrub::{Scrub, ScrubRecord},
     space::{Run, Space},
     storage::{OverlayStorage, Storage},
     superblock::{self, LogStart, MAGIC, SUPERBLOCK_SIZE, Superblock},
@@ -122,6 +123,7 @@ pub(crate) fn create(
     space.extend(pages)?;
     let ring_run = Run { start: PageId(geometry.reserved(0)), length: ring_pages };
     space.take_exactly(ring_run);
+    space.set_ring(ring_run);
     for page in ring_run.start.0..ring_run.end() {
         space.map.set_count(PageId(page), 1);
     }
@@ -153,6 +155,7 @@ pub(crate) fn create(
         stamp_ceiling: AtomicU64::new(u64::MAX),
         poison: Poison::default(),
         counters: Counters::default(),
+        scrub: Scrub::new(&config, ScrubRecord::default()),
         background: Mutex::new(BackgroundState::default()),
         wake: Condvar::new(),
         writer: WriterLock::default(),
@@ -196,7 +199,9 @@ pub(crate) fn open(
     let budget = config.cache_size / 8;
     let map = Map::open(geometry, &*storage, &found.map, &found.delta, found.pages, budget)?;
     let max_pages = config.max_size / page_size;
-    let space = Space::new(map, geometry, storage.clone(), found.pages, max_pages, found.stamp);
+    let mut space = Space::new(map, geometry, storage.clone(), found.pages, max_pages, found.stamp);
+    let ring_pages = (found.log.blocks * 4096).div_ceil(page_size);
+    space.set_ring(Run { start: found.log.page, length: ring_pages });
 
     let scan = || Scan::new(&*storage, &geometry, &found.log, found.store, found.checkpoint);
     let mut first = scan();
@@ -247,6 +252,7 @@ pub(crate) fn open(
         stamp_ceiling: AtomicU64::new(u64::MAX),
         poison: Poison::default(),
         counters: Counters::default(),
+        scrub: Scrub::new(&config, found.scrub),
         background: Mutex::new(BackgroundState::default()),
         wake: Condvar::new(),
         writer: WriterLock::default(),

@@ -21,6 +21,9 @@
 //! The log names no page (values are logged by their bytes), so R7c holds by itself.
 
 mod runs;
+mod written;
+
+pub(crate) use written::Written;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -84,6 +87,8 @@ pub(crate) struct Space {
     /// Pages of the file.
     pages: u64,
     max_pages: u64,
+    /// Where the log's ring stands.
+    ring: Run,
     /// By group: a bit for each page that may be taken now; made when the group is first touched.
     available: Vec<Option<Box<[u64]>>>,
     /// By group: bits set, or the map's word for groups not touched yet.
@@ -128,6 +133,7 @@ impl Space {
             storage,
             pages: 0,
             max_pages: max_pages.min(PageId::LIMIT),
+            ring: Run { start: PageId::NONE, length: 0 },
             available: Vec::new(),
             available_count: Vec::new(),
             longest: Vec::new(),

@@ -69,6 +69,13 @@ pub trait Storage: Send + Sync + Debug {
     /// Fills `buf` from `offset`; [`io::ErrorKind::UnexpectedEof`] if there are not enough bytes.
     fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()>;
 
+    /// Like [`read_at`](Self::read_at), but reads what the device has, not what the operating
+    /// system's cache has of it, where the platform can and the memory, the offset and the length
+    /// are all aligned to [`BLOCK`].
+    fn read_direct(&self, buf: &mut [u8], offset: u64) -> io::Result<()> {
+        self.read_at(buf, offset)
+    }
+
     /// Writes `buf` at `offset`, possibly only into a cache: not durable before [`sync`].
     ///
     /// Writing past the end extends the storage, without the reservation that

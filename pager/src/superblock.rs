@@ -18,6 +18,7 @@
 //!   56  u64  created, unix seconds 144  u64  log start (logical byte), u64 log sequence
 //!                                  160  u32  log chain crc, u32 zero, u64 log generation
 //!  176  u32  entries of the delta list
+//!  184 128 B  how far the scrub is
 //!  512 .. 4092  the map's delta list, {page u32, count u32}, ascending; then zero
 //! 4092  u32  crc32 of bytes 0..4092
 //! ```
@@ -31,6 +32,7 @@ use crate::{
     map::DeltaList,
     mutant,
     page::{PageId, Pointer, put, u32_at, u64_at},
+    scrub::ScrubRecord,
     space::Run,
     storage::Storage,
 };
@@ -43,6 +45,9 @@ pub const FORMAT_VERSION: u32 = 1;
 pub const SUPERBLOCK_SIZE: usize = 4096;
 /// Where the delta list stands in a superblock.
 pub const DELTA_AT: usize = 512;
+/// Where the progress of the scrub stands in a superblock.
+const SCRUB_AT: usize = 184;
+const _: () = assert!(SCRUB_AT + ScrubRecord::SIZE <= DELTA_AT);
 /// No stamp in a file is larger, so that there is always room above.
 pub const STAMP_MAX: u64 = u64::MAX / 2;
 /// The highest checkpoint, sequence number and generation: none is ever reached by counting, and whoever adds to one
@@ -106,6 +111,8 @@ pub struct Superblock {
     pub delta: DeltaList,
     /// The intent log.
     pub log: LogStart,
+    /// How far the scrub is.
+    pub scrub: ScrubRecord,
 }
 
 impl Superblock {
@@ -137,6 +144,7 @@ impl Superblock {
                 chain: 0,
                 generation: 1,
             },
+            scrub: ScrubRecord::default(),
         }
     }
 
@@ -169,6 +177,7 @@ impl Superblock {
         put(&mut b, 160, &self.log.chain.to_le_bytes());
         put(&mut b, 168, &self.log.generation.to_le_bytes());
         put(&mut b, 176, &(self.delta.entries().len() as u32).to_le_bytes());
+        self.scrub.encode(&mut b[SCRUB_AT..SCRUB_AT + ScrubRecord::SIZE]);
         self.delta.encode(&mut b[DELTA_AT..DELTA_AT + DeltaList::BYTES]);
         let crc = crc32fast::hash(&b[..SUPERBLOCK_SIZE - 4]);
         put(&mut b, SUPERBLOCK_SIZE - 4, &crc.to_le_bytes());
@@ -218,6 +227,7 @@ impl Superblock {
                 chain: u32_at(b, 160),
                 generation: u64_at(b, 168),
             },
+            scrub: ScrubRecord::decode(&b[SCRUB_AT..SCRUB_AT + ScrubRecord::SIZE]),
         };
         let Some(geometry) = Geometry::new(block.page_size as usize) else {
             return fault("page size in the superblock", 4096, block.page_size.into());
@@ -386,6 +396,7 @@ mod tests {
                 chain: 5,
                 generation: 3,
             },
+            scrub: ScrubRecord { position: PageId(77), passes: 2, ..ScrubRecord::default() },
         }
     }
 

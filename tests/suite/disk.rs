@@ -6,4 +6,5 @@ mod damage;
 mod faults;
 mod moving_log;
 mod rules;
+mod scrubs;
 mod upkeep;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::failure::Outcome;
-use crate::output::{self, json_line};
+use crate::output::{self, grouped, json_line};
 use crate::store;
 
 /// Print sizes and counts of the database
@@ -34,6 +34,60 @@ struct Report {
     log_capacity: u64,
     /// Number of the newest checkpoint.
     checkpoint: u64,
+    scrub: Scrub,
+}
+
+/// How far the scrub is.
+#[derive(serde::Serialize)]
+struct Scrub {
+    /// Complete passes.
+    passes: u64,
+    /// The page where the pass under way goes on; none if there is none.
+    position: Option<u64>,
+    /// The last complete one.
+    last: Option<Pass>,
+}
+
+/// A pass of the scrub.
+#[derive(serde::Serialize)]
+struct Pass {
+    ended: String,
+    seconds: f64,
+    pages_verified: u64,
+    pages_damaged: u64,
+    pages_unreadable: u64,
+}
+
+impl Scrub {
+    fn new(stats: &cowslip::ScrubStats) -> Scrub {
+        let last = stats.last.map(|pass| Pass {
+            ended: output::moment(pass.ended.unwrap_or(pass.began)),
+            seconds: pass.took.as_secs_f64(),
+            pages_verified: pass.pages_verified,
+            pages_damaged: pass.pages_damaged,
+            pages_unreadable: pass.pages_unreadable,
+        });
+        Scrub { passes: stats.passes, position: stats.pass.map(|_| stats.position), last }
+    }
+
+    /// In a few words.
+    fn text(&self) -> String {
+        let last = match &self.last {
+            Some(last) => format!(
+                "{} in {:.1} s, {} pages, {} damaged, {} unreadable",
+                last.ended,
+                last.seconds,
+                grouped(last.pages_verified),
+                last.pages_damaged,
+                last.pages_unreadable
+            ),
+            None => "never".to_owned(),
+        };
+        match self.position {
+            Some(position) => format!("{last}; one is under way, at page {position}"),
+            None => last,
+        }
+    }
 }
 
 pub(crate) fn run(args: &Args) -> Outcome {
@@ -50,13 +104,14 @@ pub(crate) fn run(args: &Args) -> Outcome {
         log_bytes: stats.log_bytes,
         log_capacity: stats.log_capacity,
         checkpoint: stats.checkpoint,
+        scrub: Scrub::new(&stats.scrub),
     };
     let mut out = output::stdout();
     if args.json {
         json_line(&mut out, &report)?;
     } else {
         let Report { page_size, pages_total, pages_used, pages_free, file_bytes, .. } = report;
-        let Report { snapshots, branches, log_bytes, log_capacity, checkpoint, .. } = report;
+        let Report { snapshots, branches, log_bytes, log_capacity, checkpoint, scrub, .. } = report;
         writeln!(out, "page_size     {page_size}")?;
         writeln!(out, "pages_total   {pages_total}")?;
         writeln!(out, "pages_used    {pages_used}")?;
@@ -67,6 +122,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
         writeln!(out, "log_bytes     {log_bytes}")?;
         writeln!(out, "log_capacity  {log_capacity}")?;
         writeln!(out, "checkpoint    {checkpoint}")?;
+        writeln!(out, "last_scrub    {}", scrub.text())?;
     }
     out.flush()?;
     Ok(ExitCode::SUCCESS)

@@ -1,16 +1,17 @@
 //! Storage in a file, locked against every other writer.
 //!
-//! One file, up to four descriptors, so that each kind of write has the flags that suit it:
+//! One file, up to five descriptors, so that each kind of transfer has the flags that suit it:
 //!
 //! ```text
 //!   file            O_RDWR              reads, write_at, set_len, sync; carries the lock
 //!   direct          O_DIRECT            write_direct
 //!   direct_durable  O_DIRECT|O_DSYNC    write_durable, aligned memory
 //!   durable         O_DSYNC             write_durable otherwise
+//!   direct_reads    O_DIRECT            read_direct; opened by the first of them
 //! ```
 //!
-//! The last three exist on Linux only and wherever the file system takes the flags; each is a
-//! *lane* that may be absent or refuse a write (`EINVAL`), in which case the next best one carries
+//! The last four exist on Linux only and wherever the file system takes the flags; each is a
+//! *lane* that may be absent or refuse a transfer (`EINVAL`), in which case the next best one carries
 //! on where it stopped. The last resort is always the same and always right: a plain write, and
 //! for a durable one `fdatasync` after it.
 //!
@@ -33,7 +34,10 @@ use std::{
     fs::{self, File, Metadata, OpenOptions, TryLockError},
     io,
     path::{Path, PathBuf},
-    sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
+    sync::{
+        OnceLock,
+        atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
+    },
 };
 
 #[cfg(unix)]
@@ -84,6 +88,7 @@ pub struct FileStorage {
     direct: Lane,
     direct_durable: Lane,
     durable: Lane,
+    direct_reads: OnceLock<Lane>,
     read_only: bool,
     /// The directory to sync with the first `sync`; taken once that has succeeded.
     directory: Mutex<Option<File>>,
@@ -182,12 +187,13 @@ impl FileStorage {
         }
         let lane = |direct, durable| match read_only {
             true => Lane::absent(),
-            false => Lane::open(&file, &path, direct, durable),
+            false => Lane::open(&file, &path, Purpose { direct, durable, reads: false }),
         };
         Ok(Self {
             direct: lane(true, false),
             direct_durable: lane(true, true),
             durable: lane(false, true),
+            direct_reads: OnceLock::new(),
             // The length under the lock, not that of `metadata`, which is from before.
             extent: AtomicU64::new(file.metadata()?.len()),
             path,
@@ -311,6 +317,16 @@ impl Storage for FileStorage {
         transfer::read_all(|part, at| read_some(&self.file, part, at), buf, offset)
     }
 
+    fn read_direct(&self, buf: &mut [u8], offset: u64) -> io::Result<()> {
+        let mut done = 0;
+        if is_aligned(buf) && offset.is_multiple_of(BLOCK as u64) {
+            let wanted = Purpose { direct: true, durable: false, reads: true };
+            let lane = self.direct_reads.get_or_init(|| Lane::open(&self.file, &self.path, wanted));
+            done = lane.read(buf, offset)?;
+        }
+        self.read_at(&mut buf[done..], offset + done as u64)
+    }
+
     fn write_at(&self, buf: &[u8], offset: u64) -> io::Result<()> {
         self.check_writable()?;
         let end = end_of(buf, offset)?;
@@ -363,7 +379,17 @@ const O_DSYNC: u32 = {
     if sync & dsync != 0 { dsync } else { sync }
 };
 
-/// A further descriptor of the file, which may be missing or refuse what it is asked to write.
+/// What a lane is for.
+#[derive(Clone, Copy)]
+struct Purpose {
+    direct: bool,
+    durable: bool,
+    /// Else it writes.
+    reads: bool,
+}
+
+/// A further descriptor of the file, which may be missing or refuse what it is asked to write (or to
+/// read).
 struct Lane {
     file: Option<File>,
     /// Set when it has refused a write as a whole: it would refuse the next one, too.
@@ -376,26 +402,27 @@ impl Lane {
     }
 
     #[cfg(not(target_os = "linux"))]
-    fn open(_: &File, _: &Path, _direct: bool, _durable: bool) -> Self {
+    fn open(_: &File, _: &Path, _: Purpose) -> Self {
         // macOS has O_DSYNC, but it stops short of the drive's cache, unlike std's sync_data.
         Self::absent()
     }
 
     #[cfg(target_os = "linux")]
-    fn open(file: &File, path: &Path, direct: bool, durable: bool) -> Self {
+    fn open(file: &File, path: &Path, purpose: Purpose) -> Self {
         use rustix::fs::OFlags;
         use std::os::{fd::AsRawFd, unix::fs::OpenOptionsExt};
 
         let mut wanted = OFlags::NONBLOCK;
-        wanted.set(OFlags::DIRECT, direct);
-        if durable {
+        wanted.set(OFlags::DIRECT, purpose.direct);
+        if purpose.durable {
             wanted |= OFlags::from_bits_retain(O_DSYNC);
         }
         // The path itself only where /proc is missing.
         let by_descriptor = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
         let reopened = [by_descriptor.as_path(), path].into_iter().find_map(|path| {
             let mut options = OpenOptions::new();
-            let lane = options.write(true).custom_flags(wanted.bits() as i32).open(path).ok()?;
+            options.read(purpose.reads).write(!purpose.reads).custom_flags(wanted.bits() as i32);
+            let lane = options.open(path).ok()?;
             same_file(&lane.metadata().ok()?, &file.metadata().ok()?).then_some(lane)
         });
         Self { file: reopened, ..Self::absent() }
@@ -412,7 +439,27 @@ impl Lane {
         self.write_by(|part, at| write_some(file, part, at), buf, offset)
     }
 
-    /// The same with what makes one transfer.
+    /// Reads as much as the lane will give and says how much that was: all of it, or what came before
+    /// a refusal or the end of the file.
+    fn read(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+        let Some(file) = self.file.as_ref().filter(|_| self.is_usable()) else { return Ok(0) };
+        let mut done = 0;
+        while done < buf.len() {
+            match read_some(file, &mut buf[done..], offset + done as u64) {
+                Ok(0) => break,
+                Ok(count) => done += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
+                    self.refused.fetch_or(done == 0, SeqCst);
+                    break;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(done)
+    }
+
+    /// [`Lane::write`] with what makes one transfer.
     fn write_by(
         &self,
         write: impl FnMut(&[u8], u64) -> io::Result<usize>,
@@ -551,6 +598,26 @@ mod tests {
             }
         }
         assert_eq!(read(&storage, 6 * block, 5), [0, 9, 9, 9, 0]);
+    }
+
+    #[test]
+    fn a_direct_read_sees_every_kind_of_write() {
+        let dir = tempfile::tempdir().unwrap();
+        let storage = FileStorage::create(dir.path().join("db")).unwrap();
+        storage.set_len(4 * BLOCK as u64).unwrap();
+        with_aligned(1, 1, 0, |b| storage.write_at(b, 0)).unwrap();
+        with_aligned(2, 1, 0, |b| storage.write_direct(b, BLOCK as u64)).unwrap();
+        with_aligned(3, 1, 0, |b| storage.write_durable(b, 2 * BLOCK as u64)).unwrap();
+        for skew in [0, 8] {
+            let mut memory = vec![9; 6 * BLOCK];
+            let start = memory.as_ptr().align_offset(BLOCK) + skew;
+            let read = &mut memory[start..start + 4 * BLOCK];
+            storage.read_direct(read, 0).unwrap();
+            let found: Vec<u8> = read.chunks(BLOCK).map(|block| block[0]).collect();
+            assert_eq!(found, [1, 2, 3, 0]);
+            let error = storage.read_direct(read, BLOCK as u64).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
+        }
     }
 
     #[test]

@@ -35,10 +35,33 @@ impl OverlayStorage {
     }
 
     /// Reads from below; zeros where the base ends.
-    fn read_base(&self, out: &mut [u8], offset: u64) -> io::Result<()> {
+    fn read_base(&self, out: &mut [u8], offset: u64, direct: bool) -> io::Result<()> {
         let there = self.base.len()?.saturating_sub(offset).min(out.len() as u64) as usize;
-        self.base.read_at(&mut out[..there], offset)?;
+        match direct {
+            true => self.base.read_direct(&mut out[..there], offset)?,
+            false => self.base.read_at(&mut out[..there], offset)?,
+        }
         out[there..].fill(0);
+        Ok(())
+    }
+
+    fn read(&self, buf: &mut [u8], offset: u64, direct: bool) -> io::Result<()> {
+        if offset + buf.len() as u64 > self.len()? {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        self.read_base(buf, offset, direct)?;
+        let blocks = self.blocks.read();
+        if blocks.is_empty() || buf.is_empty() {
+            return Ok(());
+        }
+        let end = offset + buf.len() as u64;
+        for number in offset / B..end.div_ceil(B) {
+            let Some(block) = blocks.get(&number) else { continue };
+            let from = offset.max(number * B);
+            let to = end.min((number + 1) * B);
+            buf[(from - offset) as usize..(to - offset) as usize]
+                .copy_from_slice(&block[(from % B) as usize..][..(to - from) as usize]);
+        }
         Ok(())
     }
 }
@@ -54,23 +77,11 @@ impl Storage for OverlayStorage {
     }
 
     fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()> {
-        if offset + buf.len() as u64 > self.len()? {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        self.read_base(buf, offset)?;
-        let blocks = self.blocks.read();
-        if blocks.is_empty() || buf.is_empty() {
-            return Ok(());
-        }
-        let end = offset + buf.len() as u64;
-        for number in offset / B..end.div_ceil(B) {
-            let Some(block) = blocks.get(&number) else { continue };
-            let from = offset.max(number * B);
-            let to = end.min((number + 1) * B);
-            buf[(from - offset) as usize..(to - offset) as usize]
-                .copy_from_slice(&block[(from % B) as usize..][..(to - from) as usize]);
-        }
-        Ok(())
+        self.read(buf, offset, false)
+    }
+
+    fn read_direct(&self, buf: &mut [u8], offset: u64) -> io::Result<()> {
+        self.read(buf, offset, true)
     }
 
     fn write_at(&self, buf: &[u8], offset: u64) -> io::Result<()> {
@@ -85,7 +96,7 @@ impl Storage for OverlayStorage {
                 Entry::Occupied(block) => block.into_mut(),
                 Entry::Vacant(place) => {
                     let mut block = Box::new([0; BLOCK]);
-                    self.read_base(&mut block[..], number * B)?;
+                    self.read_base(&mut block[..], number * B, false)?;
                     place.insert(block)
                 }
             };

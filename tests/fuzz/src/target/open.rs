@@ -14,6 +14,10 @@ use crate::{
 pub fn run(input: &[u8]) {
     let Some(script) = Script::new(input) else { return };
     let image = script.image();
+    if image.is_empty() {
+        // An empty file becomes a store, unless it can only be read.
+        return;
+    }
     let still = store::open(Arc::new(Still(image.clone()))).and_then(|db| {
         let contents = store::read(&db)?;
         assert!(db.is_read_only() && db.begin_write().is_err());

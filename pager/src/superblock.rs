@@ -45,6 +45,9 @@ pub const SUPERBLOCK_SIZE: usize = 4096;
 pub const DELTA_AT: usize = 512;
 /// No stamp in a file is larger, so that there is always room above.
 pub const STAMP_MAX: u64 = u64::MAX / 2;
+/// No checkpoint's number, and no sequence number or generation of the log, is larger: only a forged file has one
+/// that could overflow when it goes on.
+pub const COUNTER_MAX: u64 = 1 << 62;
 /// How far the stamp ceiling is raised above the newest stamp.
 pub(crate) const STAMP_WINDOW: u64 = 1 << 32;
 
@@ -241,6 +244,11 @@ impl Superblock {
         if block.log.at > u64::MAX / 4 || !block.log.at.is_multiple_of(8) {
             return fault("log start in the superblock", 0, block.log.at);
         }
+        for counter in [block.checkpoint, block.log.sequence, block.log.generation] {
+            if counter > COUNTER_MAX {
+                return fault("counter in the superblock (at most)", COUNTER_MAX, counter);
+            }
+        }
         if block.stamp > block.stamp_ceiling || block.stamp_ceiling > STAMP_MAX {
             return fault("stamp in the superblock", block.stamp_ceiling, block.stamp);
         }
@@ -389,6 +397,20 @@ mod tests {
             let mut damaged = bytes;
             damaged[at] ^= 0x40;
             assert!(Superblock::decode(&damaged).is_err(), "byte {at}");
+        }
+    }
+
+    #[test]
+    fn a_counter_that_would_overflow_is_refused() {
+        for at in [48, 152, 168] {
+            for (value, good) in [(COUNTER_MAX, true), (COUNTER_MAX + 1, false), (u64::MAX, false)]
+            {
+                let mut bytes = sample().encode();
+                put(&mut bytes, at, &value.to_le_bytes());
+                let crc = crc32fast::hash(&bytes[..SUPERBLOCK_SIZE - 4]);
+                put(&mut bytes, SUPERBLOCK_SIZE - 4, &crc.to_le_bytes());
+                assert_eq!(Superblock::decode(&bytes).is_ok(), good, "byte {at}: {value:#x}");
+            }
         }
     }
 

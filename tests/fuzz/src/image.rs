@@ -19,7 +19,7 @@ use cowslip_pager::{
     superblock::{self, LogStart, Superblock},
 };
 
-use crate::store::{self, Contents};
+use crate::store::{self, Contents, Row};
 
 /// What a page is used as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +53,7 @@ pub struct Seed {
     /// The pages that are worth changing: all but those that are free, and the empty ones of the log.
     pub pages: Vec<u64>,
     contents: OnceLock<Contents>,
-    rows: OnceLock<HashSet<(String, Vec<u8>, Vec<u8>)>>,
+    rows: OnceLock<HashSet<Row>>,
 }
 
 /// A closed store: two levels, large values, snapshots, branches, a bookmark, a machine.
@@ -144,7 +144,7 @@ impl Seed {
     }
 
     /// Each row, with its table, that any state of it has, or had after some of its log's records.
-    pub fn rows(&self) -> &HashSet<(String, Vec<u8>, Vec<u8>)> {
+    pub fn rows(&self) -> &HashSet<Row> {
         self.rows.get_or_init(|| {
             let mut rows: HashSet<_> = self.contents().rows().collect();
             let mut image = self.image.clone();

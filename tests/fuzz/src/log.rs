@@ -22,7 +22,10 @@ use cowslip_pager::{
     storage::{BLOCK, simulated::Image},
 };
 
-use crate::image::{SEEDS, Seed, next_record};
+use crate::{
+    image::{SEEDS, Seed, next_record},
+    script::near_the_end,
+};
 
 /// Most items of a log.
 pub const ITEMS_MAX: usize = 48;
@@ -76,6 +79,7 @@ impl Writer {
                 1 => record.chain = value as u32,
                 2 => record.kind = value as u8,
                 3 => record.sequence = value,
+                4 if near_the_end(value) => {}
                 4 => record.generation = value,
                 5 => record.durable_block = value,
                 6 => record.durable_checkpoint = value,

@@ -19,7 +19,7 @@
 //! ```
 
 use arbitrary::{Arbitrary, Result, Unstructured};
-use cowslip_pager::{page::u16_at, storage::simulated::Image};
+use cowslip_pager::{page::u16_at, storage::simulated::Image, superblock::COUNTER_MAX};
 
 use crate::{
     image::{Role, SEEDS, Seed},
@@ -258,6 +258,9 @@ impl Script {
             }
             Edit::Root { field, value } => {
                 let (at, width) = ROOTS[usize::from(field) % ROOTS.len()];
+                if matches!(at, 48 | 152 | 168) && near_the_end(value) {
+                    return;
+                }
                 forge.superblock(at, &value.to_le_bytes()[..width]);
             }
             Edit::Length(change) => {
@@ -266,6 +269,12 @@ impl Script {
             }
         }
     }
+}
+
+/// A counter of a forged store that can be gone on with for a while, until it is refused: a sound store, by its checksums,
+/// of which nothing is promised.
+pub fn near_the_end(counter: u64) -> bool {
+    (COUNTER_MAX / 2..=COUNTER_MAX).contains(&counter)
 }
 
 /// Where the slot of an entry of a slotted node stands.

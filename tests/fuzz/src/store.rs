@@ -13,6 +13,8 @@ const ROWS_MAX: usize = 50_000;
 /// Most frames that a machine may have.
 pub const FRAMES_MAX: u32 = 4096;
 
+/// A row: its table, its key, its value.
+pub type Row = (String, Vec<u8>, Vec<u8>);
 type Rows = Vec<(Vec<u8>, Vec<u8>)>;
 
 /// What a store holds.
@@ -30,7 +32,7 @@ pub struct Contents {
 
 impl Contents {
     /// Each row with its table; those of all states.
-    pub fn rows(&self) -> impl Iterator<Item = (String, Vec<u8>, Vec<u8>)> {
+    pub fn rows(&self) -> impl Iterator<Item = Row> {
         self.tables.iter().flat_map(|((_, table), rows)| {
             rows.iter().map(|(key, value)| (table.clone(), key.clone(), value.clone()))
         })

@@ -89,7 +89,7 @@ pub(crate) fn traces(folder: &Path) -> Vec<Input> {
         let text = fs::read(path).expect("a trace");
         if text.len() <= 4096 {
             let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-            out.push((name, [&[number as u8 % 8 | 16][..], &text].concat()));
+            out.push((name, [&[(number as u8 % 8) | 16][..], &text].concat()));
         }
     }
     let rest = "machine ram=500 swap=100 overcommit=2 ratio=80 replacement=sharing\n\

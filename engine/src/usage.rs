@@ -57,10 +57,14 @@ impl Database {
         self.at_one_moment(|pager, view, root| {
             let history = History::read(view, root)?;
             let waiting = Trial::of_releases(pager, view, root)?;
-            let page_size = pager.page_size() as u64;
+            let (page_size, limit) = (pager.page_size() as u64, pager.stats().pages_total);
             let one = |name: &&str| {
                 let catalog = Tree::new(CATALOG, 0, find_either(view, root, name)?).checked(0)?;
                 let referenced = catalog.sums(view)?.pages;
+                if referenced > limit {
+                    let (page, what) = (catalog.root.page.0, "pages of a state (at most)");
+                    return Err(Error::corrupted(page, what, limit, referenced));
+                }
                 let unique = waiting.clone().pages_of(&[catalog.root])?;
                 let written = match history.predecessor(&lineage(view, root, name)?, name) {
                     Some(before) => written(view, catalog.root, before)?,

@@ -92,7 +92,7 @@ pub(crate) fn save(
     let (_, wreck) = State::of(storage)?;
     let (block, repaired) = State::of(repaired)?;
     let kept: Vec<u64> =
-        blocks.iter().copied().filter(|block| (block + 1) * BLOCK as u64 <= length).collect();
+        blocks.iter().copied().filter(|block| block * (BLOCK as u64) < length).collect();
     let mut header = [0; HEADER];
     header[..8].copy_from_slice(&MAGIC);
     header[8..12].copy_from_slice(&VERSION.to_le_bytes());
@@ -110,8 +110,11 @@ pub(crate) fn save(
     write(&header)?;
     for block in kept {
         let mut bytes = [0; BLOCK];
+        let at = block * BLOCK as u64;
+        // The last one may not be whole.
+        let there = (length - at).min(BLOCK as u64) as usize;
         // What cannot be read cannot be kept; zeros stand for it.
-        if storage.read_at(&mut bytes, block * BLOCK as u64).is_err() {
+        if storage.read_at(&mut bytes[..there], at).is_err() {
             bytes.fill(0);
         }
         let mut entry = [0; ENTRY];
@@ -177,7 +180,7 @@ fn read(path: &Path) -> Result<Kept, Error> {
             return Err(Error::NotAnUndoFile);
         }
         let (block, content) = (u64_at(entry, 0), &entry[ENTRY..]);
-        let inside = block < kept.length / BLOCK as u64;
+        let inside = block < kept.length.div_ceil(BLOCK as u64);
         if !inside || crc_of(block, content) != u32_at(entry, 8) || u32_at(entry, 12) != 0 {
             return Err(Error::NotAnUndoFile);
         }

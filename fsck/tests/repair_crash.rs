@@ -173,6 +173,21 @@ fn an_undo_file_puts_back_every_byte() {
 }
 
 #[test]
+fn an_undo_file_puts_back_the_beginning_of_a_last_block() {
+    let folder = tempfile::tempdir().unwrap();
+    for (i, (name, mut wreck, lossy)) in wrecks().into_iter().enumerate() {
+        let path = folder.path().join(format!("{i}.cow"));
+        let undo = folder.path().join(format!("{i}.undo"));
+        wreck.bytes.extend_from_slice(&[7; 700]);
+        std::fs::write(&path, &wreck.bytes).unwrap();
+        let options = RepairOptions { lossy, undo: Some(&undo), ..RepairOptions::default() };
+        assert_eq!(cowslip_fsck::repair(&path, &options).unwrap().exit_code(), 1);
+        cowslip_fsck::undo(&path, &undo).unwrap();
+        assert!(std::fs::read(&path).unwrap() == wreck.bytes, "{name}");
+    }
+}
+
+#[test]
 fn an_undo_file_is_refused_once_the_store_was_written_and_for_another_store() {
     let folder = tempfile::tempdir().unwrap();
     let (path, undo) = (folder.path().join("x.cow"), folder.path().join("x.undo"));

@@ -101,8 +101,7 @@ impl<R: BufRead> Reader<R> {
         let mut fields = 0;
         let mut state = State::FieldStart;
         loop {
-            let line = self.read_line;
-            let error = move |why: &str| InputError::new(line, why);
+            let error = |line, why: &str| Err(InputError::new(line, why));
             let chunk = match self.input.fill_buf() {
                 Ok(chunk) => chunk,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
@@ -114,7 +113,7 @@ impl<R: BufRead> Reader<R> {
                         Err(InputError::new(self.row_line, "the quote opened here is never closed"))
                     }
                     (State::FieldStart, 0) => Ok(false),
-                    (_, 0) => Err(error("one field; a row is key,value")),
+                    (_, 0) => error(self.row_line, "one field; a row is key,value"),
                     _ => Ok(true),
                 };
             }
@@ -140,19 +139,24 @@ impl<R: BufRead> Reader<R> {
                         break;
                     }
                     (State::CarriageReturn, _) => {
-                        return Err(error("a carriage return outside quotes"));
+                        return error(self.read_line, "a carriage return outside quotes");
                     }
                     (_, b'\r') => State::CarriageReturn,
                     (_, b',') if fields == 1 => {
-                        return Err(error("a third field; a value with a comma must be quoted"));
+                        return error(
+                            self.read_line,
+                            "a third field; a value with a comma must be quoted",
+                        );
                     }
                     (_, b',') => {
                         fields = 1;
                         State::FieldStart
                     }
-                    (State::Quote, _) => return Err(error("text after a closing quote")),
+                    (State::Quote, _) => {
+                        return error(self.read_line, "text after a closing quote");
+                    }
                     (State::Unquoted, b'"') => {
-                        return Err(error("a quote inside a field that is not quoted"));
+                        return error(self.read_line, "a quote inside a field that is not quoted");
                     }
                     (State::FieldStart | State::Unquoted, _) => {
                         field.push(byte);
@@ -172,7 +176,7 @@ impl<R: BufRead> Reader<R> {
                 if fields == 1 {
                     return Ok(true);
                 } else if !blank {
-                    return Err(error("one field; a row is key,value"));
+                    return error(self.row_line, "one field; a row is key,value");
                 }
                 self.row_line = self.read_line;
                 state = State::FieldStart;
@@ -264,7 +268,7 @@ mod tests {
 
     #[test]
     fn errors_name_their_line() {
-        let rows: [(&[u8], u64, &str); 7] = [
+        let rows: [(&[u8], u64, &str); 9] = [
             (b"a,1\nb\n", 2, "one field"),
             (b"a,1\nb", 2, "one field"),
             (b"a,\"1\n2\"\nb,1,2\n", 3, "third field"),
@@ -272,11 +276,15 @@ mod tests {
             (b"a,\"1\"x\n", 1, "after a closing quote"),
             (b"a,1\"2\n", 1, "not quoted"),
             (b"a,1\rb,2\n", 1, "carriage return"),
+            (b"a,\"1\n2\"x\n", 2, "after a closing quote"),
+            (b"\"a\n\"\nb,2\n", 1, "one field"),
         ];
         for (text, line, why) in rows {
-            let error = read(text).unwrap_err();
-            assert_eq!(error.line, line, "{error}");
-            assert!(error.what.contains(why), "{error}");
+            let whole = drain(&mut Reader::new(text, false, 1 << 20)).unwrap_err();
+            for error in [read(text).unwrap_err(), whole] {
+                assert_eq!(error.line, line, "{error}");
+                assert!(error.what.contains(why), "{error}");
+            }
         }
     }
 

@@ -60,7 +60,7 @@ fn a_log_without_a_fault_is_found_whole() {
 #[test]
 fn each_single_fault_ends_the_prefix() {
     type Spoil = fn(&mut Record);
-    let faults: [(&str, Spoil); 8] = [
+    let faults: [(&str, Spoil); 9] = [
         ("chain", |record| record.chain ^= 1),
         ("sequence too low", |record| record.sequence -= 1),
         ("sequence too high", |record| record.sequence += 1),
@@ -69,6 +69,7 @@ fn each_single_fault_ends_the_prefix() {
         ("kind", |record| record.kind = 3),
         ("no length", |record| record.length = 0),
         ("stamp that leaves no room", |record| record.stamp = u64::MAX),
+        ("generation that leaves no room", |record| record.generation = u64::MAX),
     ];
     for at in 0..3 {
         for (what, spoil) in faults {

@@ -35,10 +35,11 @@ use cowslip_pager::storage::{FileStorage, OpenError, Storage};
 
 pub use problem::{Kind, Remedy, Severity};
 pub use repair::{LogCut, Loss, REPAIR_TABLE, Refill, Refusal, RepairOptions, Repaired};
-pub use salvage::{
-    Footing, Gap, Origin, Replay, SALVAGE_TABLE, SalvageOptions, Salvaged, SalvagedState, SalvagedTable,
-};
 pub use report::{Problem, Range, Report};
+pub use salvage::{
+    Footing, Gap, Origin, Replay, SALVAGE_TABLE, SalvageOptions, Salvaged, SalvagedState,
+    SalvagedTable,
+};
 pub use undo::{Undone, undo, undo_storage};
 
 /// How to check.
@@ -202,11 +203,7 @@ pub fn repair_storage(
 
 /// Salvages what can be read of the file at `path` into a new store at `out`, which must not exist. Nothing is
 /// written to the wreck. If nothing was recovered, or it fails, `out` is not there afterwards.
-pub fn salvage(
-    path: &Path,
-    out: &Path,
-    options: &SalvageOptions<'_>,
-) -> Result<Salvaged, Error> {
+pub fn salvage(path: &Path, out: &Path, options: &SalvageOptions<'_>) -> Result<Salvaged, Error> {
     let storage = FileStorage::open_read_only(path).map_err(opened)?;
     if out.symlink_metadata().is_ok() {
         return Err(Error::OutExists);

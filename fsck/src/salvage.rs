@@ -22,12 +22,7 @@ mod wreck;
 use std::{fmt, sync::Arc};
 
 use cowslip::{Database, Durability};
-use cowslip_pager::{
-    Pointer,
-    geometry::Geometry,
-    storage::Storage,
-    superblock::Superblock,
-};
+use cowslip_pager::{Pointer, geometry::Geometry, storage::Storage, superblock::Superblock};
 
 use crate::{
     Error, Options,
@@ -222,8 +217,8 @@ impl Job<'_> {
         build.run(progress)?;
         salvaged.names_whole = names.whole;
         salvaged.left = names.left;
-        let catalogs_whole = names.states.iter().all(|state| state.origin.is_none())
-            && !build.has_catalog_holes();
+        let catalogs_whole =
+            names.states.iter().all(|state| state.origin.is_none()) && !build.has_catalog_holes();
         if !names.whole || !catalogs_whole {
             let mut taken = std::collections::HashSet::new();
             let mut number = 0;

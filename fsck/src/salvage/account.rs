@@ -46,7 +46,11 @@ impl<'a, 'w> Account<'a, 'w> {
         // What the log made is as whole as all else is.
         let all_whole = self.build.built.iter().all(|&at| self.is_whole(at));
         for (snapshot, name) in all {
-            let rx = if snapshot { database.begin_read_at(&name) } else { database.begin_read_on(&name) }?;
+            let rx = if snapshot {
+                database.begin_read_at(&name)
+            } else {
+                database.begin_read_on(&name)
+            }?;
             let of = built.get(&(snapshot, &name[..])).copied();
             let mut state = SalvagedState {
                 state: format!("{} {name}", if snapshot { "snapshot" } else { "branch" }),
@@ -91,8 +95,7 @@ impl<'a, 'w> Account<'a, 'w> {
     /// The tables of a state that are not whole.
     fn hurt(&mut self, at: usize, state: &mut SalvagedState) -> HashMap<String, SalvagedTable> {
         let of = &self.build.states[at];
-        let look =
-            Look { wreck: self.build.wreck, fills: self.build.fills, lineage: &of.lineage };
+        let look = Look { wreck: self.build.wreck, fills: self.build.fills, lineage: &of.lineage };
         let mut rows = Cursor::new(look, TABLES, Some(Item::root(of.catalog)), EACH_MAX);
         let mut hurt = HashMap::new();
         while let Some(row) = rows.next() {
@@ -105,15 +108,18 @@ impl<'a, 'w> Account<'a, 'w> {
             }
             let mut table = Cursor::new(look, tree, Some(Item::root(pointer)), EACH_MAX);
             table.find_holes();
-            hurt.insert(name.clone(), SalvagedTable {
-                table: name,
-                rows: 0,
-                whole: false,
-                root: origin,
-                gaps: self.list(look, &table.holes),
-                lost_values: table.lost_count,
-                lost_keys: table.lost,
-            });
+            hurt.insert(
+                name.clone(),
+                SalvagedTable {
+                    table: name,
+                    rows: 0,
+                    whole: false,
+                    root: origin,
+                    gaps: self.list(look, &table.holes),
+                    lost_values: table.lost_count,
+                    lost_keys: table.lost,
+                },
+            );
         }
         state.gaps = self.list(look, &rows.holes);
         hurt

@@ -184,7 +184,8 @@ impl<'w> Build<'w> {
             }
         }
         if !kept.contains(MAIN)
-            && let Some(newest) = built.filter(|state| state.snapshot).max_by_key(|state| state.stamp)
+            && let Some(newest) =
+                built.filter(|state| state.snapshot).max_by_key(|state| state.stamp)
         {
             self.database.rollback_branch(MAIN, &newest.name)?;
             self.left.push(format!("branch \"main\": made from snapshot {:?}", newest.name));

@@ -9,7 +9,7 @@
 //! ```
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     collections::{BTreeMap, HashMap},
     hash::{DefaultHasher, Hash, Hasher},
     rc::Rc,
@@ -84,7 +84,7 @@ pub(super) struct Fills {
     by_tree: HashMap<Tree, Vec<usize>>,
     indices: RefCell<HashMap<Tree, Rc<Index>>>,
     known: RefCell<Known>,
-    work: RefCell<u64>,
+    work: Cell<u64>,
 }
 
 impl Fills {
@@ -96,12 +96,19 @@ impl Fills {
                 self.by_tree.entry(tree).or_default().push(at);
             }
         }
-        *self.work.borrow_mut() = (wreck.nodes.len() as u64 + 1024) * WORK_FACTOR;
+        self.work.set((wreck.nodes.len() as u64 + 1024) * WORK_FACTOR);
     }
 
     /// Was something left out, for want of time?
     pub(super) fn is_exhausted(&self) -> bool {
-        *self.work.borrow() == 0
+        self.work.get() == 0
+    }
+
+    /// One candidate more is looked at. False: enough is enough (W14).
+    pub(super) fn spend(&self) -> bool {
+        let left = self.work.get();
+        self.work.set(left.saturating_sub(1));
+        left > 0
     }
 
     /// May a page of this stamp be a part of the state? `Some(true)`: it may, `None`: who knows.
@@ -139,11 +146,9 @@ impl Fills {
         let end = index.leaves.partition_point(below);
         let mut candidates = Vec::new();
         for at in (0..end).rev() {
-            let mut work = self.work.borrow_mut();
-            if index.leaves[index.highest[at]].last < item.low || *work == 0 {
+            if index.leaves[index.highest[at]].last < item.low || !self.spend() {
                 break;
             }
-            *work -= 1;
             let leaf = &index.leaves[at];
             let node = &wreck.nodes[leaf.node];
             if leaf.last < item.low || node.stamp > item.pointer.stamp {
@@ -210,11 +215,9 @@ impl Fills {
         let found = tops.iter().filter(|&&at| wreck.nodes[at].stamp <= stamp.min(wreck.limit));
         let mut best: Option<(bool, u64, usize, Origin)> = None;
         for &at in found {
-            let mut work = self.work.borrow_mut();
-            if *work == 0 {
+            if !self.spend() {
                 break;
             }
-            *work -= 1;
             let node = &wreck.nodes[at];
             let origin = match self.is_of(lineage, node.stamp) {
                 Some(false) => continue,

@@ -3,14 +3,30 @@
 /// A record of the log.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Redo<'a> {
-    Writes { branch: &'a str, operations: Vec<Operation<'a>> },
-    CreateSnapshot { branch: &'a str, name: &'a str, label: Option<&'a str> },
+    Writes {
+        branch: &'a str,
+        operations: Vec<Operation<'a>>,
+    },
+    CreateSnapshot {
+        branch: &'a str,
+        name: &'a str,
+        label: Option<&'a str>,
+    },
     DeleteSnapshot(&'a str),
-    Rollback { branch: &'a str, snapshot: &'a str },
-    CreateBranch { name: &'a str, from: &'a str },
+    Rollback {
+        branch: &'a str,
+        snapshot: &'a str,
+    },
+    CreateBranch {
+        name: &'a str,
+        from: &'a str,
+    },
     DeleteBranch(&'a str),
     Promote(&'a str),
-    Hold { name: &'a str, held: bool },
+    Hold {
+        name: &'a str,
+        held: bool,
+    },
     Several(Vec<Redo<'a>>),
     /// A bookmark is made, or deleted.
     Bookmark(&'a str),

@@ -157,11 +157,7 @@ fn record(storage: &dyn Storage, at: u64, length: u64, store: u64) -> Option<(Re
 }
 
 impl Replay {
-    fn perform(
-        &mut self,
-        database: &Database,
-        body: &[u8],
-    ) -> std::result::Result<(), Error> {
+    fn perform(&mut self, database: &Database, body: &[u8]) -> std::result::Result<(), Error> {
         let why = match redo::read(body) {
             None => "its record cannot be read".into(),
             Some(redo) => match perform(database, &redo) {
@@ -195,7 +191,9 @@ fn perform(database: &Database, redo: &Redo<'_>) -> Result<()> {
                         continue;
                     }
                     // Without a table there is nothing to change.
-                    _ => return Err(EngineError::InvalidArgument("an operation on no table".into())),
+                    _ => {
+                        return Err(EngineError::InvalidArgument("an operation on no table".into()));
+                    }
                 };
                 let mut table = tx.open_table(name)?;
                 let on_it = |operation: &&Operation<'_>| {

@@ -165,7 +165,9 @@ impl Salvaged {
             4 => "nothing was recovered".into(),
             0 => format!("all was recovered: {all} branches and snapshots"),
             _ if whole < all => {
-                format!("recovered with something missing or uncertain: {whole} of {all} branches and snapshots are whole")
+                format!(
+                    "recovered with something missing or uncertain: {whole} of {all} branches and snapshots are whole"
+                )
             }
             _ => format!(
                 "recovered with something missing or uncertain: the {all} branches and snapshots that were found are whole"
@@ -254,7 +256,11 @@ impl fmt::Display for Salvaged {
                     writeln!(f, "            {gap}")?;
                 }
                 if table.lost_values > 0 {
-                    writeln!(f, "            {} rows lost with their large values", table.lost_values)?;
+                    writeln!(
+                        f,
+                        "            {} rows lost with their large values",
+                        table.lost_values
+                    )?;
                     for key in &table.lost_keys {
                         let to = super::fill::after(key);
                         writeln!(f, "            lost: {}", keys_text(Some(key), Some(&to)))?;
@@ -273,7 +279,11 @@ impl fmt::Display for Salvaged {
         }
         if self.log.failed > 0 {
             let why = self.log.first_failure.as_deref().unwrap_or_default();
-            writeln!(f, "log: {} transactions could not be done, the first since {why}", self.log.failed)?;
+            writeln!(
+                f,
+                "log: {} transactions could not be done, the first since {why}",
+                self.log.failed
+            )?;
         }
         if let Some(why) = &self.log.why {
             writeln!(f, "log: transactions may be missing: {why}")?;
@@ -285,7 +295,12 @@ impl fmt::Display for Salvaged {
             writeln!(f, "not all pages were looked through: it would have taken too long")?;
         }
         if self.noted > 0 {
-            writeln!(f, "{} ranges are written down in table {:?} of main", self.noted, super::SALVAGE_TABLE)?;
+            writeln!(
+                f,
+                "{} ranges are written down in table {:?} of main",
+                self.noted,
+                super::SALVAGE_TABLE
+            )?;
         }
         writeln!(f, "{}", self.verdict())
     }

@@ -1,6 +1,6 @@
 //! What the wreck holds: branches and snapshots by their names, and catalogs and trees that have lost theirs.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BinaryHeap, HashMap, HashSet};
 
 use cowslip::{
     kinds::{CATALOG, META, TABLE},
@@ -113,7 +113,12 @@ fn sort(states: &mut [State]) {
 }
 
 /// Notes what the states lead to, and which line wrote which stamp (W7).
-pub(super) fn reach(wreck: &mut Wreck<'_>, fills: &mut Fills, root: Option<Pointer>, names: &Names) {
+pub(super) fn reach(
+    wreck: &mut Wreck<'_>,
+    fills: &mut Fills,
+    root: Option<Pointer>,
+    names: &Names,
+) {
     let tips: HashSet<u64> = names
         .states
         .iter()
@@ -156,8 +161,7 @@ fn walk(wreck: &mut Wreck<'_>, fills: &mut Fills, root: Pointer, tree: Tree, lin
     }
 }
 
-/// Catalogs that nobody names, where names are lost: the newest takes the place of a lone branch's older
-/// one, or of `main` (W8, W9).
+/// Catalogs that nobody names, where names are lost (W8, W9).
 pub(super) fn find_catalogs(wreck: &mut Wreck<'_>, fills: &mut Fills, names: &mut Names) {
     let usable = |wreck: &Wreck<'_>, at: usize| {
         let node = &wreck.nodes[at];
@@ -176,20 +180,24 @@ pub(super) fn find_catalogs(wreck: &mut Wreck<'_>, fills: &mut Fills, names: &mu
             found.push(at);
         }
     }
+    // A branch whose record is an older one has gone on: to the newest of them that is on its line.
     let branches = names.states.iter().filter(|state| !state.snapshot).count();
-    let mut found = found.into_iter().peekable();
-    if let (1, Some(&newest)) = (branches, found.peek())
-        && let Some(lone) = names.states.iter_mut().find(|state| !state.snapshot)
-        && lone.origin.is_some()
-        && lone.stamp < wreck.nodes[newest].stamp
-    {
-        (lone.catalog, lone.stamp) = (wreck.pointer(newest), wreck.nodes[newest].stamp);
-        found.next();
+    for state in names.states.iter_mut().filter(|state| !state.snapshot && state.origin.is_some()) {
+        let line = state.lineage.tip().map(|place| place.line);
+        let next = found.iter().position(|&at| {
+            let newer = wreck.nodes[at].stamp > state.stamp;
+            newer && (branches == 1 || line.is_some() && line == line_of(wreck, fills, at))
+        });
+        if let Some(next) = next {
+            let at = found.remove(next);
+            (state.catalog, state.stamp) = (wreck.pointer(at), wreck.nodes[at].stamp);
+        }
     }
     let mut taken: HashSet<String> = names.states.iter().map(|state| state.name.clone()).collect();
     let mut number = 0;
     for at in found {
-        let name = if taken.contains("main") { free_name(&taken, &mut number) } else { "main".into() };
+        let name =
+            if taken.contains("main") { free_name(&taken, &mut number) } else { "main".into() };
         taken.insert(name.clone());
         let origin = if fills.is_lost(wreck, at) { Origin::Found } else { Origin::Older };
         names.states.push(State {
@@ -209,6 +217,36 @@ pub(super) fn find_catalogs(wreck: &mut Wreck<'_>, fills: &mut Fills, names: &mu
     for state in &names.states {
         walk(wreck, fills, state.catalog, TABLES, &state.lineage);
     }
+}
+
+/// The line of the newest page in or below a catalog's root of which that is known. Stamps fall on the way
+/// down (I5), so it is met first.
+fn line_of(wreck: &Wreck<'_>, fills: &Fills, root: usize) -> Option<u64> {
+    let mut heap = BinaryHeap::from([(wreck.nodes[root].stamp, root)]);
+    let mut seen = HashSet::new();
+    while let Some((stamp, at)) = heap.pop() {
+        match fills.lines.get(&stamp) {
+            Some(&line) => return Some(line).filter(|&line| line != MANY),
+            None if !fills.spend() => return None,
+            None => {}
+        }
+        let (pointer, kind, id) = (wreck.pointer(at), wreck.nodes[at].kind, wreck.nodes[at].tree);
+        for entry in wreck.entries(at).unwrap_or_default() {
+            let below = match kind {
+                _ if pointer.level > 0 => {
+                    wreck.child(&pointer, &entry).map(|child| (child, Tree { kind, id }))
+                }
+                CATALOG => table_of(&entry, pointer.page)
+                    .map(|record| (record.root, Tree { kind: TABLE, id: record.id })),
+                _ => None,
+            };
+            let below = below.and_then(|(child, tree)| wreck.find(&child, tree));
+            if let Some(below) = below.filter(|&below| seen.insert(below)) {
+                heap.push((wreck.nodes[below].stamp, below));
+            }
+        }
+    }
+    None
 }
 
 /// `cowslip.found.N` that nobody has.

@@ -16,10 +16,7 @@ use cowslip_pager::{
     storage::{BLOCK, Storage},
 };
 
-use crate::{
-    Error,
-    walk::NodeReader,
-};
+use crate::{Error, walk::NodeReader};
 
 /// Bytes that are read at a time.
 const CHUNK: usize = 1 << 20;

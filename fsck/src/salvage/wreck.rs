@@ -260,7 +260,8 @@ impl io::Read for ValueReader<'_> {
             }
         }
         let there = &self.page[self.at..];
-        let length = there.len().min(out.len()).min(usize::try_from(self.left).unwrap_or(usize::MAX));
+        let length =
+            there.len().min(out.len()).min(usize::try_from(self.left).unwrap_or(usize::MAX));
         out[..length].copy_from_slice(&there[..length]);
         self.left -= length as u64;
         // What fills up the last page is not the value's.

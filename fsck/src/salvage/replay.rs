@@ -192,7 +192,9 @@ fn perform(database: &Database, redo: &Redo<'_>) -> Result<()> {
                     }
                     // Without a table there is nothing to change.
                     _ => {
-                        return Err(EngineError::InvalidArgument("an operation on no table".into()));
+                        return Err(EngineError::InvalidArgument(
+                            "an operation on no table".into(),
+                        ));
                     }
                 };
                 let mut table = tx.open_table(name)?;

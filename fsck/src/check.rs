@@ -3,13 +3,20 @@
 mod counts;
 mod log;
 pub(crate) mod map;
+mod records;
 mod replay;
 mod superblocks;
+mod sweep;
 mod trees;
 
 use cowslip_pager::{geometry::Geometry, page::PageId, storage::Storage, superblock::Superblock};
 
-use crate::{Error, Options, Report, problem::Kind, report::Problem, walk::Roles};
+use crate::{
+    Error, Options, Report,
+    problem::Kind,
+    report::Problem,
+    walk::{Role, Roles},
+};
 pub(crate) use map::PageMap;
 pub(crate) use trees::Sums;
 
@@ -70,12 +77,24 @@ fn checkpoint<'a>(
         );
     }
     log::run(&mut check);
+    let before_map = check.report.clone();
     let mut map = PageMap::read(&mut check);
-    let mut roles = Roles::new(check.pages_there())
-        .ok_or(Error::OutOfMemory { pages: check.superblock.pages })?;
-    check.claim_fixed(&mut roles);
+    if check.report.is_clean() && options.sweep {
+        if sweep::run(&mut check, &mut map) {
+            return Ok(Some(check));
+        }
+        // What the sweep has met in the map is to be told again.
+        check.report = before_map;
+        map = PageMap::read(&mut check);
+    }
+    let pages = check.pages_there();
+    let mut roles =
+        Roles::new(pages).ok_or(Error::OutOfMemory { pages: check.superblock.pages })?;
+    check.fixed_pages(pages, |page| {
+        roles.claim(page, Role::Fixed);
+    });
     let complete = trees::run(&mut check, &mut map, &mut roles);
-    counts::run(&mut check, &mut map, &roles, complete);
+    counts::run(&mut check, &mut map, |page, _| roles.get(page), pages, complete);
     Ok(Some(check))
 }
 
@@ -89,19 +108,23 @@ impl Check<'_> {
         (self.superblock.log.blocks * 4096).div_ceil(self.geometry.page_size as u64)
     }
 
-    /// Superblocks, map slots and the log's ring are nobody else's.
-    fn claim_fixed(&mut self, roles: &mut Roles) {
-        let regions = roles.pages().div_ceil(self.geometry.region_pages);
+    /// Superblocks, map slots and the log's ring, which are nobody else's, as far as there are `pages`.
+    fn fixed_pages(&self, pages: u64, mut visit: impl FnMut(u64)) {
+        let regions = pages.div_ceil(self.geometry.region_pages);
         for region in 0..regions {
             let start = region * self.geometry.region_pages;
             let end = start + self.geometry.reserved(region);
-            for page in start..end.min(roles.pages()) {
-                roles.claim(page, crate::walk::Role::Fixed);
-            }
+            (start..end.min(pages)).for_each(&mut visit);
         }
         let start = self.superblock.log.page.0;
-        for page in start..(start + self.log_pages()).min(roles.pages()) {
-            roles.claim(page, crate::walk::Role::Fixed);
+        (start..(start + self.log_pages()).min(pages)).for_each(&mut visit);
+    }
+
+    /// `more` pages were read besides those in the report.
+    fn tell_progress(&self, more: u64) {
+        if let Some(progress) = self.options.progress {
+            let done = self.report.pages_checked + more;
+            progress(done, self.to_do.max(done));
         }
     }
 
@@ -109,10 +132,8 @@ impl Check<'_> {
     fn read(&mut self, page: u64, bytes: &mut [u8]) -> Result<(), String> {
         self.report.pages_checked += 1;
         self.report.bytes += bytes.len() as u64;
-        if self.report.pages_checked.is_multiple_of(256)
-            && let Some(progress) = self.options.progress
-        {
-            progress(self.report.pages_checked, self.to_do.max(self.report.pages_checked));
+        if self.report.pages_checked.is_multiple_of(256) {
+            self.tell_progress(0);
         }
         let offset = self.geometry.offset(PageId(page));
         if offset + bytes.len() as u64 > self.length {

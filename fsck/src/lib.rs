@@ -46,13 +46,16 @@ pub struct Options<'a> {
     pub replay: bool,
     /// Check the replayed state as well.
     pub check_replayed: bool,
+    /// Ask first, with several threads, whether all is well, and describe only if it is not. The report is
+    /// the same without; it takes longer, and less memory.
+    pub sweep: bool,
     /// Most problems of each kind that are listed; the others are counted.
     pub list: usize,
 }
 
 impl Default for Options<'_> {
     fn default() -> Self {
-        Options { progress: None, replay: true, check_replayed: true, list: 100 }
+        Options { progress: None, replay: true, check_replayed: true, sweep: true, list: 100 }
     }
 }
 
@@ -61,6 +64,7 @@ impl fmt::Debug for Options<'_> {
         f.debug_struct("Options")
             .field("replay", &self.replay)
             .field("check_replayed", &self.check_replayed)
+            .field("sweep", &self.sweep)
             .field("list", &self.list)
             .finish_non_exhaustive()
     }

@@ -17,6 +17,8 @@ pub(crate) struct PageMap {
     groups: Vec<Option<DirectoryEntry>>,
     cache: HashMap<u64, Vec<u8>>,
     order: VecDeque<u64>,
+    /// What stands for a group that was never written.
+    absent: Vec<u8>,
     /// The free pages that an intact directory counts.
     free: Option<u64>,
     /// The directory's word about its own pages, by level; the first is unused.
@@ -90,6 +92,7 @@ impl PageMap {
             groups: level_entries,
             cache: HashMap::new(),
             order: VecDeque::new(),
+            absent: vec![0; geometry.page_size],
             free,
             upper,
         }
@@ -102,11 +105,16 @@ impl PageMap {
 
     /// What the map says about a page; `None` if that cannot be read.
     pub(crate) fn entry(&mut self, check: &mut Check<'_>, page: u64) -> Option<Entry> {
-        let group = page / check.geometry.group_pages;
         let index = (page % check.geometry.group_pages) as usize;
+        let group = page / check.geometry.group_pages;
+        self.group(check, group).map(|bytes| Entry::decode(bytes, index))
+    }
+
+    /// The entries of a group, verified; `None` if it is damaged, which is reported once.
+    pub(crate) fn group(&mut self, check: &mut Check<'_>, group: u64) -> Option<&[u8]> {
         let entry = (*self.groups.get(group as usize)?)?;
         if !entry.present {
-            return Some(Entry::default());
+            return Some(&self.absent);
         }
         if !self.cache.contains_key(&group) {
             let bytes = self.load(check, group, &entry)?;
@@ -118,19 +126,7 @@ impl PageMap {
             self.order.push_back(group);
             self.cache.insert(group, bytes);
         }
-        self.cache.get(&group).map(|bytes| Entry::decode(bytes, index))
-    }
-
-    /// The entries of a group, verified; `None` if it is damaged, which is reported once.
-    pub(crate) fn group(&mut self, check: &mut Check<'_>, group: u64) -> Option<Vec<u8>> {
-        let entry = (*self.groups.get(group as usize)?)?;
-        if !entry.present {
-            return Some(vec![0; check.geometry.page_size]);
-        }
-        match self.cache.get(&group) {
-            Some(bytes) => Some(bytes.clone()),
-            None => self.load(check, group, &entry),
-        }
+        self.cache.get(&group).map(Vec::as_slice)
     }
 
     /// The free pages that the directory counts in a group.

@@ -227,6 +227,31 @@ impl<'a> NodeReader<'a> {
         self.count
     }
 
+    /// Child `i` of an inner node that is sound, and its key behind the prefix: see
+    /// [`NodeReader::set_key`].
+    #[inline]
+    pub(crate) fn child(&self, i: usize) -> Option<(&'a [u8], ([u8; 4], usize, &'a [u8]))> {
+        let [key_at, key_len, value_at, value] = self.slot(i);
+        let head = self.heads.get(4 * i..4 * i + 4)?;
+        let head = [head[3], head[2], head[1], head[0]];
+        let rest = self.keys.get(key_at..key_at + key_len.saturating_sub(4))?;
+        Some((self.page.get(value_at..value_at + value)?, (head, key_len.min(4), rest)))
+    }
+
+    /// Makes `to` the key of a child that is not the first. It begins with the prefix already.
+    #[inline]
+    pub(crate) fn set_key(&self, to: &mut Vec<u8>, key: ([u8; 4], usize, &[u8])) {
+        to.truncate(self.prefix.len());
+        to.extend_from_slice(&key.0);
+        to.truncate(self.prefix.len() + key.1);
+        to.extend_from_slice(key.2);
+    }
+
+    /// What all keys begin with.
+    pub(crate) fn prefix(&self) -> &'a [u8] {
+        self.prefix
+    }
+
     /// No value is an extent.
     pub(crate) fn has_no_extent(&self) -> bool {
         self.lengths.is_some() || (0..self.count).all(|i| self.slot(i)[3] & 0x8000 == 0)
@@ -382,6 +407,7 @@ impl<'a> NodeReader<'a> {
 }
 
 /// Marks bytes of a page, one bit each; false: some were marked before.
+#[inline]
 fn use_up(used: &mut [u64], mut at: usize, length: usize) -> bool {
     let end = at + length;
     let mut free = true;

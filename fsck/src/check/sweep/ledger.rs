@@ -11,18 +11,20 @@
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
-use cowslip_pager::map::Entry;
+use cowslip_pager::{map::Entry, prefetch};
 
 use crate::check::{Check, PageMap};
 
 /// The map counted several owners.
 const SHARED: u32 = 1 << 31;
 
-pub(super) struct Ledger {
-    left: Vec<AtomicU32>,
-    crcs: Vec<u32>,
-    prints: Vec<AtomicU64>,
+struct Page {
+    left: AtomicU32,
+    crc: u32,
+    print: AtomicU64,
 }
+
+pub(super) struct Ledger(Vec<Page>);
 
 /// What a page is used as: the lowest bits of its print.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,44 +57,49 @@ impl Ledger {
     /// Of the whole map. `None`: it is not readable, or there is not enough memory.
     pub(super) fn read(check: &mut Check<'_>, map: &mut PageMap, pages: u64) -> Option<Ledger> {
         let count = usize::try_from(pages).ok()?;
-        let (mut left, mut crcs, mut prints) = (Vec::new(), Vec::new(), Vec::new());
-        left.try_reserve_exact(count).ok()?;
-        crcs.try_reserve_exact(count).ok()?;
-        prints.try_reserve_exact(count).ok()?;
+        let mut ledger = Vec::new();
+        ledger.try_reserve_exact(count).ok()?;
         for group in 0..check.geometry.groups(pages) {
             let bytes = map.group(check, group)?;
-            let there = (count - left.len()).min(check.geometry.group_pages as usize);
+            let there = (count - ledger.len()).min(check.geometry.group_pages as usize);
             for index in 0..there {
-                let entry = Entry::decode(bytes, index);
-                if entry.count >= SHARED {
+                let Entry { count, crc } = Entry::decode(bytes, index);
+                if count >= SHARED {
                     return None;
                 }
-                let shared = if entry.count > 1 { SHARED } else { 0 };
-                left.push(AtomicU32::new(entry.count | shared));
-                crcs.push(entry.crc);
+                let shared = if count > 1 { SHARED } else { 0 };
+                let left = AtomicU32::new(count | shared);
+                ledger.push(Page { left, crc, print: AtomicU64::new(0) });
             }
         }
-        prints.resize_with(count, || AtomicU64::new(0));
-        Some(Ledger { left, crcs, prints })
+        Some(Ledger(ledger))
+    }
+
+    fn page(&self, page: u64) -> Option<&Page> {
+        self.0.get(usize::try_from(page).ok()?)
+    }
+
+    /// The page will be claimed soon.
+    #[inline]
+    pub(super) fn expect(&self, page: u64) {
+        if let Some(page) = self.page(page) {
+            prefetch(page);
+        }
     }
 
     /// One more owner, who knows `print` of the page, and if it is `young` that nobody else has it.
+    #[inline]
     pub(super) fn claim(&self, page: u64, used: Use, print: u64, young: bool) -> Claim {
         // Not 0.
         let print = (print | 1 << 63) & !USE_BITS | used as u64;
-        let Some((left, known)) = usize::try_from(page)
-            .ok()
-            .and_then(|page| Some((self.left.get(page)?, self.prints.get(page)?)))
-        else {
-            return Claim::Wrong;
-        };
-        let before = left.fetch_sub(1, Relaxed);
+        let Some(page) = self.page(page) else { return Claim::Wrong };
+        let before = page.left.fetch_sub(1, Relaxed);
         if before & !SHARED == 0 || young && before & SHARED != 0 {
             return Claim::Wrong;
         }
-        let mut there = known.load(Relaxed);
+        let mut there = page.print.load(Relaxed);
         if there == 0 {
-            match known.compare_exchange(0, print, Relaxed, Relaxed) {
+            match page.print.compare_exchange(0, print, Relaxed, Relaxed) {
                 Ok(_) => return Claim::First,
                 Err(other) => there = other,
             }
@@ -106,13 +113,12 @@ impl Ledger {
 
     /// Owners that were not met.
     pub(super) fn left(&self, page: u64) -> u32 {
-        let left = usize::try_from(page).ok().and_then(|page| self.left.get(page));
-        left.map_or(0, |left| left.load(Relaxed) & !SHARED)
+        self.page(page).map_or(0, |page| page.left.load(Relaxed) & !SHARED)
     }
 
-    /// The map's checksum of a page that is there.
+    /// The map's checksum of a page; of none: 0.
     pub(super) fn crc(&self, page: u64) -> u32 {
-        self.crcs[page as usize]
+        self.page(page).map_or(0, |page| page.crc)
     }
 }
 
@@ -126,6 +132,7 @@ impl Print {
         Print(seed ^ 0x243F_6A88_85A3_08D3)
     }
 
+    #[inline]
     #[must_use]
     pub(super) fn word(self, word: u64) -> Print {
         // Each step can be undone: two prints that differ in one word are never equal.
@@ -133,6 +140,7 @@ impl Print {
         Print(mixed ^ mixed >> 32)
     }
 
+    #[inline]
     #[must_use]
     pub(super) fn bytes(self, bytes: &[u8]) -> Print {
         let (words, rest) = bytes.as_chunks::<8>();

@@ -223,10 +223,17 @@ impl Sweep<'_> {
         let mut meeting = Meeting::new(self, piece, children);
         let mut sums = Below { entries: 0, pages: 1 };
         let Room { key, next, .. } = room;
+        for key in [&mut *key, &mut *next] {
+            key.clear();
+            key.extend_from_slice(node.prefix());
+        }
         let mut low = Bound::new(low);
         let last = node.count() - 1;
         for i in 0..=last {
-            let cell = node.entry(i).ok()?.value;
+            self.ledger.expect(Pointer::decode(node.child(i)?.0).page.0);
+        }
+        let mut cell = node.child(0)?.0;
+        for i in 0..=last {
             let pointer = Pointer::decode(cell);
             let below = Below::of_child(&cell[..CHILD]);
             sums = sums.plus(below)?;
@@ -239,7 +246,9 @@ impl Sweep<'_> {
             let high = match i == last {
                 true => Bound::new(high),
                 false => {
-                    node.entry(i + 1).ok()?.key(next);
+                    let (after, separator) = node.child(i + 1)?;
+                    cell = after;
+                    node.set_key(next, separator);
                     Bound::new(Some(next))
                 }
             };

@@ -34,7 +34,9 @@ pub mod vm;
 mod write;
 
 pub use cowslip_pager::{BytesWritten, CacheStats, Durability, storage, storage::Storage};
-pub use database::{BookmarkInfo, BranchInfo, Builder, Database, Releases, SnapshotInfo, Stats};
+pub use database::{
+    BookmarkInfo, BranchInfo, Builder, Database, PinnedCheckpoint, Releases, SnapshotInfo, Stats,
+};
 pub use diff::{Change, Diff};
 pub use digest::Digest;
 pub use error::{Error, Result};

@@ -1,6 +1,7 @@
 //! The row of passes, and what they share.
 
 mod counts;
+pub(crate) mod live;
 mod log;
 pub(crate) mod map;
 mod records;
@@ -69,13 +70,7 @@ fn checkpoint<'a>(
     options: &'a Options<'a>,
 ) -> Result<Option<Check<'a>>, Error> {
     let Some(mut check) = begin(storage, options)? else { return Ok(None) };
-    let geometry = check.geometry;
-    let needed = check.superblock.pages * geometry.page_size as u64;
-    if check.length < needed {
-        check.report.add(
-            Problem::new(Kind::FileTooShort, "bytes of the file").values(needed, check.length),
-        );
-    }
+    check.judge_length();
     log::run(&mut check);
     let before_map = check.report.clone();
     let mut map = PageMap::read(&mut check);
@@ -87,6 +82,11 @@ fn checkpoint<'a>(
         check.report = before_map;
         map = PageMap::read(&mut check);
     }
+    walk(check, map).map(Some)
+}
+
+/// Every tree, then every count; in one thread, and with all that can be said about what is wrong.
+fn walk<'a>(mut check: Check<'a>, mut map: PageMap) -> Result<Check<'a>, Error> {
     let pages = check.pages_there();
     let mut roles =
         Roles::new(pages).ok_or(Error::OutOfMemory { pages: check.superblock.pages })?;
@@ -95,10 +95,18 @@ fn checkpoint<'a>(
     });
     let complete = trees::run(&mut check, &mut map, &mut roles);
     counts::run(&mut check, &mut map, |page, _| roles.get(page), pages, complete);
-    Ok(Some(check))
+    Ok(check)
 }
 
 impl Check<'_> {
+    fn judge_length(&mut self) {
+        let needed = self.superblock.pages * self.geometry.page_size as u64;
+        if self.length < needed {
+            let problem = Problem::new(Kind::FileTooShort, "bytes of the file");
+            self.report.add(problem.values(needed, self.length));
+        }
+    }
+
     /// Pages that the superblock describes and the file has.
     fn pages_there(&self) -> u64 {
         self.superblock.pages.min(self.length / self.geometry.page_size as u64)

@@ -30,6 +30,7 @@ mod walk;
 
 use std::{fmt, path::Path};
 
+use cowslip::Database;
 use cowslip_pager::storage::{FileStorage, OpenError, Storage};
 
 pub use problem::{Kind, Remedy, Severity};
@@ -92,6 +93,13 @@ pub enum Error {
         /// Pages of the file.
         pages: u64,
     },
+    /// The open database could not be pinned.
+    Database(cowslip::Error),
+    /// Checkpoints of a store in use followed one another faster than one could be checked.
+    WrittenTooFast {
+        /// Checkpoints that were tried.
+        tries: u32,
+    },
     /// The undo file is not one, or not whole.
     NotAnUndoFile,
     /// The undo file is of another store.
@@ -128,6 +136,10 @@ impl fmt::Display for Error {
             Error::OutOfMemory { pages } => {
                 write!(f, "not enough memory to check a file of {pages} pages")
             }
+            Error::Database(error) => write!(f, "the database could not be pinned: {error}"),
+            Error::WrittenTooFast { tries } => {
+                write!(f, "the database is written faster than it can be checked ({tries} tries)")
+            }
             Error::NotAnUndoFile => write!(f, "the undo file is none, or not whole"),
             Error::OtherStore => write!(f, "the undo file is of another database"),
             Error::WrittenSince { checkpoint } => {
@@ -144,6 +156,7 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Error::Io(error) | Error::UndoFile(error) => Some(error),
+            Error::Database(error) => Some(error),
             _ => None,
         }
     }
@@ -154,6 +167,25 @@ impl std::error::Error for Error {
 pub fn check(path: &Path, options: &Options<'_>) -> Result<Report, Error> {
     let storage = FileStorage::open_read_only(path).map_err(opened)?;
     check_storage(&storage, options)
+}
+
+/// Checks the database file at `path`, which somebody else may have open and write to: the newest
+/// checkpoint in it, but for the superblock's copies and the log. A checkpoint must be followed by none until it was
+/// checked, or else be sound; [`check_open`] has no such limit.
+pub fn check_live(path: &Path, options: &Options<'_>) -> Result<Report, Error> {
+    let storage = FileStorage::open_unlocked(path).map_err(opened)?;
+    check_live_storage(&storage, options)
+}
+
+/// The same of a store that lies on any storage.
+pub fn check_live_storage(storage: &dyn Storage, options: &Options<'_>) -> Result<Report, Error> {
+    check::live::unpinned(storage, options)
+}
+
+/// Checks a database that this process has open, at a checkpoint that is made for it and whose pages are
+/// kept, while others read and write. Not judged are the superblock's copies and the log.
+pub fn check_open(database: &Database, options: &Options<'_>) -> Result<Report, Error> {
+    check::live::pinned(database, options)
 }
 
 fn opened(error: OpenError) -> Error {

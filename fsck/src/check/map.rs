@@ -17,6 +17,8 @@ pub(crate) struct PageMap {
     groups: Vec<Option<DirectoryEntry>>,
     cache: HashMap<u64, Vec<u8>>,
     order: VecDeque<u64>,
+    /// Groups kept at most.
+    most: usize,
     /// What stands for a group that was never written.
     absent: Vec<u8>,
     /// The free pages that an intact directory counts.
@@ -92,10 +94,21 @@ impl PageMap {
             groups: level_entries,
             cache: HashMap::new(),
             order: VecDeque::new(),
+            most: (CACHED_BYTES / geometry.page_size).max(1),
             absent: vec![0; geometry.page_size],
             free,
             upper,
         }
+    }
+
+    /// Reads and verifies all of the map, and keeps it: eight bytes for each page of the file.
+    pub(crate) fn copy(check: &mut Check<'_>) -> PageMap {
+        let mut map = PageMap::read(check);
+        map.most = usize::MAX;
+        for group in 0..map.groups.len() as u64 {
+            map.group(check, group);
+        }
+        map
     }
 
     /// Is the whole directory readable?
@@ -118,7 +131,7 @@ impl PageMap {
         }
         if !self.cache.contains_key(&group) {
             let bytes = self.load(check, group, &entry)?;
-            while self.order.len() >= (CACHED_BYTES / check.geometry.page_size).max(1) {
+            while self.order.len() >= self.most {
                 if let Some(oldest) = self.order.pop_front() {
                     self.cache.remove(&oldest);
                 }

@@ -6,15 +6,18 @@
 //! each verifies its part and leaves the rest to the next:
 //!
 //! ```text
-//! superblocks -> log -> map -> trees -> counts        the durable checkpoint
+//! superblocks -> log -> map -> sweep -> counts        the durable checkpoint
+//!                        |    (several threads: is all well?)
+//!                        '---> trees -> counts        only if it is not: what is wrong, from the start
 //!                                          |
 //!                                          v  only if all is well, and the log holds transactions
 //!                                       replay        the engine recovers into memory, and the
 //!                                                     result is checked in the same way
 //! ```
 //!
-//! Every page is read once, however many own it; memory is four bytes for each page of the file,
-//! and a bounded cache of the page map. No bytes make it panic: whoever finds some, found a bug.
+//! Every page is read once, however many own it. Memory: sixteen bytes for each page of the file and some
+//! 64 MiB of pages to be read while it sweeps; four bytes for each page, what is known of shared pages, and a
+//! bounded cache of the page map while it describes. No bytes make it panic: whoever finds some, found a bug.
 //!
 //! Start at [`check`] and [`repair()`]; [`problem::CATALOGUE`] lists what can be found.
 

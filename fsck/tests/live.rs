@@ -57,11 +57,21 @@ fn write(db: &Database, stop: &AtomicBool, seed: u64) -> u64 {
     commits
 }
 
+struct StopLater<'a>(&'a AtomicBool);
+
+impl Drop for StopLater<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Relaxed);
+    }
+}
+
 /// Runs `check` again and again beside a writer.
 fn beside_a_writer(db: &Database, check: impl FnMut()) {
     let mut check = check;
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
+        // Also when a check fails: else the scope would wait for ever.
+        let end = StopLater(&stop);
         let writer = scope.spawn(|| write(db, &stop, 1));
         let began = Instant::now();
         let mut checks = 0;
@@ -69,7 +79,7 @@ fn beside_a_writer(db: &Database, check: impl FnMut()) {
             check();
             checks += 1;
         }
-        stop.store(true, Relaxed);
+        drop(end);
         assert!(writer.join().unwrap() > 10);
     });
 }

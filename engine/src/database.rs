@@ -11,8 +11,9 @@ use std::{
 };
 
 use cowslip_pager::{
-    BytesWritten, CacheStats, Config, Durability, Pager,
+    BytesWritten, CacheStats, Config, Durability, Pager, Reader,
     storage::{FileStorage, MemoryStorage, OpenError, Storage},
+    superblock::Superblock,
 };
 use parking_lot::Mutex;
 
@@ -65,6 +66,26 @@ pub(crate) struct Shared {
     path: Option<PathBuf>,
     releaser: Mutex<Option<releases::Releaser>>,
     background: bool,
+}
+
+/// A checkpoint whose trees stay in the file as they are as long as this lives.
+pub struct PinnedCheckpoint {
+    reader: Reader,
+    superblock: Superblock,
+    // Declared after the reader, so that the database closes last.
+    _shared: Arc<Shared>,
+}
+
+impl PinnedCheckpoint {
+    /// Its superblock.
+    pub fn superblock(&self) -> &Superblock {
+        &self.superblock
+    }
+
+    /// What the database stands on.
+    pub fn storage(&self) -> &dyn Storage {
+        &**self.reader.pager().storage()
+    }
 }
 
 /// How a database is opened or created.
@@ -373,6 +394,14 @@ impl Database {
     /// Writes all that is committed into the trees, so that opening replays nothing.
     pub fn checkpoint(&self) -> Result<()> {
         Ok(self.shared.pager.checkpoint()?)
+    }
+
+    /// Makes a checkpoint, and keeps the pages of the version that it holds where they are in the file, for
+    /// a checker that reads the file itself. Writers wait for the end of the checkpoint, and go on beside
+    /// the checker.
+    pub fn pin_checkpoint(&self) -> Result<PinnedCheckpoint> {
+        let (reader, superblock) = self.shared.pager.pin_checkpoint()?;
+        Ok(PinnedCheckpoint { reader, superblock, _shared: self.shared.clone() })
     }
 
     /// Packs leaves that nobody shares and that are not full, moves pages from the end of the file to free

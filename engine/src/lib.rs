@@ -35,8 +35,8 @@ mod write;
 
 pub use cowslip_pager::{BytesWritten, CacheStats, Durability, storage, storage::Storage};
 pub use database::{
-    BookmarkInfo, BranchInfo, Builder, Database, Releases, ScrubFinding, ScrubPass, ScrubStats,
-    ScrubStep, SnapshotInfo, Stats,
+    BookmarkInfo, BranchInfo, Builder, Database, PinnedCheckpoint, Releases, ScrubFinding,
+    ScrubPass, ScrubStats, ScrubStep, SnapshotInfo, Stats,
 };
 pub use diff::{Change, Diff};
 pub use digest::Digest;

@@ -1,15 +1,23 @@
 //! The row of passes, and what they share.
 
 mod counts;
+pub(crate) mod live;
 mod log;
 pub(crate) mod map;
+mod records;
 mod replay;
 mod superblocks;
+mod sweep;
 mod trees;
 
 use cowslip_pager::{geometry::Geometry, page::PageId, storage::Storage, superblock::Superblock};
 
-use crate::{Error, Options, Report, problem::Kind, report::Problem, walk::Roles};
+use crate::{
+    Error, Options, Report,
+    problem::Kind,
+    report::Problem,
+    walk::{Role, Roles},
+};
 pub(crate) use map::PageMap;
 pub(crate) use trees::Sums;
 
@@ -62,24 +70,43 @@ fn checkpoint<'a>(
     options: &'a Options<'a>,
 ) -> Result<Option<Check<'a>>, Error> {
     let Some(mut check) = begin(storage, options)? else { return Ok(None) };
-    let geometry = check.geometry;
-    let needed = check.superblock.pages * geometry.page_size as u64;
-    if check.length < needed {
-        check.report.add(
-            Problem::new(Kind::FileTooShort, "bytes of the file").values(needed, check.length),
-        );
-    }
+    check.judge_length();
     log::run(&mut check);
+    let before_map = check.report.clone();
     let mut map = PageMap::read(&mut check);
-    let mut roles = Roles::new(check.pages_there())
-        .ok_or(Error::OutOfMemory { pages: check.superblock.pages })?;
-    check.claim_fixed(&mut roles);
+    if check.report.is_clean() && options.sweep {
+        if sweep::run(&mut check, &mut map) {
+            return Ok(Some(check));
+        }
+        // What the sweep has met in the map is to be told again.
+        check.report = before_map;
+        map = PageMap::read(&mut check);
+    }
+    walk(check, map).map(Some)
+}
+
+/// Every tree, then every count; in one thread, and with all that can be said about what is wrong.
+fn walk<'a>(mut check: Check<'a>, mut map: PageMap) -> Result<Check<'a>, Error> {
+    let pages = check.pages_there();
+    let mut roles =
+        Roles::new(pages).ok_or(Error::OutOfMemory { pages: check.superblock.pages })?;
+    check.fixed_pages(pages, |page| {
+        roles.claim(page, Role::Fixed);
+    });
     let complete = trees::run(&mut check, &mut map, &mut roles);
-    counts::run(&mut check, &mut map, &roles, complete);
-    Ok(Some(check))
+    counts::run(&mut check, &mut map, |page, _| roles.get(page), pages, complete);
+    Ok(check)
 }
 
 impl Check<'_> {
+    fn judge_length(&mut self) {
+        let needed = self.superblock.pages * self.geometry.page_size as u64;
+        if self.length < needed {
+            let problem = Problem::new(Kind::FileTooShort, "bytes of the file");
+            self.report.add(problem.values(needed, self.length));
+        }
+    }
+
     /// Pages that the superblock describes and the file has.
     fn pages_there(&self) -> u64 {
         self.superblock.pages.min(self.length / self.geometry.page_size as u64)
@@ -89,19 +116,23 @@ impl Check<'_> {
         (self.superblock.log.blocks * 4096).div_ceil(self.geometry.page_size as u64)
     }
 
-    /// Superblocks, map slots and the log's ring are nobody else's.
-    fn claim_fixed(&mut self, roles: &mut Roles) {
-        let regions = roles.pages().div_ceil(self.geometry.region_pages);
+    /// Superblocks, map slots and the log's ring, which are nobody else's, as far as there are `pages`.
+    fn fixed_pages(&self, pages: u64, mut visit: impl FnMut(u64)) {
+        let regions = pages.div_ceil(self.geometry.region_pages);
         for region in 0..regions {
             let start = region * self.geometry.region_pages;
             let end = start + self.geometry.reserved(region);
-            for page in start..end.min(roles.pages()) {
-                roles.claim(page, crate::walk::Role::Fixed);
-            }
+            (start..end.min(pages)).for_each(&mut visit);
         }
         let start = self.superblock.log.page.0;
-        for page in start..(start + self.log_pages()).min(roles.pages()) {
-            roles.claim(page, crate::walk::Role::Fixed);
+        (start..(start + self.log_pages()).min(pages)).for_each(&mut visit);
+    }
+
+    /// `more` pages were read besides those in the report.
+    fn tell_progress(&self, more: u64) {
+        if let Some(progress) = self.options.progress {
+            let done = self.report.pages_checked + more;
+            progress(done, self.to_do.max(done));
         }
     }
 
@@ -109,10 +140,8 @@ impl Check<'_> {
     fn read(&mut self, page: u64, bytes: &mut [u8]) -> Result<(), String> {
         self.report.pages_checked += 1;
         self.report.bytes += bytes.len() as u64;
-        if self.report.pages_checked.is_multiple_of(256)
-            && let Some(progress) = self.options.progress
-        {
-            progress(self.report.pages_checked, self.to_do.max(self.report.pages_checked));
+        if self.report.pages_checked.is_multiple_of(256) {
+            self.tell_progress(0);
         }
         let offset = self.geometry.offset(PageId(page));
         if offset + bytes.len() as u64 > self.length {

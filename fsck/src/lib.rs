@@ -6,15 +6,18 @@
 //! each verifies its part and leaves the rest to the next:
 //!
 //! ```text
-//! superblocks -> log -> map -> trees -> counts        the durable checkpoint
+//! superblocks -> log -> map -> sweep -> counts        the durable checkpoint
+//!                        |    (several threads: is all well?)
+//!                        '---> trees -> counts        only if it is not: what is wrong, from the start
 //!                                          |
 //!                                          v  only if all is well, and the log holds transactions
 //!                                       replay        the engine recovers into memory, and the
 //!                                                     result is checked in the same way
 //! ```
 //!
-//! Every page is read once, however many own it; memory is four bytes for each page of the file,
-//! and a bounded cache of the page map. No bytes make it panic: whoever finds some, found a bug.
+//! Every page is read once, however many own it. Memory: sixteen bytes for each page of the file and some
+//! 64 MiB of pages to be read while it sweeps; four bytes for each page, what is known of shared pages, and a
+//! bounded cache of the page map while it describes. No bytes make it panic: whoever finds some, found a bug.
 //!
 //! Start at [`check`], [`repair()`] and [`salvage()`]; [`problem::CATALOGUE`] lists what can be found.
 
@@ -31,6 +34,7 @@ mod walk;
 
 use std::{fmt, path::Path, sync::Arc};
 
+use cowslip::Database;
 use cowslip_pager::storage::{FileStorage, OpenError, Storage};
 
 pub use problem::{Kind, Remedy, Severity};
@@ -51,13 +55,16 @@ pub struct Options<'a> {
     pub replay: bool,
     /// Check the replayed state as well.
     pub check_replayed: bool,
+    /// Ask first, with several threads, whether all is well, and describe only if it is not. The report is
+    /// the same without; it takes longer, and less memory.
+    pub sweep: bool,
     /// Most problems of each kind that are listed; the others are counted.
     pub list: usize,
 }
 
 impl Default for Options<'_> {
     fn default() -> Self {
-        Options { progress: None, replay: true, check_replayed: true, list: 100 }
+        Options { progress: None, replay: true, check_replayed: true, sweep: true, list: 100 }
     }
 }
 
@@ -66,6 +73,7 @@ impl fmt::Debug for Options<'_> {
         f.debug_struct("Options")
             .field("replay", &self.replay)
             .field("check_replayed", &self.check_replayed)
+            .field("sweep", &self.sweep)
             .field("list", &self.list)
             .finish_non_exhaustive()
     }
@@ -92,6 +100,13 @@ pub enum Error {
     OutOfMemory {
         /// Pages of the file.
         pages: u64,
+    },
+    /// The open database could not be pinned.
+    Database(cowslip::Error),
+    /// Checkpoints of a store in use followed one another faster than one could be checked.
+    WrittenTooFast {
+        /// Checkpoints that were tried.
+        tries: u32,
     },
     /// The undo file is not one, or not whole.
     NotAnUndoFile,
@@ -142,6 +157,10 @@ impl fmt::Display for Error {
             Error::OutOfMemory { pages } => {
                 write!(f, "not enough memory to check a file of {pages} pages")
             }
+            Error::Database(error) => write!(f, "the database could not be pinned: {error}"),
+            Error::WrittenTooFast { tries } => {
+                write!(f, "the database is written faster than it can be checked ({tries} tries)")
+            }
             Error::NotAnUndoFile => write!(f, "the undo file is none, or not whole"),
             Error::OtherStore => write!(f, "the undo file is of another database"),
             Error::WrittenSince { checkpoint } => {
@@ -165,7 +184,7 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Error::Io(error) | Error::UndoFile(error) | Error::OutFile(error) => Some(error),
-            Error::Out(error) => Some(error),
+            Error::Out(error) | Error::Database(error) => Some(error),
             _ => None,
         }
     }
@@ -176,6 +195,25 @@ impl std::error::Error for Error {
 pub fn check(path: &Path, options: &Options<'_>) -> Result<Report, Error> {
     let storage = FileStorage::open_read_only(path).map_err(opened)?;
     check_storage(&storage, options)
+}
+
+/// Checks the database file at `path`, which somebody else may have open and write to: the newest
+/// checkpoint in it, but for the superblock's copies and the log. A checkpoint must be followed by none until it was
+/// checked, or else be sound; [`check_open`] has no such limit.
+pub fn check_live(path: &Path, options: &Options<'_>) -> Result<Report, Error> {
+    let storage = FileStorage::open_unlocked(path).map_err(opened)?;
+    check_live_storage(&storage, options)
+}
+
+/// The same of a store that lies on any storage.
+pub fn check_live_storage(storage: &dyn Storage, options: &Options<'_>) -> Result<Report, Error> {
+    check::live::unpinned(storage, options)
+}
+
+/// Checks a database that this process has open, at a checkpoint that is made for it and whose pages are
+/// kept, while others read and write. Not judged are the superblock's copies and the log.
+pub fn check_open(database: &Database, options: &Options<'_>) -> Result<Report, Error> {
+    check::live::pinned(database, options)
 }
 
 fn opened(error: OpenError) -> Error {

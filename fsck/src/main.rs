@@ -42,6 +42,9 @@ struct Args {
     /// Do not prove that the log's transactions replay
     #[arg(long)]
     no_replay: bool,
+    /// Check the newest checkpoint of a database that may be in use; the log is not judged
+    #[arg(long, conflicts_with_all = ["repair", "undo_apply"])]
+    live: bool,
     /// Print the catalogue of problems and end
     #[arg(long)]
     list_problems: bool,
@@ -100,6 +103,7 @@ fn work(args: &Args, file: &Path) -> Result<(String, u8), Error> {
         return Ok((text(salvaged.to_json(), salvaged.to_string()), salvaged.exit_code()));
     }
     let options = Options { replay: !args.no_replay, ..Options::default() };
-    let report = cowslip_fsck::check(file, &options)?;
+    let check = if args.live { cowslip_fsck::check_live } else { cowslip_fsck::check };
+    let report = check(file, &options)?;
     Ok((text(report.to_json(), report.to_string()), report.exit_code()))
 }

@@ -215,6 +215,11 @@ impl Report {
         }
     }
 
+    pub(crate) fn forget_problems(&mut self) {
+        self.problems.clear();
+        self.counts.clear();
+    }
+
     pub(crate) fn note(&mut self, note: impl Into<String>) {
         self.notes.push(note.into());
     }

@@ -5,7 +5,7 @@
 //!           '- by pointers, holes filled with what was found -'    '------ in the new store ------'
 //! ```
 //!
-//! The rules are numbered in `docs/design.md` (18). Memory: some 60 bytes for each node page of the wreck,
+//! The rules are numbered in `docs/design.md` (19). Memory: some 60 bytes for each node page of the wreck,
 //! the outermost keys of the leaves of trees with holes, and the new store's cache.
 
 mod account;

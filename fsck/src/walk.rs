@@ -227,6 +227,36 @@ impl<'a> NodeReader<'a> {
         self.count
     }
 
+    /// Child `i` of an inner node that is sound, and its key behind the prefix: see
+    /// [`NodeReader::set_key`].
+    #[inline]
+    pub(crate) fn child(&self, i: usize) -> Option<(&'a [u8], ([u8; 4], usize, &'a [u8]))> {
+        let [key_at, key_len, value_at, value] = self.slot(i);
+        let head = self.heads.get(4 * i..4 * i + 4)?;
+        let head = [head[3], head[2], head[1], head[0]];
+        let rest = self.keys.get(key_at..key_at + key_len.saturating_sub(4))?;
+        Some((self.page.get(value_at..value_at + value)?, (head, key_len.min(4), rest)))
+    }
+
+    /// Makes `to` the key of a child that is not the first. It begins with the prefix already.
+    #[inline]
+    pub(crate) fn set_key(&self, to: &mut Vec<u8>, key: ([u8; 4], usize, &[u8])) {
+        to.truncate(self.prefix.len());
+        to.extend_from_slice(&key.0);
+        to.truncate(self.prefix.len() + key.1);
+        to.extend_from_slice(key.2);
+    }
+
+    /// What all keys begin with.
+    pub(crate) fn prefix(&self) -> &'a [u8] {
+        self.prefix
+    }
+
+    /// No value is an extent.
+    pub(crate) fn has_no_extent(&self) -> bool {
+        self.lengths.is_some() || (0..self.count).all(|i| self.slot(i)[3] & 0x8000 == 0)
+    }
+
     /// Entry `i`; every offset is checked.
     pub(crate) fn entry(&self, i: usize) -> Result<EntryReader<'a>, Fault> {
         if i >= self.count {
@@ -284,6 +314,66 @@ impl<'a> NodeReader<'a> {
         Ok(EntryReader { prefix, head, head_len, rest, value, extent })
     }
 
+    /// Is every entry readable, do the keys ascend, and does every byte belong to one entry or to the
+    /// garbage? The same as asking [`NodeReader::entry`], the keys and [`NodeReader::accounts`], sooner.
+    /// `used` is room to work in.
+    pub(crate) fn is_sound(&self, used: &mut Vec<u64>) -> bool {
+        match self.lengths {
+            Some((suffix, value)) => self.is_sound_uniform(suffix, value),
+            None => self.is_sound_slotted(used),
+        }
+    }
+
+    /// The header alone says where everything is: see [`NodeReader::new`].
+    fn is_sound_uniform(&self, suffix: usize, value: usize) -> bool {
+        let size = self.page.len();
+        let key = self.prefix.len() + suffix;
+        if self.garbage != 0 || key > size / 4 || key + value > (size - HEADER) / 2 - 12 {
+            return false;
+        }
+        let padding = u32::MAX.checked_shr(8 * suffix as u32).unwrap_or(0);
+        let (heads, _) = self.heads.as_chunks::<4>();
+        let rest = suffix.saturating_sub(4);
+        let mut before = 0;
+        for (i, &head) in heads.iter().enumerate() {
+            let head = u32::from_le_bytes(head);
+            let ascends = i == 0
+                || before < head
+                || before == head
+                    && self.keys[(i - 1) * rest..i * rest] < self.keys[i * rest..(i + 1) * rest];
+            if head & padding != 0 || !ascends {
+                return false;
+            }
+            before = head;
+        }
+        true
+    }
+
+    fn is_sound_slotted(&self, used: &mut Vec<u64>) -> bool {
+        used.clear();
+        used.resize(self.page.len().div_ceil(64), 0);
+        let keys_at = HEADER + self.prefix.len() + self.heads.len() + self.slots.len();
+        let mut live = 0;
+        let mut before: Option<([u8; 4], &[u8], usize)> = None;
+        for i in 0..self.count {
+            let Ok(entry) = self.entry(i) else { return false };
+            let [key_at, key_len, value_at, _] = self.slot(i);
+            if !use_up(used, keys_at + key_at, entry.rest.len())
+                || !use_up(used, value_at, entry.value.len())
+            {
+                return false;
+            }
+            live += entry.rest.len() + entry.value.len();
+            let key = (entry.head, entry.rest, key_len);
+            if before.is_some_and(|before| before >= key) {
+                return false;
+            }
+            // The first key of an inner node is none.
+            before = (i > 0 || self.is_leaf()).then_some(key);
+        }
+        live + self.garbage == self.keys.len() + self.page.len() - self.values_start
+    }
+
     /// Does every byte of the two areas belong to one entry, or to the garbage that is counted?
     pub(crate) fn accounts(&self, spans: &mut Vec<(usize, usize)>) -> Result<(), Fault> {
         spans.clear();
@@ -314,4 +404,19 @@ impl<'a> NodeReader<'a> {
             }
         }
     }
+}
+
+/// Marks bytes of a page, one bit each; false: some were marked before.
+#[inline]
+fn use_up(used: &mut [u64], mut at: usize, length: usize) -> bool {
+    let end = at + length;
+    let mut free = true;
+    while at < end {
+        let bits = (64 - at % 64).min(end - at);
+        let mask = (u64::MAX >> (64 - bits)) << (at % 64);
+        free &= used[at / 64] & mask == 0;
+        used[at / 64] |= mask;
+        at += bits;
+    }
+    free
 }

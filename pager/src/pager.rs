@@ -424,6 +424,32 @@ impl Pager {
         checkpoint::seal_release_write(&self.inner, Scope::default())
     }
 
+    /// Makes a checkpoint, and begins to read the very version that it holds: as long as the reader lives,
+    /// all that the superblock's root reaches stays where it is in the file. The page map and the log
+    /// that the superblock names go on changing: their places are used again by later checkpoints.
+    pub fn pin_checkpoint(self: &Arc<Self>) -> Result<(Reader, Superblock)> {
+        // Most of the work, while others write.
+        self.checkpoint()?;
+        self.inner.writer.lock()?;
+        let _unlock = self.inner.writer.unlock_later();
+        checkpoint::exclusive(&self.inner, Scope::default())?;
+        let durable = self.inner.checkpoint.lock().durable.clone();
+        loop {
+            let reader = self.begin_read();
+            if reader.version().root == durable.root {
+                return Ok((reader, durable));
+            }
+            // Nobody can commit now; the last one who did is about to make his version visible.
+            self.inner.poison.check()?;
+            std::thread::yield_now();
+        }
+    }
+
+    /// What it stands on, for tools.
+    pub fn storage(&self) -> &Arc<dyn Storage> {
+        &self.inner.storage
+    }
+
     /// A checkpoint that also gives free pages at the end of the file back to the file system.
     pub fn checkpoint_and_shrink(&self) -> Result<()> {
         if self.inner.read_only {

@@ -61,9 +61,9 @@ const LONG_RECORD: usize = 2 << 20;
 pub struct Transaction {
     inner: Arc<Inner>,
     /// What this transaction's pages carry: its version's stamp, or that of the version it continues.
-    stamp: u64,
+    page_stamp: u64,
     /// The stamp of the version that the commit will make.
-    version_stamp: u64,
+    stamp: u64,
     /// Set while it goes on with the newest version in place.
     continued: Option<continued::Before>,
     /// Later transactions may go on with its version.
@@ -137,8 +137,8 @@ impl Transaction {
         std::mem::forget(unlock);
         Ok(Transaction {
             inner: inner.clone(),
+            page_stamp: stamp,
             stamp,
-            version_stamp: stamp,
             continued: None,
             continuable: false,
             spare_stamp,
@@ -166,7 +166,7 @@ impl Transaction {
 
     /// The stamp of the version that the commit will make: no other transaction has it.
     pub fn stamp(&self) -> u64 {
-        self.version_stamp
+        self.stamp
     }
 
     /// Lets later transactions go on with this one's version in place (R13). Only for a transaction that gives
@@ -209,7 +209,7 @@ impl Transaction {
 
     /// Nodes as this transaction sees them.
     pub fn view(&self) -> View<'_> {
-        View::new(&self.inner, self.stamp)
+        View::new(&self.inner, self.page_stamp)
     }
 
     // ---- node pages ----------------------------------------------------------------------
@@ -237,9 +237,9 @@ impl Transaction {
     pub fn allocate(&mut self, kind: u8, level: u8, tree: u64) -> Result<Pointer> {
         self.make_room()?;
         let page = self.take_page()?;
-        let pointer = Pointer { page, kind, level, stamp: self.stamp };
+        let pointer = Pointer { page, kind, level, stamp: self.page_stamp };
         let header = Header { crc: 0, pointer, tree, store: self.inner.store };
-        let created = self.inner.cache.create(page.0, self.stamp, |bytes| {
+        let created = self.inner.cache.create(page.0, self.page_stamp, |bytes| {
             bytes.fill(0);
             header.write(bytes);
         });
@@ -255,7 +255,7 @@ impl Transaction {
     /// root. `shared_at` is the stamp of the last event that shared anything below that root (R3):
     /// younger pages have one owner, for older ones the count decides.
     pub fn shadow(&mut self, pointer: &Pointer, shared_at: u64) -> Result<Pointer> {
-        if pointer.stamp == self.stamp && !self.counts.is_changed(pointer.page) {
+        if pointer.stamp == self.page_stamp && !self.counts.is_changed(pointer.page) {
             return Ok(*pointer);
         }
         // R3 decides; the count of a younger page only tells a damaged tree that leads here twice.
@@ -269,13 +269,13 @@ impl Transaction {
         // Before anything changes: what may fail.
         self.prepare_count(pointer.page)?;
         let inner = self.inner.clone();
-        let old = inner.pin(pointer, self.stamp)?;
+        let old = inner.pin(pointer, self.page_stamp)?;
         if count > 1 && !mutant!(ChildrenOfCopyNotCounted) {
             self.own_children(&old)?;
         }
         let page = self.take_page()?;
-        let copy = Pointer { page, stamp: self.stamp, ..*pointer };
-        let created = inner.cache.create(page.0, self.stamp, |bytes| {
+        let copy = Pointer { page, stamp: self.page_stamp, ..*pointer };
+        let created = inner.cache.create(page.0, self.page_stamp, |bytes| {
             bytes.copy_from_slice(&old);
             let header = Header::read(&old);
             Header { pointer: copy, ..header }.write(bytes);
@@ -419,7 +419,12 @@ impl Transaction {
     fn free_run(&mut self, run: Run, birth: u64) {
         // Not removed: a second owner that a damaged tree claims finds 0, an error.
         self.counts.set(run.start, 0);
-        self.freed.push(Freed { start: run.start, length: run.length, birth, death: self.stamp });
+        self.freed.push(Freed {
+            start: run.start,
+            length: run.length,
+            birth,
+            death: self.page_stamp,
+        });
     }
 
     // ---- the end -------------------------------------------------------------------------
@@ -490,13 +495,13 @@ impl Transaction {
         }
         let _poisoned = inner.poison.on_panic();
         self.apply();
-        let version = Version { stamp: self.stamp, root: self.root };
+        let version = Version { stamp: self.page_stamp, root: self.root };
         // A page that is in the file already is not edited there.
         let continuable = self.continuable && record.is_some() && self.spilled.is_empty();
         {
             let mut head = inner.head.lock();
             head.version = version;
-            head.continuable = continuable.then_some(self.stamp);
+            head.continuable = continuable.then_some(self.page_stamp);
         }
         self.done = true;
         let unlock = inner.writer.unlock_later();
@@ -523,7 +528,7 @@ impl Transaction {
         let appended = if body.is_empty() {
             Ok(inner.log.end())
         } else {
-            inner.log.append(self.stamp, body, promise)
+            inner.log.append(self.page_stamp, body, promise)
         };
         if let Err(error) = &appended {
             inner.poison.set(error.to_string());
@@ -554,7 +559,7 @@ impl Transaction {
     /// Commits what recovery has replayed up to `tail`.
     pub(crate) fn commit_replayed(mut self, tail: Tail, generation: u64) {
         self.apply();
-        self.inner.head.lock().version = Version { stamp: self.stamp, root: self.root };
+        self.inner.head.lock().version = Version { stamp: self.page_stamp, root: self.root };
         self.inner.log.set_replayed(tail, generation);
         self.done = true;
         self.inner.writer.unlock();
@@ -577,7 +582,7 @@ impl Transaction {
             space.map.set_count(page, 1);
         }
         for &page in &self.dirty {
-            space.dirty.insert(page, self.stamp);
+            space.dirty.insert(page, self.page_stamp);
         }
         for page in self.extents.values().flatten().flat_map(|run| run.start.0..run.end()) {
             space.map.set_count(PageId(page), 1);
@@ -680,7 +685,7 @@ impl Drop for Transaction {
     fn drop(&mut self) {
         if mutant!(PanicTakenForCleanShutdown) && std::thread::panicking() && !self.done {
             self.apply();
-            let version = Version { stamp: self.version_stamp, root: self.root };
+            let version = Version { stamp: self.stamp, root: self.root };
             self.inner.head.lock().version = version;
             self.inner.readers.publish(&version);
             self.done = true;
@@ -692,7 +697,7 @@ impl Drop for Transaction {
 
 impl std::fmt::Debug for Transaction {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Transaction").field("stamp", &self.stamp).finish_non_exhaustive()
+        f.debug_struct("Transaction").field("stamp", &self.page_stamp).finish_non_exhaustive()
     }
 }
 

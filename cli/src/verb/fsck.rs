@@ -39,8 +39,11 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["repair", "json"])]
     undo_apply: Option<PathBuf>,
     /// Write what can be read into this new database; the file itself is only read
-    #[arg(long, value_name = "OUT", conflicts_with_all = ["repair", "undo_apply"])]
+    #[arg(long, value_name = "OUT", conflicts_with_all = ["repair", "undo_apply", "live"])]
     salvage: Option<PathBuf>,
+    /// Check the newest checkpoint of a database that may be in use; the log is not judged
+    #[arg(long, conflicts_with_all = ["repair", "undo_apply"])]
+    live: bool,
     /// Print the catalogue of problems and end
     #[arg(long)]
     list_problems: bool,
@@ -84,7 +87,7 @@ fn work(args: &Args, file: &Path) -> Result<(String, u8), String> {
         let text = if args.json { salvaged.to_json().to_string() } else { salvaged.to_string() };
         return Ok((text, salvaged.exit_code()));
     }
-    let report = check(file)?;
+    let report = check(file, args.live)?;
     let text = if args.json { report.to_json().to_string() } else { report.to_string() };
     Ok((text, report.exit_code()))
 }
@@ -100,17 +103,22 @@ fn ended(printed: Result<(), Failure>, status: u8) -> ExitCode {
     }
 }
 
-/// Checks the database at `path`, with something that turns meanwhile.
-fn check(path: &Path) -> Result<Report, String> {
-    let spinner = progress::spinner("checking");
-    let report = cowslip_fsck::check(path, &Options::default());
-    spinner.finish_and_clear();
+/// Checks the database at `path`, and says how far it is.
+fn check(path: &Path, live: bool) -> Result<Report, String> {
+    let bar = progress::bar(0, "pages");
+    let tell = |done, total| {
+        bar.set_length(total);
+        bar.set_position(done);
+    };
+    let check = if live { cowslip_fsck::check_live } else { cowslip_fsck::check };
+    let report = check(path, &Options { progress: Some(&tell), ..Options::default() });
+    bar.finish_and_clear();
     report.map_err(|error| format!("{}: {error}", path.display()))
 }
 
 /// The verdict in a clause, for the tour; problems are an error.
 pub(crate) fn summary(path: &Path) -> Result<String, String> {
-    let report = check(path)?;
+    let report = check(path, false)?;
     if report.exit_code() != 0 {
         return Err(format!("{}: {}", path.display(), report.to_string().trim_end()));
     }

@@ -4,19 +4,23 @@
 use cowslip_pager::{map::Entry, page::PageId};
 
 use super::{Check, map::PageMap};
-use crate::{
-    problem::Kind,
-    report::Problem,
-    walk::{Role, Roles},
-};
+use crate::{problem::Kind, report::Problem, walk::Role};
 
-pub(super) fn run(check: &mut Check<'_>, map: &mut PageMap, roles: &Roles, complete: bool) {
+/// `owners` says what a page is used as and by how many; it may look at the map's count. Only the first
+/// `there` pages are there.
+pub(super) fn run(
+    check: &mut Check<'_>,
+    map: &mut PageMap,
+    owners: impl Fn(u64, u32) -> (Role, u32),
+    there: u64,
+    complete: bool,
+) {
     let geometry = check.geometry;
     let pages = check.superblock.pages;
     let mut unjudged = 0u64;
     let mut run: Option<(u64, u64)> = None;
     for group in 0..geometry.groups(pages) {
-        let Some(bytes) = map.group(check, group) else { continue };
+        let Some(bytes) = map.group(check, group).map(<[u8]>::to_vec) else { continue };
         let start = geometry.group_start(group);
         let mut free = 0u32;
         for index in 0..geometry.group_pages {
@@ -34,8 +38,8 @@ pub(super) fn run(check: &mut Check<'_>, map: &mut PageMap, roles: &Roles, compl
                 }
                 continue;
             }
-            let (role, owners) = roles.get(page);
-            if page >= roles.pages() || entry.count == owners {
+            let (role, owners) = owners(page, entry.count);
+            if page >= there || entry.count == owners {
                 continue;
             }
             let problem = match (entry.count, owners) {

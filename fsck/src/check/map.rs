@@ -17,6 +17,10 @@ pub(crate) struct PageMap {
     groups: Vec<Option<DirectoryEntry>>,
     cache: HashMap<u64, Vec<u8>>,
     order: VecDeque<u64>,
+    /// Groups kept at most.
+    most: usize,
+    /// What stands for a group that was never written.
+    absent: Vec<u8>,
     /// The free pages that an intact directory counts.
     free: Option<u64>,
     /// The directory's word about its own pages, by level; the first is unused.
@@ -90,9 +94,21 @@ impl PageMap {
             groups: level_entries,
             cache: HashMap::new(),
             order: VecDeque::new(),
+            most: (CACHED_BYTES / geometry.page_size).max(1),
+            absent: vec![0; geometry.page_size],
             free,
             upper,
         }
+    }
+
+    /// Reads and verifies all of the map, and keeps it: eight bytes for each page of the file.
+    pub(crate) fn copy(check: &mut Check<'_>) -> PageMap {
+        let mut map = PageMap::read(check);
+        map.most = usize::MAX;
+        for group in 0..map.groups.len() as u64 {
+            map.group(check, group);
+        }
+        map
     }
 
     /// Is the whole directory readable?
@@ -102,15 +118,20 @@ impl PageMap {
 
     /// What the map says about a page; `None` if that cannot be read.
     pub(crate) fn entry(&mut self, check: &mut Check<'_>, page: u64) -> Option<Entry> {
-        let group = page / check.geometry.group_pages;
         let index = (page % check.geometry.group_pages) as usize;
+        let group = page / check.geometry.group_pages;
+        self.group(check, group).map(|bytes| Entry::decode(bytes, index))
+    }
+
+    /// The entries of a group, verified; `None` if it is damaged, which is reported once.
+    pub(crate) fn group(&mut self, check: &mut Check<'_>, group: u64) -> Option<&[u8]> {
         let entry = (*self.groups.get(group as usize)?)?;
         if !entry.present {
-            return Some(Entry::default());
+            return Some(&self.absent);
         }
         if !self.cache.contains_key(&group) {
             let bytes = self.load(check, group, &entry)?;
-            while self.order.len() >= (CACHED_BYTES / check.geometry.page_size).max(1) {
+            while self.order.len() >= self.most {
                 if let Some(oldest) = self.order.pop_front() {
                     self.cache.remove(&oldest);
                 }
@@ -118,19 +139,7 @@ impl PageMap {
             self.order.push_back(group);
             self.cache.insert(group, bytes);
         }
-        self.cache.get(&group).map(|bytes| Entry::decode(bytes, index))
-    }
-
-    /// The entries of a group, verified; `None` if it is damaged, which is reported once.
-    pub(crate) fn group(&mut self, check: &mut Check<'_>, group: u64) -> Option<Vec<u8>> {
-        let entry = (*self.groups.get(group as usize)?)?;
-        if !entry.present {
-            return Some(vec![0; check.geometry.page_size]);
-        }
-        match self.cache.get(&group) {
-            Some(bytes) => Some(bytes.clone()),
-            None => self.load(check, group, &entry),
-        }
+        self.cache.get(&group).map(Vec::as_slice)
     }
 
     /// The free pages that the directory counts in a group.

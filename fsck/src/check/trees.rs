@@ -17,16 +17,18 @@ use std::{
 
 use cowslip::{
     kinds::{CATALOG, META, TABLE},
-    meta::{
-        BookmarkRecord, BranchRecord, Incoming, Lineage, NAME_MAX, SnapshotRecord, TableRecord,
-    },
+    meta::TableRecord,
 };
 use cowslip_pager::{
-    Pointer, Raw,
+    Pointer,
     page::{Header, node_crc, u32_at, u64_at},
 };
 
-use super::{Check, hex, map::PageMap};
+use super::{
+    Check, hex,
+    map::PageMap,
+    records::{Name, Named, Released, table_name},
+};
 use crate::{
     problem::Kind,
     report::{Problem, Range, keys_text, owner_text},
@@ -34,8 +36,8 @@ use crate::{
 };
 
 /// Levels that a tree can have.
-const LEVELS_MAX: u8 = 24;
-const CHILD: usize = 26;
+pub(super) const LEVELS_MAX: u8 = 24;
+pub(super) const CHILD: usize = 26;
 /// Owners that are listed for a problem.
 const AFFECTS_MAX: usize = 100;
 
@@ -594,9 +596,9 @@ impl Walk<'_, '_> {
             TABLE if entry.extent => self.extent(item, entry.value, here),
             TABLE => {}
             CATALOG => {
-                let name = String::from_utf8_lossy(key).into_owned();
-                if std::str::from_utf8(key).is_err() || key.is_empty() || key.len() > 512 {
-                    self.problem(item, Problem::new(Kind::Name, format!("table name {name:?}")));
+                let (name, fault) = table_name(key);
+                if let Some(fault) = fault {
+                    self.problem(item, fault);
                 }
                 match TableRecord::decode(entry.value, here) {
                     Err(error) => self.lost(item, Problem::new(Kind::Record, error.to_string())),
@@ -631,107 +633,47 @@ impl Walk<'_, '_> {
         way: Rc<Step>,
         children: &mut Vec<Item>,
     ) {
-        let here = item.pointer.page;
         let newest = self.check.superblock.stamp;
-        let Some((&first, rest)) = key.split_first() else {
-            return self.lost(item, Problem::new(Kind::Name, "an empty key among the names"));
-        };
-        let name = String::from_utf8_lossy(rest).into_owned();
-        let well_formed = std::str::from_utf8(rest).is_ok()
-            && !rest.is_empty()
-            && rest.len() <= NAME_MAX
-            && !name.chars().any(char::is_control);
-        if first != b'r' && !well_formed {
-            self.problem(item, Problem::new(Kind::Name, format!("name {name:?}")));
+        let Name { text: name, fault, says } = Name::read(key, value, item.pointer.page);
+        if let Some(fault) = fault {
+            self.problem(item, fault);
         }
-        let record_stamp = |walk: &mut Self, what: &str, stamp: u64| {
-            if stamp > newest {
-                let problem =
-                    Problem::new(Kind::RecordStamp, format!("{what} of {name:?} (at most)"));
-                walk.problem(item, problem.values(hex(newest), hex(stamp)));
+        for problem in says.iter().flat_map(|says| says.wrong_stamps(&name, newest)) {
+            self.problem(item, problem);
+        }
+        let (catalog, owner) = match says {
+            Err(problem) => return self.lost(item, problem),
+            Ok(Named::Branch(record)) => {
+                self.check.report.branches += u64::from(!record.incoming);
+                self.branches.insert(name.clone());
+                let line = format!("branch {name}");
+                (record.catalog, Owner { line, table: None, shared_at: Some(record.shared_at) })
             }
-        };
-        let lineage_end = |walk: &mut Self, lineage: &Lineage, stamp: u64| {
-            if let Some(tip) = lineage.tip()
-                && tip.stamp != stamp
-            {
-                let problem =
-                    Problem::new(Kind::LineageEnd, format!("end of the lineage of {name:?}"));
-                walk.problem(item, problem.values(hex(stamp), hex(tip.stamp)));
+            Ok(Named::Snapshot(record)) => {
+                self.check.report.snapshots += 1;
+                if self.branches.contains(&name) {
+                    self.problem(item, Problem::new(Kind::NameTwice, format!("name {name:?}")));
+                }
+                let line = format!("snapshot {name}");
+                (record.catalog, Owner { line, table: None, shared_at: None })
             }
-        };
-        let (catalog, owner) = match first {
-            b'b' => match BranchRecord::decode(value, here) {
-                Err(error) => {
-                    return self.lost(item, Problem::new(Kind::Record, error.to_string()));
-                }
-                Ok(record) => {
-                    self.check.report.branches += u64::from(!record.incoming);
-                    record_stamp(self, "shared_at", record.shared_at);
-                    lineage_end(self, &record.lineage, u64::MAX);
-                    self.branches.insert(name.clone());
-                    let line = format!("branch {name}");
-                    (record.catalog, Owner { line, table: None, shared_at: Some(record.shared_at) })
-                }
-            },
-            b's' => match SnapshotRecord::decode(value, here) {
-                Err(error) => {
-                    return self.lost(item, Problem::new(Kind::Record, error.to_string()));
-                }
-                Ok(record) => {
-                    self.check.report.snapshots += 1;
-                    record_stamp(self, "stamp", record.stamp);
-                    lineage_end(self, &record.lineage, record.stamp);
-                    if self.branches.contains(&name) {
-                        self.problem(item, Problem::new(Kind::NameTwice, format!("name {name:?}")));
-                    }
-                    let line = format!("snapshot {name}");
-                    (record.catalog, Owner { line, table: None, shared_at: None })
-                }
-            },
-            // Neither owns a page.
-            b'k' => {
-                match BookmarkRecord::decode(value, here) {
-                    Err(error) => self.lost(item, Problem::new(Kind::Record, error.to_string())),
-                    Ok(record) => {
-                        record_stamp(self, "stamp", record.stamp);
-                        lineage_end(self, &record.lineage, record.stamp);
-                    }
-                }
-                return;
-            }
-            b'i' => {
-                if let Err(error) = Incoming::decode(value, here) {
-                    self.lost(item, Problem::new(Kind::Record, error.to_string()));
-                }
-                return;
-            }
-            b'r' => {
+            Ok(Named::Bookmark(_) | Named::Incoming) => return,
+            Ok(Named::Release(released)) => {
                 self.check.report.releases += 1;
                 let owner =
                     Owner { line: "the release queue".into(), table: None, shared_at: None };
-                match value.split_first() {
-                    Some((0, pointer)) if pointer.len() == Pointer::SIZE => {
-                        let pointer = Pointer::decode(pointer);
+                match released {
+                    Released::Node(pointer) => {
                         let mut child = child(item, pointer, None, None, owner, way);
                         child.bounds.unknown = true;
                         children.push(child);
                     }
-                    Some((1, extent)) => self.extent(item, extent, here),
-                    Some((2, pointer)) if pointer.len() == Pointer::SIZE => {
-                        let pointer = Pointer::decode(pointer);
-                        self.raw(item, Raw { page: pointer.page, height: pointer.level });
-                    }
-                    _ => {
-                        let problem = Problem::new(Kind::Record, "an entry of the release queue");
-                        self.lost(item, problem);
+                    Released::Extent(extent) => self.extent(item, extent, item.pointer.page),
+                    Released::Raw(raw) => {
+                        self.raw(item, raw);
                     }
                 }
                 return;
-            }
-            other => {
-                let problem = Problem::new(Kind::Name, "first byte of a name");
-                return self.lost(item, problem.values("b, i, k, r or s", other));
             }
         };
         if !catalog.is_none() {

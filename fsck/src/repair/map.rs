@@ -204,7 +204,7 @@ impl Rebuild<'_, '_, '_> {
         let mut words = Vec::new();
         for group in 0..groups {
             let start = geometry.group_start(group);
-            let old = self.map.group(self.check, group);
+            let old = self.map.group(self.check, group).map(<[u8]>::to_vec);
             let durable = self.map.word(0, group);
             let stored = (0..2u8).map(|slot| self.work.read(geometry.group_slot(group, slot).0));
             let stored: Vec<_> = stored.collect();

@@ -149,6 +149,32 @@ impl FileStorage {
         Self::admit(path, file, true, None)
     }
 
+    /// Opens an existing file for reading, without a lock: beside a writer, whose work is seen as it happens
+    /// and halfway. For tools that know what to make of that.
+    pub fn open_unlocked(path: impl AsRef<Path>) -> Result<Self, OpenError> {
+        let path = std::path::absolute(path)?;
+        let file = open_existing(&path, true)?;
+        if !file.metadata()?.is_file() {
+            return Err(OpenError::NotAFile);
+        }
+        Ok(Self {
+            extent: AtomicU64::new(file.metadata()?.len()),
+            path,
+            file,
+            direct: Lane::absent(),
+            direct_durable: Lane::absent(),
+            durable: Lane::absent(),
+            direct_reads: OnceLock::new(),
+            read_only: true,
+            directory: Mutex::new(None),
+            resizing: Mutex::new(()),
+            length_changes: AtomicU64::new(1),
+            length_synced: AtomicU64::new(0),
+            failed: AtomicBool::new(false),
+            owner: std::process::id(),
+        })
+    }
+
     /// The absolute path that the file was opened by.
     pub fn path(&self) -> &Path {
         &self.path

@@ -58,7 +58,7 @@ impl Transaction {
             && !cache.under_pressure()
             && inner.readers.close(&version, stamp);
         if possible {
-            self.stamp = stamp;
+            self.page_stamp = stamp;
             self.continued = Some(Before { version, images: Vec::new() });
         }
         possible
@@ -88,8 +88,10 @@ impl Transaction {
             if mutant!(ImagesNotPutBack) {
                 break;
             }
-            let restored =
-                self.inner.cache.edit(page.0, self.stamp, |bytes| bytes.copy_from_slice(image));
+            let restored = self
+                .inner
+                .cache
+                .edit(page.0, self.page_stamp, |bytes| bytes.copy_from_slice(image));
             // Nobody but this transaction can have pinned the page, so no other frame is needed for it.
             if let Err(error) = restored {
                 self.inner.poison.set(error.to_string());
@@ -106,7 +108,7 @@ impl Transaction {
     ) -> Result<()> {
         let inner = self.inner.clone();
         let logged = match record {
-            Some(body) => inner.log.append(self.version_stamp, body, false).map(|_| ()),
+            Some(body) => inner.log.append(self.stamp, body, false).map(|_| ()),
             // Who continues a version has said how long his record is.
             None => Err(crate::error::Error::InvalidArgument("no record to log".into())),
         };
@@ -121,7 +123,7 @@ impl Transaction {
             return Err(error);
         }
         let _poisoned = inner.poison.on_panic();
-        let version = Version { stamp: self.version_stamp, root: self.root };
+        let version = Version { stamp: self.stamp, root: self.root };
         self.apply();
         inner.head.lock().version = version;
         self.continued = None;

@@ -15,16 +15,16 @@ const SPILL: usize = 1024;
 impl Transaction {
     /// Changes a page of this transaction.
     pub fn edit<R>(&mut self, pointer: &Pointer, edit: impl FnOnce(&mut [u8]) -> R) -> Result<R> {
-        if pointer.stamp == self.stamp
-            && let Some(frame) = self.inner.cache.own_frame(pointer.page.0, self.stamp)
+        if pointer.stamp == self.page_stamp
+            && let Some(frame) = self.inner.cache.own_frame(pointer.page.0, self.page_stamp)
         {
             self.changed = true;
             self.keep_image(pointer);
-            return self.inner.cache.edit_frame(frame, pointer.page.0, self.stamp, edit);
+            return self.inner.cache.edit_frame(frame, pointer.page.0, self.page_stamp, edit);
         }
         self.make_room_to_edit(&[pointer])?;
         self.prepare_edit(pointer)?;
-        self.inner.cache.edit(pointer.page.0, self.stamp, edit)
+        self.inner.cache.edit(pointer.page.0, self.page_stamp, edit)
     }
 
     /// Changes two different pages of this transaction at once.
@@ -41,7 +41,7 @@ impl Transaction {
         if first.page == second.page {
             return Err(Error::corrupted(first.page.0, "page used twice", 1, 2));
         }
-        self.inner.cache.edit_two(first.page.0, second.page.0, self.stamp, edit)
+        self.inner.cache.edit_two(first.page.0, second.page.0, self.page_stamp, edit)
     }
 
     /// A spilled page becomes dirty again when it is edited: room for it must be made as for a new one.
@@ -54,15 +54,15 @@ impl Transaction {
 
     fn prepare_edit(&mut self, pointer: &Pointer) -> Result<()> {
         self.changed = true;
-        if pointer.stamp != self.stamp {
+        if pointer.stamp != self.page_stamp {
             return Err(Error::corrupted(
                 pointer.page.0,
                 "stamp of a page to edit",
-                self.stamp,
+                self.page_stamp,
                 pointer.stamp,
             ));
         }
-        if self.inner.cache.is_dirty(pointer.page.0, self.stamp) {
+        if self.inner.cache.is_dirty(pointer.page.0, self.page_stamp) {
             self.keep_image(pointer);
             return Ok(());
         }
@@ -70,7 +70,7 @@ impl Transaction {
         if !self.spilled.contains(&pointer.page) {
             return Err(Error::corrupted(pointer.page.0, "page of this transaction", 1, 0));
         }
-        let page = self.inner.pin(pointer, self.stamp)?;
+        let page = self.inner.pin(pointer, self.page_stamp)?;
         self.inner.cache.make_dirty(&page);
         self.spilled.remove(&pointer.page);
         self.dirty.insert(pointer.page);

@@ -92,7 +92,7 @@ impl Transaction {
             self.flush_raw()?;
         }
         // Without a stamp it may be as old as the store.
-        let birth = if mutant!(RawPageTakenForYoung) { self.stamp } else { 0 };
+        let birth = if mutant!(RawPageTakenForYoung) { self.page_stamp } else { 0 };
         self.release_run(&[Run { start: raw.page, length: 1 }], birth)
     }
 }

@@ -27,7 +27,7 @@ impl Transaction {
         let pages = pages.min(self.inner.geometry.region_pages / 4);
         let runs = self.inner.space.lock().take_runs(pages, Extent::RUNS_MAX)?;
         Ok(ExtentWriter {
-            extent: Extent { length: 0, stamp: self.stamp, crc: 0, runs },
+            extent: Extent { length: 0, stamp: self.page_stamp, crc: 0, runs },
             buffer,
             next_page: 0,
             crc: crc32fast::Hasher::new(),

@@ -1,0 +1,270 @@
+//! A node: what stands in it against what its parent says, and the children of an inner node.
+
+use cowslip_pager::{
+    Pointer,
+    page::{Header, PageId, node_crc},
+};
+
+use super::{
+    Room, Sweep,
+    ledger::{Claim, Print, Use},
+    queue::{At, Batch, Family, Found, KeyAt, Piece, Place, Sums, Task},
+};
+use crate::{
+    check::trees::{CHILD, Sums as Below},
+    walk::NodeReader,
+};
+
+/// A pointer, and what stands beside it.
+struct Child<'k> {
+    pointer: Pointer,
+    below: Below,
+    low: Bound<'k>,
+    high: Bound<'k>,
+}
+
+/// A bound of keys, and its print.
+#[derive(Clone, Copy)]
+struct Bound<'k> {
+    key: Option<&'k [u8]>,
+    print: u64,
+}
+
+impl<'k> Bound<'k> {
+    fn new(key: Option<&'k [u8]>) -> Bound<'k> {
+        let print = key.map_or(0, |key| Print::new(1).bytes(key).value());
+        Bound { key, print }
+    }
+}
+
+impl Family {
+    /// What all its members are known by.
+    fn print(&self) -> Print {
+        let place = u64::from(self.kind) << 8 | u64::from(self.level);
+        let (tag, pages) = match self.expected {
+            Sums::Unknown => (0, 0),
+            Sums::Cell => (1, 0),
+            Sums::Pages(pages) => (2, pages),
+        };
+        Print::new(place | tag << 16 | u64::from(self.tree.is_some()) << 24)
+            .word(self.tree.unwrap_or(0))
+            .word(pages)
+    }
+}
+
+/// Meets the children of one parent, all of one family.
+struct Meeting<'s, 'p> {
+    sweep: &'s Sweep<'s>,
+    piece: &'p mut Piece,
+    family: Family,
+    print: Print,
+    /// The numbers of the family, and of the same for second looks, once there are members.
+    first: Option<u32>,
+    second: Option<u32>,
+    /// Where the last bound that was kept stands.
+    kept: Option<(u64, KeyAt)>,
+}
+
+impl<'s, 'p> Meeting<'s, 'p> {
+    fn new(sweep: &'s Sweep<'s>, piece: &'p mut Piece, family: Family) -> Meeting<'s, 'p> {
+        let print = family.print();
+        Meeting { sweep, piece, family, print, first: None, second: None, kept: None }
+    }
+
+    /// One more owner of `child`, whom it is owed to look at it, or not.
+    #[inline]
+    fn meet(&mut self, child: &Child<'_>) -> Option<()> {
+        let print = self
+            .print
+            .word(child.pointer.stamp)
+            .word(child.below.entries)
+            .word(child.below.pages ^ child.low.print)
+            .word(child.high.print);
+        let young = child.pointer.stamp > self.family.shared_at;
+        let page = child.pointer.page.0;
+        match self.sweep.ledger.claim(page, Use::Node, print.value(), young) {
+            Claim::Again => Some(()),
+            Claim::First => self.push(child, false),
+            Claim::Other => self.look_again(child),
+            Claim::Wrong => None,
+        }
+    }
+
+    fn look_again(&mut self, child: &Child<'_>) -> Option<()> {
+        if !self.sweep.may_look_again() {
+            return None;
+        }
+        self.push(child, true)
+    }
+
+    fn push(&mut self, child: &Child<'_>, second: bool) -> Option<()> {
+        let number = if second { &mut self.second } else { &mut self.first };
+        let family = match *number {
+            Some(family) => family,
+            None => {
+                let family = self.piece.family(Family { second, ..self.family });
+                *number = Some(family);
+                family
+            }
+        };
+        let low = match self.kept {
+            Some((print, at)) if print == child.low.print && child.low.key.is_some() => at,
+            _ => self.piece.keep(child.low.key)?,
+        };
+        let high = self.piece.keep(child.high.key)?;
+        self.kept = Some((child.high.print, high));
+        self.piece.push(Task {
+            page: u32::try_from(child.pointer.page.0).ok()?,
+            family,
+            stamp: child.pointer.stamp,
+            entries: child.below.entries,
+            pages: child.below.pages as u32,
+            low,
+            high,
+        });
+        Some(())
+    }
+}
+
+impl Sweep<'_> {
+    /// The root of a tree that something of stamp `newest` names.
+    pub(super) fn meet_root(
+        &self,
+        out: &mut Found,
+        family: Family,
+        pointer: &Pointer,
+        newest: u64,
+    ) -> Option<()> {
+        let place = Place::of(family.kind, family.level)?;
+        if pointer.kind != family.kind || pointer.stamp > newest {
+            return None;
+        }
+        let none = Bound::new(None);
+        let below = Below { entries: 0, pages: 0 };
+        let child = Child { pointer: *pointer, below, low: none, high: none };
+        Meeting::new(self, out.piece(place), family).meet(&child)
+    }
+
+    /// Verifies a node.
+    pub(super) fn node(
+        &self,
+        batch: &Batch,
+        at: At,
+        bytes: &[u8],
+        room: &mut Room,
+        out: &mut Found,
+    ) -> Option<()> {
+        let (piece, task) = batch.get(at);
+        let family = piece.family_of(task);
+        let page = u64::from(task.page);
+        let header = Header::read(bytes);
+        let crc = node_crc(bytes);
+        let pointer = Pointer {
+            page: PageId(page),
+            kind: family.kind,
+            level: family.level,
+            stamp: task.stamp,
+        };
+        if crc != header.crc
+            || crc != self.ledger.crc(page)
+            || header.store != self.store
+            || header.pointer != pointer
+            || family.tree.is_some_and(|tree| tree != header.tree)
+        {
+            return None;
+        }
+        let node = NodeReader::new(bytes).ok()?;
+        if !node.is_sound(&mut room.used) {
+            return None;
+        }
+        let first = usize::from(!node.is_leaf());
+        let (low, high) = (piece.key(task.low), piece.key(task.high));
+        if node.count() > first {
+            node.entry(first).ok()?.key(&mut room.key);
+            if low.is_some_and(|low| &room.key[..] < low) {
+                return None;
+            }
+            node.entry(node.count() - 1).ok()?.key(&mut room.key);
+            if high.is_some_and(|high| &room.key[..] >= high) {
+                return None;
+            }
+        }
+        if !family.second {
+            self.read.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            out.trees += u64::from(family.root);
+        }
+        let below = if node.is_leaf() {
+            self.leaf(&node, &header, family, room, out)?
+        } else {
+            self.inner(&node, &header, family, [low, high], room, out)?
+        };
+        let expected = match family.expected {
+            Sums::Unknown => true,
+            Sums::Cell => below == Below { entries: task.entries, pages: task.pages.into() },
+            Sums::Pages(pages) => below.pages == pages,
+        };
+        expected.then_some(())
+    }
+
+    /// The children of an inner node.
+    fn inner(
+        &self,
+        node: &NodeReader<'_>,
+        header: &Header,
+        family: &Family,
+        [low, high]: [Option<&[u8]>; 2],
+        room: &mut Room,
+        out: &mut Found,
+    ) -> Option<Below> {
+        let level = family.level.checked_sub(1)?;
+        let children =
+            Family { tree: Some(header.tree), level, root: false, expected: Sums::Cell, ..*family };
+        let piece = out.piece(Place::of(family.kind, level)?);
+        let mut meeting = Meeting::new(self, piece, children);
+        let mut sums = Below { entries: 0, pages: 1 };
+        let Room { key, next, .. } = room;
+        for key in [&mut *key, &mut *next] {
+            key.clear();
+            key.extend_from_slice(node.prefix());
+        }
+        let mut low = Bound::new(low);
+        let last = node.count() - 1;
+        for i in 0..=last {
+            self.ledger.expect(Pointer::decode(node.child(i)?.0).page.0);
+        }
+        let mut cell = node.child(0)?.0;
+        for i in 0..=last {
+            let pointer = Pointer::decode(cell);
+            let below = Below::of_child(&cell[..CHILD]);
+            sums = sums.plus(below)?;
+            if pointer.kind != family.kind
+                || pointer.level != level
+                || pointer.stamp > header.pointer.stamp
+            {
+                return None;
+            }
+            let high = match i == last {
+                true => Bound::new(high),
+                false => {
+                    let (after, separator) = node.child(i + 1)?;
+                    cell = after;
+                    node.set_key(next, separator);
+                    Bound::new(Some(next))
+                }
+            };
+            let child = Child { pointer, below, low, high };
+            if !family.second {
+                meeting.meet(&child)?;
+            } else if i == 0 || i == last {
+                // Only the outermost keys can be beyond the bounds.
+                meeting.look_again(&child)?;
+            }
+            if i < last {
+                let print = high.print;
+                std::mem::swap(key, next);
+                low = Bound { key: Some(key), print };
+            }
+        }
+        Some(sums)
+    }
+}

@@ -151,6 +151,9 @@ fn u32_at(bytes: &[u8], at: usize) -> usize {
     u32::from_le_bytes(word) as usize
 }
 
+/// A key behind the prefix as a node has it: its head, how many bytes of that count, and the rest.
+type SplitKey<'a> = ([u8; 4], usize, &'a [u8]);
+
 impl<'a> NodeReader<'a> {
     /// Reads the header and finds the areas.
     pub(crate) fn new(page: &'a [u8]) -> Result<NodeReader<'a>, Fault> {
@@ -230,7 +233,7 @@ impl<'a> NodeReader<'a> {
     /// Child `i` of an inner node that is sound, and its key behind the prefix: see
     /// [`NodeReader::set_key`].
     #[inline]
-    pub(crate) fn child(&self, i: usize) -> Option<(&'a [u8], ([u8; 4], usize, &'a [u8]))> {
+    pub(crate) fn child(&self, i: usize) -> Option<(&'a [u8], SplitKey<'a>)> {
         let [key_at, key_len, value_at, value] = self.slot(i);
         let head = self.heads.get(4 * i..4 * i + 4)?;
         let head = [head[3], head[2], head[1], head[0]];
@@ -240,7 +243,7 @@ impl<'a> NodeReader<'a> {
 
     /// Makes `to` the key of a child that is not the first. It begins with the prefix already.
     #[inline]
-    pub(crate) fn set_key(&self, to: &mut Vec<u8>, key: ([u8; 4], usize, &[u8])) {
+    pub(crate) fn set_key(&self, to: &mut Vec<u8>, key: SplitKey<'_>) {
         to.truncate(self.prefix.len());
         to.extend_from_slice(&key.0);
         to.truncate(self.prefix.len() + key.1);

@@ -55,7 +55,9 @@ impl<'a> Name<'a> {
             b's' => SnapshotRecord::decode(value, here).map(Named::Snapshot).map_err(unreadable),
             b'k' => BookmarkRecord::decode(value, here).map(Named::Bookmark).map_err(unreadable),
             b'i' => Incoming::decode(value, here).map(|_| Named::Incoming).map_err(unreadable),
-            b'r' => released(value).map(Named::Release),
+            b'r' => released(value)
+                .map(Named::Release)
+                .ok_or_else(|| Problem::new(Kind::Record, "an entry of the release queue")),
             other => {
                 Err(Problem::new(Kind::Name, "first byte of a name")
                     .values("b, i, k, r or s", other))
@@ -99,17 +101,18 @@ impl Named<'_> {
     }
 }
 
-fn released(value: &[u8]) -> Result<Released<'_>, Problem> {
+/// What an entry of the release queue says, if it is one.
+fn released(value: &[u8]) -> Option<Released<'_>> {
     match value.split_first() {
         Some((0, pointer)) if pointer.len() == Pointer::SIZE => {
-            Ok(Released::Node(Pointer::decode(pointer)))
+            Some(Released::Node(Pointer::decode(pointer)))
         }
-        Some((1, extent)) => Ok(Released::Extent(extent)),
+        Some((1, extent)) => Some(Released::Extent(extent)),
         Some((2, pointer)) if pointer.len() == Pointer::SIZE => {
             let pointer = Pointer::decode(pointer);
-            Ok(Released::Raw(Raw { page: pointer.page, height: pointer.level }))
+            Some(Released::Raw(Raw { page: pointer.page, height: pointer.level }))
         }
-        _ => Err(Problem::new(Kind::Record, "an entry of the release queue")),
+        _ => None,
     }
 }
 

@@ -1,5 +1,5 @@
-//! The checker: reads a store from its bytes and judges it, without writing a byte; and repair, which does
-//! write, when it is told to.
+//! The checker: reads a store from its bytes and judges it, without writing a byte; repair, which does
+//! write, when it is told to; and salvage, which writes what can be read into a new store.
 //!
 //! It relies on the format (`docs/format.md`) and on [`Storage`], not on the engine's own way
 //! through a tree, so that a fault in one does not hide in the other. A check is a row of passes;
@@ -16,7 +16,7 @@
 //! Every page is read once, however many own it; memory is four bytes for each page of the file,
 //! and a bounded cache of the page map. No bytes make it panic: whoever finds some, found a bug.
 //!
-//! Start at [`check`] and [`repair()`]; [`problem::CATALOGUE`] lists what can be found.
+//! Start at [`check`], [`repair()`] and [`salvage()`]; [`problem::CATALOGUE`] lists what can be found.
 
 #![forbid(unsafe_code)]
 
@@ -25,16 +25,21 @@ mod overlay;
 pub mod problem;
 mod repair;
 mod report;
+mod salvage;
 mod undo;
 mod walk;
 
-use std::{fmt, path::Path};
+use std::{fmt, path::Path, sync::Arc};
 
 use cowslip_pager::storage::{FileStorage, OpenError, Storage};
 
 pub use problem::{Kind, Remedy, Severity};
 pub use repair::{LogCut, Loss, REPAIR_TABLE, Refill, Refusal, RepairOptions, Repaired};
 pub use report::{Problem, Range, Report};
+pub use salvage::{
+    Footing, Gap, Origin, Replay, SALVAGE_TABLE, SalvageOptions, Salvaged, SalvagedState,
+    SalvagedTable,
+};
 pub use undo::{Undone, undo, undo_storage};
 
 /// How to check.
@@ -97,6 +102,19 @@ pub enum Error {
         /// The newest checkpoint.
         checkpoint: u64,
     },
+    /// The wreck is a file without a byte.
+    Empty,
+    /// What salvage is to make exists already.
+    OutExists,
+    /// Writing the new store failed.
+    Out(cowslip::Error),
+    /// The file of the new store cannot be made.
+    OutFile(std::io::Error),
+    /// The new store did not pass the check: a fault of the program. It was thrown away.
+    OutUnsound {
+        /// Problems that the check found.
+        problems: u64,
+    },
     /// A repair would overwrite a page that it must not: a fault of the program. Nothing was written.
     WouldOverwrite {
         /// The page.
@@ -129,6 +147,13 @@ impl fmt::Display for Error {
             Error::WrittenSince { checkpoint } => {
                 write!(f, "the database was written since: it is at checkpoint {checkpoint}")
             }
+            Error::Empty => write!(f, "the file is empty"),
+            Error::OutExists => write!(f, "the file to salvage to exists already"),
+            Error::Out(error) => write!(f, "writing the salvaged database failed: {error}"),
+            Error::OutFile(error) => write!(f, "making the salvaged database failed: {error}"),
+            Error::OutUnsound { problems } => {
+                write!(f, "what was salvaged has {problems} problems, and was thrown away")
+            }
             Error::WouldOverwrite { page } => {
                 write!(f, "page {page} is in use and would be overwritten; nothing was written")
             }
@@ -139,7 +164,8 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Error::Io(error) | Error::UndoFile(error) => Some(error),
+            Error::Io(error) | Error::UndoFile(error) | Error::OutFile(error) => Some(error),
+            Error::Out(error) => Some(error),
             _ => None,
         }
     }
@@ -173,6 +199,50 @@ pub fn repair_storage(
     options: &RepairOptions<'_>,
 ) -> Result<Repaired, Error> {
     repair::run(storage, options)
+}
+
+/// Salvages what can be read of the file at `path` into a new store at `out`, which must not exist. Nothing is
+/// written to the wreck. If nothing was recovered, or it fails, `out` is not there afterwards.
+pub fn salvage(path: &Path, out: &Path, options: &SalvageOptions<'_>) -> Result<Salvaged, Error> {
+    let storage = FileStorage::open_read_only(path).map_err(opened)?;
+    if out.symlink_metadata().is_ok() {
+        return Err(Error::OutExists);
+    }
+    let mut made = false;
+    let result = salvage::run(
+        &storage,
+        &mut || {
+            let storage = FileStorage::create(out).map_err(|error| match error {
+                OpenError::Io(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+                    Error::OutExists
+                }
+                OpenError::Io(error) => Error::OutFile(error),
+                OpenError::Locked | OpenError::NotAFile => Error::OutExists,
+            })?;
+            made = true;
+            Ok(Arc::new(storage))
+        },
+        options,
+    );
+    if made && result.as_ref().map_or(true, Salvaged::is_empty) {
+        let removed = std::fs::remove_file(out);
+        if result.is_ok() {
+            removed.map_err(Error::OutFile)?;
+        }
+    }
+    result
+}
+
+/// Salvages a wreck that lies on any storage to another one, which must be empty.
+pub fn salvage_storage(
+    storage: &dyn Storage,
+    out: Arc<dyn Storage>,
+    options: &SalvageOptions<'_>,
+) -> Result<Salvaged, Error> {
+    if out.len().map_err(Error::OutFile)? > 0 {
+        return Err(Error::OutExists);
+    }
+    salvage::run(storage, &mut || Ok(out.clone()), options)
 }
 
 /// Checks a store that lies on any storage. Nothing is written to it.

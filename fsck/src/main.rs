@@ -9,7 +9,7 @@ use std::{
 };
 
 use clap::Parser;
-use cowslip_fsck::{Error, Options, RepairOptions};
+use cowslip_fsck::{Error, Options, RepairOptions, SalvageOptions};
 
 /// Check a Cowslip database and report numbered problems; writes nothing unless it is told to repair
 #[derive(Parser)]
@@ -17,7 +17,8 @@ use cowslip_fsck::{Error, Options, RepairOptions};
     name = "cowslip-fsck",
     version,
     after_help = "Exit status: 0 no problems; 1 problems, all repaired; 4 problems left; 8 could not \
-                  check; 16 usage error."
+                  check; 16 usage error. With --salvage: 0 all was recovered for certain; 1 something is \
+                  missing or uncertain; 4 nothing was recovered."
 )]
 struct Args {
     /// The database
@@ -35,6 +36,9 @@ struct Args {
     /// Put back what a repair has overwritten, from its undo file
     #[arg(long, value_name = "FILE", conflicts_with_all = ["repair", "json"])]
     undo_apply: Option<PathBuf>,
+    /// Write what can be read into this new database; the file itself is only read
+    #[arg(long, value_name = "OUT", conflicts_with_all = ["repair", "undo_apply"])]
+    salvage: Option<PathBuf>,
     /// Do not prove that the log's transactions replay
     #[arg(long)]
     no_replay: bool,
@@ -90,6 +94,10 @@ fn work(args: &Args, file: &Path) -> Result<(String, u8), Error> {
         };
         let repaired = cowslip_fsck::repair(file, &options)?;
         return Ok((text(repaired.to_json(), repaired.to_string()), repaired.exit_code()));
+    }
+    if let Some(out) = &args.salvage {
+        let salvaged = cowslip_fsck::salvage(file, out, &SalvageOptions::default())?;
+        return Ok((text(salvaged.to_json(), salvaged.to_string()), salvaged.exit_code()));
     }
     let options = Options { replay: !args.no_replay, ..Options::default() };
     let report = cowslip_fsck::check(file, &options)?;

@@ -18,7 +18,7 @@ mod damage;
 mod log;
 mod loss;
 mod map;
-mod node;
+pub(crate) mod node;
 mod notes;
 mod plan;
 mod records;

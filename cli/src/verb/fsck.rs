@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use cowslip_fsck::{Options, RepairOptions, Report};
+use cowslip_fsck::{Options, RepairOptions, Report, SalvageOptions};
 
 use crate::failure::{Failure, complain};
 use crate::output::{self, grouped};
@@ -19,7 +19,8 @@ pub(crate) const USAGE: u8 = 16;
 #[derive(clap::Args)]
 #[command(
     after_help = "Exit status: 0 no problems; 1 problems, all repaired; 4 problems left; 8 could not \
-                  check; 16 usage error."
+                  check; 16 usage error. With --salvage: 0 all was recovered for certain; 1 something is \
+                  missing or uncertain; 4 nothing was recovered."
 )]
 pub(crate) struct Args {
     /// The database
@@ -37,6 +38,9 @@ pub(crate) struct Args {
     /// Put back what a repair has overwritten, from its undo file
     #[arg(long, value_name = "FILE", conflicts_with_all = ["repair", "json"])]
     undo_apply: Option<PathBuf>,
+    /// Write what can be read into this new database; the file itself is only read
+    #[arg(long, value_name = "OUT", conflicts_with_all = ["repair", "undo_apply"])]
+    salvage: Option<PathBuf>,
     /// Print the catalogue of problems and end
     #[arg(long)]
     list_problems: bool,
@@ -71,6 +75,14 @@ fn work(args: &Args, file: &Path) -> Result<(String, u8), String> {
         let repaired = repaired.map_err(complaint)?;
         let text = if args.json { repaired.to_json().to_string() } else { repaired.to_string() };
         return Ok((text, repaired.exit_code()));
+    }
+    if let Some(out) = &args.salvage {
+        let spinner = progress::spinner("salvaging");
+        let salvaged = cowslip_fsck::salvage(file, out, &SalvageOptions::default());
+        spinner.finish_and_clear();
+        let salvaged = salvaged.map_err(complaint)?;
+        let text = if args.json { salvaged.to_json().to_string() } else { salvaged.to_string() };
+        return Ok((text, salvaged.exit_code()));
     }
     let report = check(file)?;
     let text = if args.json { report.to_json().to_string() } else { report.to_string() };

@@ -60,7 +60,7 @@ impl Lineage {
     }
 
     /// The stretches, oldest first.
-    pub(crate) fn stretches(&self) -> impl DoubleEndedIterator<Item = Place> + '_ {
+    pub fn stretches(&self) -> impl DoubleEndedIterator<Item = Place> + '_ {
         self.0.iter().copied()
     }
 

@@ -15,11 +15,11 @@ const ENTRY: usize = 12;
 
 /// An entry of a leaf.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Entry {
-    pub(super) key: Vec<u8>,
-    pub(super) value: Vec<u8>,
+pub(crate) struct Entry {
+    pub(crate) key: Vec<u8>,
+    pub(crate) value: Vec<u8>,
     /// The value is an extent's encoding.
-    pub(super) extent: bool,
+    pub(crate) extent: bool,
 }
 
 /// A subtree, as an inner node names it.
@@ -39,7 +39,7 @@ pub(super) struct Tree {
 }
 
 /// A verified node's entries; of an inner node each key is the child's lower bound.
-pub(super) fn entries(page: &[u8]) -> Option<Vec<Entry>> {
+pub(crate) fn entries(page: &[u8]) -> Option<Vec<Entry>> {
     let node = NodeReader::new(page).ok()?;
     let mut key = Vec::new();
     (0..node.count())

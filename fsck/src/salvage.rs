@@ -1,0 +1,255 @@
+//! Salvage: what can be read of a wreck, written anew into another store. Nothing is written to the wreck.
+//!
+//! ```text
+//! survey -> names -> states, one after the other -> log -> what has lost its name -> account -> check
+//!           '- by pointers, holes filled with what was found -'    '------ in the new store ------'
+//! ```
+//!
+//! The rules are numbered in `docs/design.md` (18). Memory: some 60 bytes for each node page of the wreck,
+//! the outermost keys of the leaves of trees with holes, and the new store's cache.
+
+mod account;
+mod build;
+mod cursor;
+mod fill;
+mod redo;
+mod replay;
+mod report;
+mod states;
+mod survey;
+mod wreck;
+
+use std::{fmt, sync::Arc};
+
+use cowslip::{Database, Durability};
+use cowslip_pager::{Pointer, geometry::Geometry, storage::Storage, superblock::Superblock};
+
+use crate::{
+    Error, Options,
+    check::{self, PageMap},
+    problem::Kind,
+};
+use account::Account;
+use build::Build;
+use fill::Fills;
+use states::Names;
+use wreck::{NAMES, Wreck};
+
+pub use fill::Origin;
+pub use replay::Replay;
+pub use report::{Footing, Gap, Salvaged, SalvagedState, SalvagedTable};
+
+/// The table of the new store's branch `main` where salvage writes down what is not certain.
+pub const SALVAGE_TABLE: &str = "cowslip.salvage";
+
+/// Bytes of the new store's cache.
+const CACHE: usize = 64 << 20;
+/// A superblock that claims so many times the pages that its file has, and some more, has no map that is
+/// followed: memory is taken for each page.
+const CLAIMED_MAX: u64 = 8;
+const CLAIMED_FREELY: u64 = 1 << 20;
+
+/// How to salvage.
+#[derive(Clone, Copy, Default)]
+pub struct SalvageOptions<'a> {
+    /// Called now and then with the bytes looked through, then the states written, and all there are.
+    pub progress: Option<&'a dyn Fn(u64, u64)>,
+}
+
+impl fmt::Debug for SalvageOptions<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SalvageOptions").finish_non_exhaustive()
+    }
+}
+
+/// What the wreck says of itself at its beginning.
+struct Head {
+    footing: Footing,
+    block: Option<(Geometry, Superblock)>,
+}
+
+pub(crate) fn run(
+    storage: &dyn Storage,
+    make_out: &mut dyn FnMut() -> Result<Arc<dyn Storage>, Error>,
+    options: &SalvageOptions<'_>,
+) -> Result<Salvaged, Error> {
+    let length = storage.len().map_err(Error::Io)?;
+    if length == 0 {
+        return Err(Error::Empty);
+    }
+    let progress = |done, all| {
+        if let Some(progress) = options.progress {
+            progress(done, all);
+        }
+    };
+    let head = head(storage)?;
+    let known = head.block.as_ref().map(|(geometry, block)| (geometry.page_size, block.store));
+    let Some(survey) = survey::run(storage, length, known, &progress)? else {
+        return Ok(Salvaged::nothing(head.footing));
+    };
+    let Some(geometry) = Geometry::new(survey.page_size) else {
+        return Ok(Salvaged::nothing(head.footing));
+    };
+    let mut wreck = Wreck::new(storage, length, geometry, survey.store, survey.nodes);
+    let root = root(&mut wreck, &head, &survey.log)?;
+    let mut fills = Fills::default();
+    if head.block.as_ref().is_some_and(|(_, block)| Some(block.root) == root) {
+        fills.live = live(storage, &wreck)?;
+    }
+    fills.prepare(&wreck);
+    let mut names = states::read(&wreck, &fills, root);
+    let hurt = !names.whole || root.is_some_and(|root| !wreck.is_whole(&root, NAMES));
+    if hurt {
+        states::reach(&mut wreck, &mut fills, root, &names);
+        if !names.whole {
+            states::find_catalogs(&mut wreck, &mut fills, &mut names);
+        }
+    }
+    let mut salvaged = Salvaged {
+        page_size: geometry.page_size as u64,
+        pages_found: wreck.nodes.len() as u64,
+        unreadable_blocks: survey.unreadable,
+        ..Salvaged::nothing(head.footing)
+    };
+    if names.states.is_empty() && wreck.nodes.is_empty() && survey.log.is_empty() {
+        return Ok(salvaged);
+    }
+    let out = make_out()?;
+    let database = Database::builder()
+        .page_size(geometry.page_size)
+        .cache_size(CACHE)
+        .max_size(length.saturating_mul(8).saturating_add(64 << 20))
+        .durability(Durability::None)
+        .background(false)
+        .open_or_create_on(out.clone())
+        .map_err(Error::Out)?;
+    let job = Job { head: &head, root, log: &survey.log, wreck: &wreck, fills: &fills, names };
+    job.write(&database, &mut salvaged, &progress)?;
+    database.close().map_err(Error::Out)?;
+    if !salvaged.is_empty() {
+        let report = crate::check_storage(&*out, &Options::default())?;
+        if !report.is_clean() {
+            return Err(Error::OutUnsound { problems: report.problem_count() });
+        }
+    }
+    Ok(salvaged)
+}
+
+/// The superblock, if there is one (W4).
+fn head(storage: &dyn Storage) -> Result<Head, Error> {
+    let options = Options::default();
+    let none = Head { footing: Footing::None, block: None };
+    match check::begin(storage, &options) {
+        Err(Error::NotADatabase) | Ok(None) => Ok(none),
+        Err(error) => Err(error),
+        Ok(Some(check)) => {
+            // A copy may be damaged, if its twin is not.
+            let certain = check.report.counts.keys().all(|kind| *kind == Kind::SuperblockCopy);
+            let footing = if certain { Footing::Certain } else { Footing::Doubtful };
+            Ok(Head { footing, block: Some((check.geometry, check.superblock)) })
+        }
+    }
+}
+
+/// The root of the names, and the newest stamp that counts (W3).
+fn root(
+    wreck: &mut Wreck<'_>,
+    head: &Head,
+    log: &[survey::Start],
+) -> Result<Option<Pointer>, Error> {
+    let block = head.block.as_ref().map(|(_, block)| block);
+    if let (Footing::Certain, Some(block)) = (head.footing, block) {
+        wreck.limit = block.stamp;
+        return Ok(Some(block.root));
+    }
+    let mut tops: Vec<usize> = wreck.tops(NAMES).to_vec();
+    tops.sort_unstable_by_key(|&at| std::cmp::Reverse(wreck.nodes[at].stamp));
+    let newest = tops.iter().map(|&at| wreck.pointer(at)).find(|top| wreck.is_whole(top, NAMES));
+    let record = replay::newest(wreck.storage, (wreck.length, wreck.store), log)?;
+    let proved = [block.map(|block| block.stamp), newest.map(|root| root.stamp), record];
+    wreck.limit = proved.into_iter().flatten().max().unwrap_or(u64::MAX);
+    Ok(match (newest, block.map(|block| block.root)) {
+        (Some(newest), Some(root)) if newest.stamp > root.stamp => Some(newest),
+        (_, Some(root)) => Some(root),
+        (Some(newest), None) => Some(newest),
+        (None, None) => tops.first().map(|&at| wreck.pointer(at)),
+    })
+}
+
+/// For each node, does the map count it? Empty: it cannot be read.
+fn live(storage: &dyn Storage, wreck: &Wreck<'_>) -> Result<Vec<bool>, Error> {
+    let options = Options::default();
+    let Some(mut check) = check::begin(storage, &options)? else { return Ok(Vec::new()) };
+    let there = wreck.length / wreck.geometry.page_size as u64;
+    if check.superblock.pages > there.saturating_mul(CLAIMED_MAX) + CLAIMED_FREELY {
+        return Ok(Vec::new());
+    }
+    let mut map = PageMap::read(&mut check);
+    let mut any = false;
+    let live = wreck.nodes.iter().map(|node| {
+        let entry = map.entry(&mut check, node.page.into());
+        any |= entry.is_some();
+        entry.is_some_and(|entry| entry.count > 0)
+    });
+    let live = live.collect();
+    Ok(if any { live } else { Vec::new() })
+}
+
+/// All that is known of the wreck, to be written.
+struct Job<'w> {
+    head: &'w Head,
+    root: Option<Pointer>,
+    log: &'w [survey::Start],
+    wreck: &'w Wreck<'w>,
+    fills: &'w Fills,
+    names: Names,
+}
+
+impl Job<'_> {
+    fn write(
+        self,
+        database: &Database,
+        salvaged: &mut Salvaged,
+        progress: &dyn Fn(u64, u64),
+    ) -> Result<(), Error> {
+        let Job { head, root, log, wreck, fills, names } = self;
+        let mut build = Build::new(database, wreck, fills, &names.states);
+        build.run(progress)?;
+        salvaged.names_whole = names.whole;
+        salvaged.left = names.left;
+        let catalogs_whole =
+            names.states.iter().all(|state| state.origin.is_none()) && !build.has_catalog_holes();
+        if !names.whole || !catalogs_whole {
+            let mut taken = std::collections::HashSet::new();
+            let mut number = 0;
+            for (id, pointer) in states::find_tables(wreck, fills, &build.trees) {
+                let name = loop {
+                    let name = states::free_name(&taken, &mut number);
+                    if !build.has_table(&name)? {
+                        break name;
+                    }
+                };
+                let rows = build.found(&name, id, pointer)?;
+                taken.insert(name.clone());
+                salvaged.found_tables.push((name, rows));
+            }
+        }
+        salvaged.log = match (head.footing, &head.block) {
+            (Footing::Certain, Some((geometry, block))) => {
+                replay::known(wreck.storage, (wreck.length, geometry), block, database)?
+            }
+            _ => {
+                let stamp = root.map_or(0, |root| root.stamp);
+                replay::found(wreck.storage, (wreck.length, wreck.store), log, stamp, database)?
+            }
+        };
+        if build.built.is_empty() && salvaged.found_tables.is_empty() && salvaged.log.done == 0 {
+            return Ok(());
+        }
+        salvaged.cut_short = fills.is_exhausted();
+        salvaged.left.append(&mut build.left);
+        salvaged.left.extend(build.machines.iter().map(|name| format!("machine {name:?}")));
+        Account::new(&build, salvaged).run().map_err(Error::Out)?;
+        account::note(database, salvaged).map_err(Error::Out)
+    }
+}

@@ -1,0 +1,199 @@
+//! The account: what every branch and snapshot of the new store has, and what it lacks.
+
+use std::{
+    collections::HashMap,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use cowslip::{Database, Durability, kinds::TABLE};
+
+use super::{
+    SALVAGE_TABLE,
+    build::{Build, Root, root_of},
+    cursor::{Cursor, Hole, Item, Look},
+    fill::Origin,
+    report::{Gap, Salvaged, SalvagedState, SalvagedTable},
+    wreck::{TABLES, Tree},
+};
+
+/// Tables that are listed, and gaps.
+const TABLES_MAX: usize = 10_000;
+const GAPS_MAX: usize = 1000;
+/// Gaps of one table, and keys of lost values.
+const EACH_MAX: usize = 100;
+
+pub(super) struct Account<'a, 'w> {
+    pub(super) build: &'a Build<'w>,
+    pub(super) salvaged: &'a mut Salvaged,
+    tables: usize,
+    gaps: usize,
+}
+
+impl<'a, 'w> Account<'a, 'w> {
+    pub(super) fn new(build: &'a Build<'w>, salvaged: &'a mut Salvaged) -> Account<'a, 'w> {
+        Account { build, salvaged, tables: 0, gaps: 0 }
+    }
+
+    /// Lists all states of the new store.
+    pub(super) fn run(&mut self) -> cowslip::Result<()> {
+        let database = self.build.database;
+        let built: HashMap<(bool, &str), usize> = (self.build.built.iter())
+            .map(|&at| ((self.build.states[at].snapshot, &self.build.states[at].name[..]), at))
+            .collect();
+        let mut all: Vec<(bool, String)> =
+            database.branches()?.into_iter().map(|branch| (false, branch.name)).collect();
+        all.extend(database.snapshots()?.into_iter().map(|snapshot| (true, snapshot.name)));
+        // What the log made is as whole as all else is.
+        let all_whole = self.build.built.iter().all(|&at| self.is_whole(at));
+        for (snapshot, name) in all {
+            let rx = if snapshot {
+                database.begin_read_at(&name)
+            } else {
+                database.begin_read_on(&name)
+            }?;
+            let of = built.get(&(snapshot, &name[..])).copied();
+            let mut state = SalvagedState {
+                state: format!("{} {name}", if snapshot { "snapshot" } else { "branch" }),
+                whole: of.map_or(all_whole, |at| self.is_whole(at)),
+                name: of.and_then(|at| self.build.states[at].origin),
+                tables: Vec::new(),
+                gaps: Vec::new(),
+            };
+            let mut tables = match of {
+                Some(at) if !state.whole => self.hurt(at, &mut state),
+                _ => HashMap::new(),
+            };
+            for table in rx.tables()? {
+                if self.tables == TABLES_MAX {
+                    self.salvaged.unlisted += 1;
+                    continue;
+                }
+                self.tables += 1;
+                let rows = rx.open_table(&table)?.len()?;
+                let known = tables.remove(&table).unwrap_or(SalvagedTable {
+                    table,
+                    rows: 0,
+                    whole: of.is_some() || all_whole,
+                    root: None,
+                    gaps: Vec::new(),
+                    lost_values: 0,
+                    lost_keys: Vec::new(),
+                });
+                state.tables.push(SalvagedTable { rows, ..known });
+            }
+            self.salvaged.states.push(state);
+        }
+        Ok(())
+    }
+
+    fn is_whole(&self, at: usize) -> bool {
+        let state = &self.build.states[at];
+        let found = matches!(state.origin, None | Some(Origin::Found));
+        found && self.build.wreck.is_whole(&state.catalog, TABLES)
+    }
+
+    /// The tables of a state that are not whole.
+    fn hurt(&mut self, at: usize, state: &mut SalvagedState) -> HashMap<String, SalvagedTable> {
+        let of = &self.build.states[at];
+        let look = Look { wreck: self.build.wreck, fills: self.build.fills, lineage: &of.lineage };
+        let mut rows = Cursor::new(look, TABLES, Some(Item::root(of.catalog)), EACH_MAX);
+        let mut hurt = HashMap::new();
+        while let Some(row) = rows.next() {
+            let Ok(name) = String::from_utf8(row.entry.key.clone()) else { continue };
+            let Some(Root { id, pointer, origin }) = root_of(look, of, &row) else { continue };
+            let tree = Tree { kind: TABLE, id };
+            let whole = self.build.wreck.is_whole(&pointer, tree);
+            if whole && origin.is_none() {
+                continue;
+            }
+            let mut table = Cursor::new(look, tree, Some(Item::root(pointer)), EACH_MAX);
+            table.find_holes();
+            hurt.insert(
+                name.clone(),
+                SalvagedTable {
+                    table: name,
+                    rows: 0,
+                    whole: false,
+                    root: origin,
+                    gaps: self.list(look, &table.holes),
+                    lost_values: table.lost_count,
+                    lost_keys: table.lost,
+                },
+            );
+        }
+        state.gaps = self.list(look, &rows.holes);
+        hurt
+    }
+
+    fn list(&mut self, look: Look<'_>, holes: &[Hole]) -> Vec<Gap> {
+        let mut gaps = Vec::new();
+        for hole in holes {
+            if self.gaps == GAPS_MAX {
+                self.salvaged.unlisted += 1;
+                continue;
+            }
+            self.gaps += 1;
+            let mut gap = Gap {
+                from: hole.low.clone(),
+                to: hole.high.clone(),
+                entries: hole.entries,
+                found: 0,
+                older: 0,
+                doubtful: 0,
+            };
+            for piece in &hole.pieces {
+                let entries = look.wreck.entries(piece.node).unwrap_or_default();
+                let inside = entries.iter().filter(|e| e.key >= piece.from && e.key < piece.to);
+                let count = inside.count() as u64;
+                match piece.origin {
+                    Origin::Found => gap.found += count,
+                    Origin::Older => gap.older += count,
+                    Origin::Doubtful => gap.doubtful += count,
+                }
+            }
+            gaps.push(gap);
+        }
+        gaps
+    }
+}
+
+/// Writes down in the new store what is not certain in it (W12).
+pub(super) fn note(database: &Database, salvaged: &mut Salvaged) -> cowslip::Result<()> {
+    let mut notes = Vec::new();
+    for state in &salvaged.states {
+        for gap in &state.gaps {
+            notes.push((&state.state, None, None, Some(gap)));
+        }
+        for table in &state.tables {
+            for gap in &table.gaps {
+                notes.push((&state.state, Some(&table.table), table.root, Some(gap)));
+            }
+            if table.gaps.is_empty() && table.root.is_some() {
+                notes.push((&state.state, Some(&table.table), table.root, None));
+            }
+        }
+    }
+    if notes.is_empty() {
+        return Ok(());
+    }
+    let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let mut tx = database.begin_write()?;
+    tx.set_durability(Durability::None);
+    {
+        let mut table = tx.open_table(SALVAGE_TABLE)?;
+        for (number, (state, of, root, gap)) in notes.iter().enumerate() {
+            let mut value = serde_json::json!({ "state": state, "table": of });
+            if let (Some(object), Some(root)) = (value.as_object_mut(), root) {
+                object.insert("root".into(), serde_json::to_value(root).unwrap_or_default());
+            }
+            if let (Some(object), Some(gap)) = (value.as_object_mut(), gap) {
+                let gap = serde_json::to_value(gap).unwrap_or_default();
+                object.extend(gap.as_object().cloned().unwrap_or_default());
+            }
+            let key = format!("{time:020} {number:06}");
+            table.insert(key.as_bytes(), value.to_string().as_bytes())?;
+        }
+    }
+    salvaged.noted = notes.len() as u64;
+    tx.commit()
+}

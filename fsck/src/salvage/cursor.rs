@@ -1,0 +1,291 @@
+//! The rows of a tree as salvage sees it, holes filled; and what differs between two such trees.
+//!
+//! ```text
+//! stack:  Sub (pointer, bounds)  a subtree that was not opened yet: skipped whole if the other tree has it
+//!         Piece                  of a hole: some keys of a leaf that was found
+//! rows:   of the leaf that was opened last
+//! ```
+
+use std::cmp::Ordering;
+
+use cowslip::{kinds::TABLE, meta::Lineage};
+use cowslip_pager::Pointer;
+
+use super::{
+    fill::{Fills, Origin, Piece},
+    wreck::{Tree, Wreck},
+};
+use crate::repair::node::Entry;
+
+/// A subtree that is still to be opened.
+#[derive(Debug, Clone)]
+pub(super) struct Item {
+    pub(super) pointer: Pointer,
+    pub(super) low: Vec<u8>,
+    pub(super) high: Option<Vec<u8>>,
+    /// Entries that its parent counts in it.
+    pub(super) entries: Option<u64>,
+}
+
+impl Item {
+    /// A whole tree.
+    pub(super) fn root(pointer: Pointer) -> Item {
+        Item { pointer, low: Vec::new(), high: None, entries: None }
+    }
+}
+
+enum Pending {
+    Sub(Item),
+    Piece(Piece),
+}
+
+/// A row, and where it comes from if not by its own pointers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Row {
+    pub(super) entry: Entry,
+    pub(super) origin: Option<Origin>,
+}
+
+/// A hole that was met.
+#[derive(Debug, Clone)]
+pub(super) struct Hole {
+    pub(super) low: Vec<u8>,
+    pub(super) high: Option<Vec<u8>>,
+    pub(super) entries: Option<u64>,
+    pub(super) pieces: Vec<Piece>,
+}
+
+/// What one looks for and with.
+#[derive(Clone, Copy)]
+pub(super) struct Look<'w> {
+    pub(super) wreck: &'w Wreck<'w>,
+    pub(super) fills: &'w Fills,
+    pub(super) lineage: &'w Lineage,
+}
+
+pub(super) struct Cursor<'w> {
+    look: Look<'w>,
+    tree: Tree,
+    stack: Vec<Pending>,
+    /// The next one last.
+    rows: Vec<Row>,
+    pub(super) holes: Vec<Hole>,
+    /// Keys whose large values are lost.
+    pub(super) lost: Vec<Vec<u8>>,
+    /// How many there are.
+    pub(super) lost_count: u64,
+    /// Holes and lost values that are kept.
+    keep: usize,
+}
+
+impl<'w> Cursor<'w> {
+    /// Of a tree; `None`: it is empty. Lists at most `keep` holes.
+    pub(super) fn new(look: Look<'w>, tree: Tree, root: Option<Item>, keep: usize) -> Cursor<'w> {
+        let stack = root.into_iter().filter(|item| !item.pointer.is_none()).map(Pending::Sub);
+        Cursor {
+            look,
+            tree,
+            stack: stack.collect(),
+            rows: Vec::new(),
+            holes: Vec::new(),
+            lost: Vec::new(),
+            lost_count: 0,
+            keep,
+        }
+    }
+
+    /// Opens pieces, so that a row or a subtree is next, or nothing.
+    fn settle(&mut self) {
+        while self.rows.is_empty() {
+            match self.stack.pop() {
+                Some(Pending::Piece(piece)) => self.open_piece(piece),
+                Some(sub) => {
+                    self.stack.push(sub);
+                    return;
+                }
+                None => return,
+            }
+        }
+    }
+
+    fn sub(&self) -> Option<&Item> {
+        match (self.rows.is_empty(), self.stack.last()) {
+            (true, Some(Pending::Sub(item))) => Some(item),
+            _ => None,
+        }
+    }
+
+    /// The next row.
+    pub(super) fn next(&mut self) -> Option<Row> {
+        loop {
+            self.settle();
+            if let Some(row) = self.rows.pop() {
+                return Some(row);
+            }
+            self.sub()?;
+            self.open();
+        }
+    }
+
+    /// Passes by what is whole, and ends with all holes known.
+    pub(super) fn find_holes(&mut self) {
+        loop {
+            self.rows.clear();
+            match self.stack.pop() {
+                None => return,
+                // The pieces are in the hole.
+                Some(Pending::Piece(_)) => {}
+                Some(Pending::Sub(item)) => {
+                    if !self.look.wreck.is_whole(&item.pointer, self.tree) {
+                        self.stack.push(Pending::Sub(item));
+                        self.open();
+                    }
+                }
+            }
+        }
+    }
+
+    /// Opens the subtree that is next.
+    fn open(&mut self) {
+        let Some(Pending::Sub(item)) = self.stack.pop() else { return };
+        if !self.try_open(&item) {
+            let Look { wreck, fills, lineage } = self.look;
+            let pieces = fills.fill(wreck, &item, self.tree, lineage);
+            if self.holes.len() < self.keep {
+                let Item { low, high, entries, .. } = item;
+                self.holes.push(Hole { low, high, entries, pieces: pieces.to_vec() });
+            }
+            self.stack.extend(pieces.iter().rev().cloned().map(Pending::Piece));
+        }
+    }
+
+    fn try_open(&mut self, item: &Item) -> bool {
+        let wreck = self.look.wreck;
+        let entries = wreck.find(&item.pointer, self.tree).and_then(|at| wreck.entries(at));
+        let Some(entries) = entries else { return false };
+        let within = |key: &[u8]| {
+            key >= &item.low[..] && item.high.as_ref().is_none_or(|high| key < &high[..])
+        };
+        if item.pointer.level == 0 {
+            // Keys out of place: a page that was made to look right.
+            let sound = entries.iter().all(|entry| within(&entry.key));
+            if sound {
+                self.take(entries, None);
+            }
+            return sound;
+        }
+        let mut children: Vec<Item> = Vec::with_capacity(entries.len());
+        for (i, cell) in entries.iter().enumerate() {
+            let Some(pointer) = wreck.child(&item.pointer, cell) else { return false };
+            let low = if i == 0 { item.low.clone() } else { cell.key.clone() };
+            if !within(&low) || i > 0 && low <= children[i - 1].low {
+                return false;
+            }
+            if let Some(before) = children.last_mut() {
+                before.high = Some(low.clone());
+            }
+            let entries = Some(crate::check::Sums::of_child(&cell.value).entries);
+            children.push(Item { pointer, low, high: item.high.clone(), entries });
+        }
+        self.stack.extend(children.into_iter().rev().map(Pending::Sub));
+        true
+    }
+
+    fn open_piece(&mut self, piece: Piece) {
+        let mut entries = self.look.wreck.entries(piece.node).unwrap_or_default();
+        entries.retain(|entry| entry.key >= piece.from && entry.key < piece.to);
+        self.take(entries, Some(piece.origin));
+    }
+
+    /// Makes these the next rows, but for those whose large values are lost.
+    fn take(&mut self, entries: Vec<Entry>, origin: Option<Origin>) {
+        for entry in entries.into_iter().rev() {
+            let right = !entry.extent
+                || self.tree.kind == TABLE && self.look.wreck.value(&entry.value).is_some();
+            if right {
+                self.rows.push(Row { entry, origin });
+                continue;
+            }
+            self.lost_count += 1;
+            if self.lost.len() < self.keep {
+                self.lost.push(entry.key);
+            }
+        }
+    }
+}
+
+/// What differs.
+pub(super) enum Change<'r> {
+    /// A row that is new, or other than before.
+    Put {
+        new: &'r Row,
+        old: Option<&'r Row>,
+    },
+    Remove(&'r Row),
+}
+
+/// Tells what makes `to` of `from`. Subtrees that both have are not opened.
+pub(super) fn differences<E>(
+    from: &mut Cursor<'_>,
+    to: &mut Cursor<'_>,
+    each: &mut dyn FnMut(Change<'_>) -> Result<(), E>,
+) -> Result<(), E> {
+    let same_tree = from.tree == to.tree;
+    loop {
+        from.settle();
+        to.settle();
+        let before = |item: &Item, row: &Row| row.entry.key < item.low;
+        match (from.sub(), to.sub()) {
+            (Some(a), Some(b)) => {
+                if same_tree && (a.pointer, &a.low, &a.high) == (b.pointer, &b.low, &b.high) {
+                    from.stack.pop();
+                    to.stack.pop();
+                    continue;
+                }
+                match a.low.cmp(&b.low) {
+                    Ordering::Less => from.open(),
+                    Ordering::Greater => to.open(),
+                    Ordering::Equal if a.pointer.level >= b.pointer.level => from.open(),
+                    Ordering::Equal => to.open(),
+                }
+            }
+            (Some(a), None) => match to.rows.last() {
+                Some(row) if before(a, row) => {
+                    each(Change::Put { new: row, old: None })?;
+                    to.rows.pop();
+                }
+                _ => from.open(),
+            },
+            (None, Some(b)) => match from.rows.last() {
+                Some(row) if before(b, row) => {
+                    each(Change::Remove(row))?;
+                    from.rows.pop();
+                }
+                _ => to.open(),
+            },
+            (None, None) => {
+                let (a, b) = (from.rows.last(), to.rows.last());
+                let order = match (a, b) {
+                    (None, None) => return Ok(()),
+                    (Some(_), None) => Ordering::Less,
+                    (None, Some(_)) => Ordering::Greater,
+                    (Some(a), Some(b)) => a.entry.key.cmp(&b.entry.key),
+                };
+                match (order, a, b) {
+                    (Ordering::Equal, Some(old), Some(new)) if old != new => {
+                        each(Change::Put { new, old: Some(old) })?;
+                    }
+                    (Ordering::Less, Some(old), _) => each(Change::Remove(old))?,
+                    (Ordering::Greater, _, Some(new)) => each(Change::Put { new, old: None })?,
+                    _ => {}
+                }
+                if order != Ordering::Greater {
+                    from.rows.pop();
+                }
+                if order != Ordering::Less {
+                    to.rows.pop();
+                }
+            }
+        }
+    }
+}

@@ -100,6 +100,8 @@ pub struct Stats {
     /// Pages whose number of owners commits have changed since the database was opened, each time
     /// that one did: what copying shared pages costs besides the copies.
     pub count_changes: u64,
+    /// Commits that went on with the version before them in place, instead of copying pages.
+    pub continued: u64,
     /// Snapshots.
     pub snapshots: u64,
     /// Branches.
@@ -340,6 +342,7 @@ impl Database {
             log_syncs: stats.log_syncs,
             written: stats.written,
             count_changes: stats.count_changes,
+            continued: stats.continued,
             snapshots: count(SNAPSHOT),
             branches: count(BRANCH) - count(INCOMING),
             cache: stats.cache,

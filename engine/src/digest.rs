@@ -69,7 +69,7 @@ fn digest(pager: &Pager, view: View<'_>, catalog: Pointer) -> Result<Digest> {
         hasher.update(&[1]);
         length(&mut hasher, name.len() as u64);
         hasher.update(name.as_bytes());
-        let Some(table) = draft::find_table(view, &catalog, &name)? else { continue };
+        let Some((table, _)) = draft::find_table(view, &catalog, &name)? else { continue };
         let Some(mut cursor) = Cursor::new(view, &table, End::First)? else { continue };
         while let Some(index) = cursor.peek_next()? {
             let node = Node::new(cursor.leaf());

@@ -8,11 +8,13 @@ mod gather;
 mod incoming;
 mod lines;
 mod machines;
+mod postponed;
 mod tables;
 
 use gather::Gathered;
 pub(crate) use incoming::Arrived;
 pub(crate) use machines::Stored;
+use postponed::Postponed;
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -43,6 +45,7 @@ pub(crate) struct Draft {
     meta: Tree,
     /// The branch that is written, once one is.
     branch: Option<OpenBranch>,
+    postponed: Postponed,
     released: VecDeque<Child>,
     failure: Option<String>,
     /// Operations that have begun and not returned: after a panic that somebody caught, more than there are.
@@ -65,6 +68,8 @@ struct OpenBranch {
 struct OpenTable {
     tree: Tree,
     saved: Tree,
+    /// Its pages, as the catalog has it.
+    saved_pages: u64,
     /// The way to its entry in the catalog is the transaction's own: only then do the counts below
     /// tell the truth (shadowing goes strictly top-down).
     owned: bool,
@@ -77,10 +82,11 @@ struct OpenTable {
 }
 
 impl OpenTable {
-    fn new(tree: Tree, owned: bool) -> OpenTable {
+    fn new(tree: Tree, pages: u64, owned: bool) -> OpenTable {
         OpenTable {
             tree,
             saved: tree,
+            saved_pages: pages,
             owned,
             open: true,
             gathered: None,
@@ -114,6 +120,7 @@ impl Draft {
             txn,
             meta,
             branch: None,
+            postponed: Postponed::default(),
             released: VecDeque::new(),
             failure: None,
             running: 0,
@@ -351,7 +358,11 @@ impl Draft {
         let mut changed = Vec::new();
         if let Some(branch) = &self.branch {
             for (name, table) in &branch.tables {
-                if table.tree != table.saved {
+                // A version that goes on keeps its roots, whatever is below them.
+                if table.tree != table.saved
+                    || self.txn.is_continued()
+                        && table.tree.sums(self.txn.view())?.pages != table.saved_pages
+                {
                     changed.push((name.clone(), table.tree));
                 }
             }
@@ -366,7 +377,14 @@ impl Draft {
 
     /// Commits what was written to the open branch.
     pub(crate) fn commit(mut self, durability: Durability) -> Result<()> {
+        if !self.postponed.is_empty()
+            && let Some(branch) = &self.branch
+            && let Some(record) = branch.redo.finish()
+        {
+            self.txn.continue_newest(record.len(), self.postponed.pages_max(), durability);
+        }
         self.end()?;
+        self.txn.set_continuable();
         let Some(branch) = self.branch else { return Ok(()) };
         let record = branch.redo.finish();
         if record.is_some_and(<[u8]>::is_empty) && !self.txn.is_changed() {
@@ -473,12 +491,19 @@ pub(crate) fn find_record(
     Ok(Some((record, page)))
 }
 
-/// The tree of a table.
-pub(crate) fn find_table(view: View<'_>, catalog: &Tree, name: &str) -> Result<Option<Tree>> {
+/// The tree of a table, and how many pages it has.
+pub(crate) fn find_table(
+    view: View<'_>,
+    catalog: &Tree,
+    name: &str,
+) -> Result<Option<(Tree, u64)>> {
     match find_record(view, catalog, name)? {
         None => Ok(None),
         Some((record, _)) if record.is_machine() => Err(Error::NotATable(name.into())),
-        Some((record, page)) => Ok(Some(Tree::new(TABLE, record.id, record.root).checked(page.0)?)),
+        Some((record, page)) => {
+            let tree = Tree::new(TABLE, record.id, record.root).checked(page.0)?;
+            Ok(Some((tree, record.pages)))
+        }
     }
 }
 

@@ -299,7 +299,8 @@ impl Incoming {
 }
 
 impl BookmarkRecord {
-    pub(crate) fn encode(&self) -> Vec<u8> {
+    /// The bytes that stand in the tree.
+    pub fn encode(&self) -> Vec<u8> {
         Out(Vec::new())
             .word(self.id)
             .word(self.stamp)

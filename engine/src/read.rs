@@ -53,7 +53,7 @@ impl ReadTransaction {
 
     /// Opens a table; [`Error::TableNotFound`] if there is none of this name.
     pub fn open_table(&self, name: &str) -> Result<ReadTable> {
-        let tree = draft::find_table(self.held.reader.view(), &self.catalog, name)?
+        let (tree, _) = draft::find_table(self.held.reader.view(), &self.catalog, name)?
             .ok_or_else(|| Error::TableNotFound(name.into()))?;
         Ok(ReadTable { held: self.held.clone(), tree })
     }

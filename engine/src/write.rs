@@ -44,6 +44,7 @@ impl WriteTransaction {
         let stamp = txn.stamp();
         let mut draft = Draft::new(txn)?;
         draft.open_branch(branch)?;
+        draft.postpone_from_now(shared.durability != Durability::Immediate);
         Ok(WriteTransaction {
             state: RefCell::new(draft),
             durability: Cell::new(shared.durability),
@@ -56,6 +57,7 @@ impl WriteTransaction {
     /// Chooses when [`WriteTransaction::commit`] returns.
     pub fn set_durability(&mut self, durability: Durability) {
         self.durability.set(durability);
+        self.state.borrow_mut().postpone_from_now(durability != Durability::Immediate);
     }
 
     /// Opens a table, and makes it if there is none of this name.

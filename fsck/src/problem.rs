@@ -229,6 +229,9 @@ catalogue! {
     RecordStamp "F0605" Corruption Lossless "I5"
         "A record claims to be younger than the state it belongs to."
         => "write the state's own stamp";
+    LineageEnd "F0606" Corruption Lossless "I9"
+        "The lineage of a branch, snapshot or bookmark ends elsewhere than its record says: a stream may build on the wrong version."
+        => "forget where it comes from: no stream builds on it";
     CountTooLow "F0701" Corruption Lossless "I3"
         "A page has more owners than the map counts: deleting one of them would destroy the others' data."
         => "write the right count";

@@ -2,7 +2,7 @@
 
 mod support;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use cowslip::{Database, storage::SimulatedStorage};
 use cowslip_fsck::{Loss, REPAIR_TABLE, Refusal, RepairOptions, Repaired};
@@ -12,40 +12,6 @@ use support::*;
 const META: u8 = 1;
 const CATALOG: u8 = 2;
 const TABLE: u8 = 3;
-
-type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
-/// By state and table.
-type Contents = BTreeMap<(String, String), Rows>;
-
-fn open(bytes: &[u8]) -> Database {
-    database(Arc::new(SimulatedStorage::from_image(bytes.to_vec())))
-}
-
-/// What every branch and snapshot holds, but for what repair writes down.
-fn contents(bytes: &[u8]) -> Contents {
-    let db = open(bytes);
-    let mut states: Vec<(String, cowslip::ReadTransaction)> = Vec::new();
-    for branch in db.branches().unwrap() {
-        states.push((format!("branch {}", branch.name), db.begin_read_on(&branch.name).unwrap()));
-    }
-    for snapshot in db.snapshots().unwrap() {
-        let rx = db.begin_read_at(&snapshot.name).unwrap();
-        states.push((format!("snapshot {}", snapshot.name), rx));
-    }
-    let mut all = Contents::new();
-    for (state, rx) in states {
-        for name in rx.tables().unwrap() {
-            if name == REPAIR_TABLE || name == "machine" {
-                continue;
-            }
-            let table = rx.open_table(&name).unwrap();
-            let rows = table.range::<&[u8]>(..).unwrap();
-            let rows = rows.map(|row| row.map(|(k, v)| (k.to_vec(), v.to_vec())).unwrap());
-            all.insert((state.clone(), name), rows.collect());
-        }
-    }
-    all
-}
 
 fn repair(bytes: &mut Vec<u8>, lossy: bool) -> Repaired {
     let storage = SimulatedStorage::from_image(bytes.clone());
@@ -285,7 +251,7 @@ fn a_damaged_leaf_is_refilled_from_the_nearest_snapshot() {
 }
 
 fn noted(bytes: &[u8]) -> Vec<serde_json::Value> {
-    let db = open(bytes);
+    let db = database(Arc::new(SimulatedStorage::from_image(bytes.to_vec())));
     let rx = db.begin_read().unwrap();
     let table = rx.open_table(REPAIR_TABLE).unwrap();
     let rows = table.range::<&[u8]>(..).unwrap();

@@ -6,11 +6,7 @@ use std::sync::Arc;
 
 use cowslip::{Database, storage::SimulatedStorage};
 use cowslip_fsck::{Error, Report};
-use cowslip_pager::{
-    PageId,
-    map::{DeltaEntry, DeltaList},
-    superblock::Superblock,
-};
+use cowslip_pager::superblock::Superblock;
 use support::*;
 
 const META: u8 = 1;
@@ -275,13 +271,6 @@ fn a_short_file_and_a_foreign_one() {
         let report = check(&Wreck::new().bytes[..length]);
         assert!(!report.is_clean());
     }
-}
-
-/// The wreck with this delta list, under right checksums.
-fn with_list(wreck: &mut Wreck, entries: &[(u64, u32)]) {
-    let entries = entries.iter().map(|&(page, count)| DeltaEntry { page: PageId(page), count });
-    wreck.block.delta = DeltaList::new(entries.collect());
-    wreck.write_superblock();
 }
 
 #[test]

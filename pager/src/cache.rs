@@ -347,8 +347,9 @@ impl Cache {
             }
         }
         let _reveal = Reveal(&meta.stamp, stamp);
-        // SAFETY: pages of a running transaction are known to its writer alone, who is here; no pin
-        // but the cache's own is on the frame, and it is hidden from pins and peeks until revealed.
+        // SAFETY: pages of a running transaction are known to its writer alone, who is here, and so
+        // are those of a version that it continues, which nobody reads (R13); no pin but the cache's
+        // own is on the frame, and it is hidden from pins and peeks until revealed.
         Ok(edit(unsafe { self.arena.bytes_mut(frame) }))
     }
 

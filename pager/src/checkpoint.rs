@@ -99,6 +99,11 @@ pub(crate) fn exclusive(inner: &Inner, scope: Scope) -> Result<()> {
     inner.poison.on_failure(result)
 }
 
+/// Waits for the checkpoint that is being written, if one is: it makes room, and may spare another one.
+pub(crate) fn await_running(inner: &Inner) {
+    drop(inner.checkpoint.lock());
+}
+
 /// Seals under the writer lock, which the caller holds and this gives back, then writes.
 pub(crate) fn seal_release_write(inner: &Inner, scope: Scope) -> Result<()> {
     let unlock = inner.writer.unlock_later();
@@ -200,7 +205,10 @@ fn seal(inner: &Inner, state: &CheckpointState, scope: Scope) -> Result<Option<S
             space.free(&[Freed { start: old.page, length, birth: 0, death: stamp }]);
         }
     }
-    let head = inner.head.lock();
+    let mut head = inner.head.lock();
+    if !mutant!(SealedVersionContinued) {
+        head.continuable = None;
+    }
     let map = space.map.seal();
     let unchanged = map.is_empty()
         && space.dirty.is_empty()

@@ -30,7 +30,7 @@ use crate::{
     mutant,
     page::{put, u32_at, u64_at},
     storage::{BLOCK, Storage},
-    superblock::{COUNTER_MAX, LogStart, STAMP_MAX},
+    superblock::{LogStart, NUMBER_MAX, STAMP_MAX},
 };
 
 /// Bytes before a record's body.
@@ -302,8 +302,8 @@ impl<'s> Scan<'s> {
             && (record.store == self.store || mutant!(StoreUnchecked | OnlyRecordChecksumChecked))
             && matches!(record.kind, KIND_TRANSACTION | KIND_MARK)
             && header[13..16] == [0; 3]
-            && record.stamp <= STAMP_MAX
-            && record.generation <= COUNTER_MAX;
+            && record.generation <= NUMBER_MAX
+            && record.stamp <= STAMP_MAX;
         let continues = follows.is_none_or(|tail| {
             let any = mutant!(OnlyRecordChecksumChecked);
             (record.sequence == tail.sequence || any || mutant!(SequenceUnchecked))

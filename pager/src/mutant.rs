@@ -10,7 +10,7 @@
 pub struct Entry {
     /// Which one.
     pub mutant: Mutant,
-    /// The rule (R1 to R12) or invariant (I1 to I11) of `docs/design.md` that it breaks, or the
+    /// The rule (R1 to R13) or invariant (I1 to I11) of `docs/design.md` that it breaks, or the
     /// engine in which this very failure happened.
     pub attacks: &'static str,
     /// What it does.
@@ -130,6 +130,10 @@ catalogue! {
     "R12" NoSessionSuperblock "no superblock with a raised ceiling begins a session"
     "R12" SpillBeforeSession "pages are spilled before the session's superblock"
     "R12" NodeStampUnchecked "a node read from the file may have any stamp"
+
+    "R13" ReadVersionContinued "a version is edited in place though somebody reads it"
+    "R13" SealedVersionContinued "a version is edited in place though a checkpoint has it"
+    "R13" ImagesNotPutBack "what a failed transaction has edited in place stays so"
 
     "I2" SyncDropped "no sync before the superblock"
     "I2" MapWrittenAfterSync "the map is written behind the sync and not before it"

@@ -133,6 +133,8 @@ pub struct Stats {
     pub log_syncs: u64,
     /// Bytes written since the store was opened.
     pub written: BytesWritten,
+    /// Commits that went on with the version before them in place, instead of copying pages.
+    pub continued: u64,
     /// Pages whose number of owners commits have changed since the store was opened, each time that
     /// one did; new pages do not count, and a large value is one page.
     pub count_changes: u64,
@@ -144,6 +146,9 @@ pub(crate) struct Head {
     /// The newest committed version, acknowledged or not.
     pub(crate) version: Version,
     pub(crate) next_stamp: u64,
+    /// The stamp of the pages in `version` that no checkpoint has, none of which has a second owner: a
+    /// transaction may edit them in place while nobody reads them (R13).
+    pub(crate) continuable: Option<u64>,
 }
 
 #[derive(Default)]
@@ -383,6 +388,7 @@ impl Pager {
             log_capacity: inner.log.blocks() * 4096,
             log_syncs: inner.log.syncs(),
             written,
+            continued: inner.counters.continued.load(Ordering::Relaxed),
             count_changes: inner.counters.count_changes.load(Ordering::Relaxed),
             cache: inner.cache.stats(),
         }

@@ -136,6 +136,7 @@ pub(crate) fn create(
         head: Mutex::new(Head {
             version: Version { stamp: 1, root: Pointer::NONE },
             next_stamp: 2,
+            continuable: None,
         }),
         space: Mutex::new(space),
         checkpoint: Mutex::new(CheckpointState {
@@ -239,7 +240,7 @@ pub(crate) fn open(
             found.checkpoint,
         ),
         readers: Readers::new(version),
-        head: Mutex::new(Head { version, next_stamp: version.stamp + 1 }),
+        head: Mutex::new(Head { version, next_stamp: version.stamp + 1, continuable: None }),
         space: Mutex::new(space),
         checkpoint: Mutex::new(CheckpointState { durable: found.clone(), session: false }),
         checkpoint_number: AtomicU64::new(found.checkpoint),

@@ -45,9 +45,9 @@ pub const SUPERBLOCK_SIZE: usize = 4096;
 pub const DELTA_AT: usize = 512;
 /// No stamp in a file is larger, so that there is always room above.
 pub const STAMP_MAX: u64 = u64::MAX / 2;
-/// No checkpoint's number, and no sequence number or generation of the log, is larger: only a forged file has one
-/// that could overflow when it goes on.
-pub const COUNTER_MAX: u64 = 1 << 62;
+/// The highest checkpoint, sequence number and generation: none is ever reached by counting, and whoever adds to one
+/// need not fear that it overflows.
+pub const NUMBER_MAX: u64 = 1 << 62;
 /// How far the stamp ceiling is raised above the newest stamp.
 pub(crate) const STAMP_WINDOW: u64 = 1 << 32;
 
@@ -244,9 +244,13 @@ impl Superblock {
         if block.log.at > u64::MAX / 4 || !block.log.at.is_multiple_of(8) {
             return fault("log start in the superblock", 0, block.log.at);
         }
-        for counter in [block.checkpoint, block.log.sequence, block.log.generation] {
-            if counter > COUNTER_MAX {
-                return fault("counter in the superblock (at most)", COUNTER_MAX, counter);
+        for (what, number) in [
+            ("checkpoint in the superblock", block.checkpoint),
+            ("log sequence in the superblock", block.log.sequence),
+            ("log generation in the superblock", block.log.generation),
+        ] {
+            if number > NUMBER_MAX {
+                return fault(what, NUMBER_MAX, number);
             }
         }
         if block.stamp > block.stamp_ceiling || block.stamp_ceiling > STAMP_MAX {
@@ -401,10 +405,9 @@ mod tests {
     }
 
     #[test]
-    fn a_counter_that_would_overflow_is_refused() {
+    fn a_number_that_would_overflow_is_refused() {
         for at in [48, 152, 168] {
-            for (value, good) in [(COUNTER_MAX, true), (COUNTER_MAX + 1, false), (u64::MAX, false)]
-            {
+            for (value, good) in [(NUMBER_MAX, true), (NUMBER_MAX + 1, false), (u64::MAX, false)] {
                 let mut bytes = sample().encode();
                 put(&mut bytes, at, &value.to_le_bytes());
                 let crc = crc32fast::hash(&bytes[..SUPERBLOCK_SIZE - 4]);

@@ -13,6 +13,7 @@
 //! Positions of new pages are free in the durable state, so a transaction larger than the cache
 //! writes ("spills") its pages early, and a crash forgets them.
 
+mod continued;
 mod counts;
 mod edit;
 mod raw;
@@ -59,7 +60,14 @@ const LONG_RECORD: usize = 2 << 20;
 /// A transaction. Dropping it aborts.
 pub struct Transaction {
     inner: Arc<Inner>,
+    /// What this transaction's pages carry: its version's stamp, or that of the version it continues.
     stamp: u64,
+    /// The stamp of the version that the commit will make.
+    version_stamp: u64,
+    /// Set while it goes on with the newest version in place.
+    continued: Option<continued::Before>,
+    /// Later transactions may go on with its version.
+    continuable: bool,
     /// A stamp just below, for a version without changes that a checkpoint inside the commit may
     /// have to make: versions must stay in the order of their stamps.
     spare_stamp: u64,
@@ -95,7 +103,11 @@ impl Transaction {
     pub(crate) fn begin(inner: &Arc<Inner>) -> Result<Transaction> {
         let prepare = || -> Result<()> {
             inner.poison.check()?;
-            let crowded = inner.cache.dirty() > inner.cache.frames() / 2;
+            let is_crowded = || inner.cache.dirty() > inner.cache.frames() / 2;
+            if is_crowded() {
+                checkpoint::await_running(inner);
+            }
+            let crowded = is_crowded();
             let out_of_stamps =
                 inner.head.lock().next_stamp >= inner.stamp_ceiling.load(Ordering::Relaxed);
             if crowded {
@@ -126,6 +138,9 @@ impl Transaction {
         Ok(Transaction {
             inner: inner.clone(),
             stamp,
+            version_stamp: stamp,
+            continued: None,
+            continuable: false,
             spare_stamp,
             root: base.root,
             reserve: None,
@@ -149,9 +164,15 @@ impl Transaction {
         self.inner.store
     }
 
-    /// The stamp that this transaction's pages carry.
+    /// The stamp of the version that the commit will make: no other transaction has it.
     pub fn stamp(&self) -> u64 {
-        self.stamp
+        self.version_stamp
+    }
+
+    /// Lets later transactions go on with this one's version in place (R13). Only for a transaction that gives
+    /// no page of its own a second owner.
+    pub fn set_continuable(&mut self) {
+        self.continuable = true;
     }
 
     /// The owner's root: at first that of the version the transaction began with.
@@ -421,7 +442,16 @@ impl Transaction {
             self.abort();
             return Err(error);
         }
+        if self.is_continued() {
+            return self.commit_continued(record, durability);
+        }
         let mut record = record;
+        if let Some(body) = record
+            && !body.is_empty()
+            && !inner.log.has_room(body.len())
+        {
+            checkpoint::await_running(&inner);
+        }
         if durability == Durability::Immediate
             && let Some(body) = record
             && body.len() >= LONG_RECORD
@@ -461,7 +491,13 @@ impl Transaction {
         let _poisoned = inner.poison.on_panic();
         self.apply();
         let version = Version { stamp: self.stamp, root: self.root };
-        inner.head.lock().version = version;
+        // A page that is in the file already is not edited there.
+        let continuable = self.continuable && record.is_some() && self.spilled.is_empty();
+        {
+            let mut head = inner.head.lock();
+            head.version = version;
+            head.continuable = continuable.then_some(self.stamp);
+        }
         self.done = true;
         let unlock = inner.writer.unlock_later();
         let Some(body) = record else {
@@ -587,7 +623,11 @@ impl Transaction {
             Durability::Immediate if mutant!(EmptyDurableCommitDoesNothing) => Ok(()),
             Durability::Immediate if inner.log.has_unsynced() => inner.log.sync(&inner.poison),
             Durability::Immediate => inner.log.wait_for_promises(&inner.poison),
-            Durability::Eventual => inner.log.write_plain(&inner.poison),
+            Durability::Eventual => {
+                inner.log.write_plain(&inner.poison)?;
+                // Records before these may be in a durable write that is on its way.
+                inner.log.wait_for_promises(&inner.poison)
+            }
             Durability::None => Ok(()),
         }
     }
@@ -602,6 +642,7 @@ impl Transaction {
             return;
         }
         self.done = true;
+        self.restore();
         for &page in self.dirty.iter().chain(&self.spilled) {
             self.inner.cache.discard(page.0);
         }
@@ -639,7 +680,7 @@ impl Drop for Transaction {
     fn drop(&mut self) {
         if mutant!(PanicTakenForCleanShutdown) && std::thread::panicking() && !self.done {
             self.apply();
-            let version = Version { stamp: self.stamp, root: self.root };
+            let version = Version { stamp: self.version_stamp, root: self.root };
             self.inner.head.lock().version = version;
             self.inner.readers.publish(&version);
             self.done = true;

@@ -4,6 +4,7 @@ mod bad_input;
 mod bookmarks;
 mod commits;
 mod concurrency;
+mod continued;
 mod extents;
 mod loads;
 mod machines;

@@ -1,4 +1,4 @@
-//! The numbered rules R1 to R12 of `docs/design.md`, one test each at least: the smallest scene in which
+//! The numbered rules R1 to R13 of `docs/design.md`, one test each at least: the smallest scene in which
 //! breaking the rule loses data or time.
 
 use std::sync::Arc;
@@ -8,6 +8,7 @@ use cowslip_harness::{Op, session::disk_of};
 use cowslip_pager::{Child, Config, Corruption, Kinds, Pager};
 
 mod checkpoints;
+mod continued;
 mod delta;
 mod newest;
 mod order;

@@ -78,18 +78,19 @@ impl Draft {
         self.run(|draft| draft.load_table(name, known))
     }
 
-    fn load_table(&mut self, name: &str, known: Option<Tree>) -> Result<()> {
+    fn load_table(&mut self, name: &str, known: Option<(Tree, u64)>) -> Result<()> {
         let owned = known.is_none();
-        let tree = match known {
-            Some(tree) => tree,
+        let (tree, pages) = match known {
+            Some(known) => known,
             None => {
+                self.make_postponed()?;
                 let tree = Tree::new(TABLE, self.fresh_id(), Pointer::NONE);
                 self.save_table(name, &tree)?;
                 self.branch()?.redo.open(name);
-                tree
+                (tree, 0)
             }
         };
-        self.branch()?.tables.insert(name.into(), OpenTable::new(tree, owned));
+        self.branch()?.tables.insert(name.into(), OpenTable::new(tree, pages, owned));
         Ok(())
     }
 
@@ -126,8 +127,9 @@ impl Draft {
             .ok_or_else(|| Error::TableNotFound(name.into()))
     }
 
-    /// Enters the rows that were gathered for a table in its tree.
+    /// Enters in a table's tree what was held back.
     fn settle(&mut self, name: &str) -> Result<()> {
+        self.make_postponed()?;
         let Some(branch) = &mut self.branch else { return Ok(()) };
         let table = branch.tables.get_mut(name);
         let Some(mut gathered) = table.and_then(|table| table.gathered.take()) else {
@@ -147,8 +149,9 @@ impl Draft {
         self.change_tree(name, |tree, writer, _| tree.append(writer, gathered.len(), &row))
     }
 
-    /// Enters all rows that were gathered.
+    /// Enters all that was held back.
     pub(super) fn settle_all(&mut self) -> Result<()> {
+        self.make_postponed()?;
         let Some(branch) = &self.branch else { return Ok(()) };
         let gathering = branch.tables.iter().filter(|(_, table)| table.gathered.is_some());
         let names: Vec<String> = gathering.map(|(name, _)| name.clone()).collect();
@@ -165,7 +168,7 @@ impl Draft {
         self.change_tree(name, change)
     }
 
-    fn change_tree<R>(
+    pub(super) fn change_tree<R>(
         &mut self,
         name: &str,
         change: impl FnOnce(&mut Tree, &mut Writer<'_>, &mut Redo) -> Result<R>,
@@ -203,6 +206,10 @@ impl Draft {
         if key.len() + value.len() > node::max_entry(self.txn.page_size()) {
             return self.insert_large(table, key, value);
         }
+        if let Some(there) = self.postpone(table, key, Some(value))? {
+            return Ok(there);
+        }
+        self.make_postponed()?;
         if let Some(there) = self.run(|draft| draft.gather(table, key, value))? {
             return Ok(there);
         }
@@ -304,6 +311,9 @@ impl Draft {
             // Nothing can be there.
             return Ok(false);
         }
+        if let Some(there) = self.postpone(table, key, None)? {
+            return Ok(there);
+        }
         // Rows that were held back are no deletion: the last pages are not for them.
         self.settle(table)?;
         self.txn.set_privileged(true);
@@ -338,6 +348,8 @@ impl Draft {
         if branch.tables.get(name).is_some_and(|table| table.open) {
             return Err(Error::TableAlreadyOpen(name.into()));
         }
+        self.make_postponed()?;
+        let branch = self.branch()?;
         let touched = branch.tables.get(name).map(|table| table.tree);
         let catalog = branch.catalog;
         self.txn.set_privileged(true);

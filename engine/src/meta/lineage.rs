@@ -59,6 +59,17 @@ impl Lineage {
         self.0.last().copied()
     }
 
+    /// Does it end with a version that `stamp` made? So it is with what does not change any more. One that has no
+    /// history ends anywhere.
+    pub fn ends_at(&self, stamp: u64) -> bool {
+        self.tip().is_none_or(|tip| tip.stamp == stamp)
+    }
+
+    /// Does its last stretch still grow? So it is with branches.
+    pub fn is_open(&self) -> bool {
+        self.ends_at(OPEN)
+    }
+
     /// The stretches, oldest first.
     pub fn stretches(&self) -> impl DoubleEndedIterator<Item = Place> + '_ {
         self.0.iter().copied()

@@ -17,7 +17,9 @@ use std::{
 
 use cowslip::{
     kinds::{CATALOG, META, TABLE},
-    meta::{BookmarkRecord, BranchRecord, Incoming, NAME_MAX, SnapshotRecord, TableRecord},
+    meta::{
+        BookmarkRecord, BranchRecord, Incoming, Lineage, NAME_MAX, SnapshotRecord, TableRecord,
+    },
 };
 use cowslip_pager::{
     Pointer, Raw,
@@ -649,6 +651,15 @@ impl Walk<'_, '_> {
                 walk.problem(item, problem.values(hex(newest), hex(stamp)));
             }
         };
+        let lineage_end = |walk: &mut Self, lineage: &Lineage, stamp: u64| {
+            if let Some(tip) = lineage.tip()
+                && tip.stamp != stamp
+            {
+                let problem =
+                    Problem::new(Kind::LineageEnd, format!("end of the lineage of {name:?}"));
+                walk.problem(item, problem.values(hex(stamp), hex(tip.stamp)));
+            }
+        };
         let (catalog, owner) = match first {
             b'b' => match BranchRecord::decode(value, here) {
                 Err(error) => {
@@ -657,6 +668,7 @@ impl Walk<'_, '_> {
                 Ok(record) => {
                     self.check.report.branches += u64::from(!record.incoming);
                     record_stamp(self, "shared_at", record.shared_at);
+                    lineage_end(self, &record.lineage, u64::MAX);
                     self.branches.insert(name.clone());
                     let line = format!("branch {name}");
                     (record.catalog, Owner { line, table: None, shared_at: Some(record.shared_at) })
@@ -669,6 +681,7 @@ impl Walk<'_, '_> {
                 Ok(record) => {
                     self.check.report.snapshots += 1;
                     record_stamp(self, "stamp", record.stamp);
+                    lineage_end(self, &record.lineage, record.stamp);
                     if self.branches.contains(&name) {
                         self.problem(item, Problem::new(Kind::NameTwice, format!("name {name:?}")));
                     }
@@ -678,8 +691,12 @@ impl Walk<'_, '_> {
             },
             // Neither owns a page.
             b'k' => {
-                if let Err(error) = BookmarkRecord::decode(value, here) {
-                    self.lost(item, Problem::new(Kind::Record, error.to_string()));
+                match BookmarkRecord::decode(value, here) {
+                    Err(error) => self.lost(item, Problem::new(Kind::Record, error.to_string())),
+                    Ok(record) => {
+                        record_stamp(self, "stamp", record.stamp);
+                        lineage_end(self, &record.lineage, record.stamp);
+                    }
                 }
                 return;
             }

@@ -81,7 +81,7 @@ impl Rebuild<'_, '_, '_> {
                 if self.raise || record.shared_at > self.work.stamp {
                     record.shared_at = self.work.stamp;
                 }
-                if self.lossy && self.touched(&state) {
+                if self.lossy && self.touched(&state) || !record.lineage.is_open() {
                     // Nobody can say any more what changed since an ancestor of it.
                     record.lineage = Lineage::default().fork(self.work.fresh_id());
                 }
@@ -96,19 +96,40 @@ impl Rebuild<'_, '_, '_> {
                 }
                 let state: Rc<str> = format!("snapshot {name}").into();
                 record.catalog = self.catalog(record.catalog, &state)?;
-                record.stamp = record.stamp.min(self.work.stamp);
+                record.stamp = self.stamp(record.stamp, &record.lineage);
                 if self.lossy && self.touched(&state) {
                     // It is not what was sent, or marked, under its old number.
                     record.id = self.work.fresh_id();
                     record.lineage = Lineage::default().fork(record.id).until(record.stamp);
                 }
+                if !record.lineage.ends_at(record.stamp) {
+                    record.lineage =
+                        Lineage::default().fork(self.work.fresh_id()).until(record.stamp);
+                }
                 Ok(changed(&entry.value, record.encode()))
             }
-            b'k' if BookmarkRecord::decode(&entry.value, page).is_ok() => Ok(Verdict::Keep),
+            b'k' => {
+                let Ok(mut record) = BookmarkRecord::decode(&entry.value, page) else {
+                    return Ok(Verdict::Hole(Kind::Record));
+                };
+                record.stamp = self.stamp(record.stamp, &record.lineage);
+                if !record.lineage.ends_at(record.stamp) {
+                    record.lineage =
+                        Lineage::default().fork(self.work.fresh_id()).until(record.stamp);
+                }
+                Ok(changed(&entry.value, record.encode()))
+            }
             b'i' if Incoming::decode(&entry.value, page).is_ok() => Ok(Verdict::Keep),
-            b'k' | b'i' => Ok(Verdict::Hole(Kind::Record)),
+            b'i' => Ok(Verdict::Hole(Kind::Record)),
             _ => Ok(Verdict::Hole(Kind::Name)),
         }
+    }
+
+    /// A record's stamp; of one that is younger than the store its lineage may still know the right one.
+    fn stamp(&self, stamp: u64, lineage: &Lineage) -> u64 {
+        let newest = self.work.stamp;
+        let end = lineage.tip().map_or(newest, |tip| tip.stamp.min(newest));
+        if stamp > newest { end } else { stamp }
     }
 
     fn catalog(&mut self, root: Pointer, state: &Rc<str>) -> Result<Pointer, Halt> {

@@ -1,7 +1,14 @@
 //! Small stores to wound, as bytes.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses a part")]
 
-use std::sync::Arc;
+pub mod base;
+pub mod by_code;
+pub mod by_field;
+pub mod fields;
+pub mod forge;
+pub mod unnoticed;
+
+use std::{collections::BTreeMap, sync::Arc};
 
 use cowslip::{
     Database, Storage,
@@ -9,11 +16,11 @@ use cowslip::{
     storage::{MemoryStorage, SimulatedStorage},
     vm::{Access, ForkMode, Machine, Mapping, Settings},
 };
-use cowslip_fsck::{Error, Options, Report};
+use cowslip_fsck::{Error, Options, REPAIR_TABLE, Report};
 use cowslip_pager::{
     PageId, Pointer, Raw,
     geometry::Geometry,
-    map::DeltaList,
+    map::{DeltaEntry, DeltaList},
     page::{node_crc, u64_at},
     superblock::{self, Superblock},
 };
@@ -79,6 +86,13 @@ fn store_machine(db: &Database) {
     let tx = db.begin_write().unwrap();
     tx.store_machine("machine", &mut machine).unwrap();
     tx.commit().unwrap();
+}
+
+/// The wreck with this delta list, under right checksums.
+pub fn with_list(wreck: &mut Wreck, entries: &[(u64, u32)]) {
+    let entries = entries.iter().map(|&(page, count)| DeltaEntry { page: PageId(page), count });
+    wreck.block.delta = DeltaList::new(entries.collect());
+    wreck.write_superblock();
 }
 
 pub fn bytes_of(storage: &dyn Storage) -> Vec<u8> {
@@ -290,4 +304,34 @@ impl Wreck {
         assert_eq!(found, codes, "{report}");
         report
     }
+}
+
+pub type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
+/// By state and table.
+pub type Contents = BTreeMap<(String, String), Rows>;
+
+/// What every branch and snapshot holds, but for what repair writes down.
+pub fn contents(bytes: &[u8]) -> Contents {
+    let db = database(Arc::new(SimulatedStorage::from_image(bytes.to_vec())));
+    let mut states: Vec<(String, cowslip::ReadTransaction)> = Vec::new();
+    for branch in db.branches().unwrap() {
+        states.push((format!("branch {}", branch.name), db.begin_read_on(&branch.name).unwrap()));
+    }
+    for snapshot in db.snapshots().unwrap() {
+        let rx = db.begin_read_at(&snapshot.name).unwrap();
+        states.push((format!("snapshot {}", snapshot.name), rx));
+    }
+    let mut all = Contents::new();
+    for (state, rx) in states {
+        for name in rx.tables().unwrap() {
+            if name == REPAIR_TABLE || name == "machine" {
+                continue;
+            }
+            let table = rx.open_table(&name).unwrap();
+            let rows = table.range::<&[u8]>(..).unwrap();
+            let rows = rows.map(|row| row.map(|(k, v)| (k.to_vec(), v.to_vec())).unwrap());
+            all.insert((state.clone(), name), rows.collect());
+        }
+    }
+    all
 }

@@ -19,6 +19,7 @@ impl Transaction {
             && let Some(frame) = self.inner.cache.own_frame(pointer.page.0, self.stamp)
         {
             self.changed = true;
+            self.keep_image(pointer);
             return self.inner.cache.edit_frame(frame, pointer.page.0, self.stamp, edit);
         }
         self.make_room_to_edit(&[pointer])?;
@@ -62,6 +63,7 @@ impl Transaction {
             ));
         }
         if self.inner.cache.is_dirty(pointer.page.0, self.stamp) {
+            self.keep_image(pointer);
             return Ok(());
         }
         // It was spilled; take it back.
@@ -80,7 +82,11 @@ impl Transaction {
         let cache = &self.inner.cache;
         // Where pinned pages crowd the cache, dirty ones must leave earlier.
         let quarters = if cache.under_pressure() { 1 } else { 3 };
-        if cache.dirty() < cache.frames() / 4 * quarters || self.dirty.is_empty() {
+        if cache.dirty() < cache.frames() / 4 * quarters
+            || self.dirty.is_empty()
+            // Readers wait, and room was made sure of.
+            || self.is_continued()
+        {
             return Ok(());
         }
         if !mutant!(SpillBeforeSession) {

@@ -19,7 +19,7 @@
 //! ```
 
 use arbitrary::{Arbitrary, Result, Unstructured};
-use cowslip_pager::{page::u16_at, storage::simulated::Image, superblock::COUNTER_MAX};
+use cowslip_pager::{page::u16_at, storage::simulated::Image, superblock::NUMBER_MAX};
 
 use crate::{
     image::{Role, SEEDS, Seed},
@@ -274,7 +274,7 @@ impl Script {
 /// A counter of a forged store that can be gone on with for a while, until it is refused: a sound store, by its checksums,
 /// of which nothing is promised.
 pub fn near_the_end(counter: u64) -> bool {
-    (COUNTER_MAX / 2..=COUNTER_MAX).contains(&counter)
+    (NUMBER_MAX / 2..=NUMBER_MAX).contains(&counter)
 }
 
 /// Where the slot of an entry of a slotted node stands.

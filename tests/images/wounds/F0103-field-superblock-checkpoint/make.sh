@@ -1,0 +1,7 @@
+# superblock, checkpoint: 0400000000000000 instead of 0500000000000000 at byte 16432; the checksums over it are made right.
+base=closed.cow.gz
+. "$(dirname "$0")/../put.sh"
+put 16432 '\004'
+put 20476 '\104\270\304\322'
+put 49200 '\004'
+put 53244 '\104\270\304\322'

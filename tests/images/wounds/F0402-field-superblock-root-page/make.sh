@@ -1,0 +1,7 @@
+# superblock, root: page: 830000000000 instead of 820000000000 at byte 16464; the checksums over it are made right.
+base=closed.cow.gz
+. "$(dirname "$0")/../put.sh"
+put 16464 '\203'
+put 20476 '\226\170\357\373'
+put 49232 '\203'
+put 53244 '\226\170\357\373'

@@ -1,0 +1,7 @@
+# superblock, stamp: 0000000000000000 instead of 2800000000000000 at byte 16448; the checksums over it are made right.
+base=closed.cow.gz
+. "$(dirname "$0")/../put.sh"
+put 16448 '\000'
+put 20476 '\370\302\123\161'
+put 49216 '\000'
+put 53244 '\370\302\123\161'

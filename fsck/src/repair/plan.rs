@@ -6,9 +6,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use cowslip_pager::{
-    ScrubPass, ScrubRecord, page::PageId, storage::Storage, superblock::Superblock,
-};
+use cowslip_pager::{PageId, ScrubPass, ScrubRecord, storage::Storage, superblock::Superblock};
 
 use super::{
     log::LogCut,

@@ -71,6 +71,8 @@ struct State {
     logged: usize,
     /// ... as soon as the mutex is given back: who listens may ask for the state.
     to_log: Vec<ScrubFinding>,
+    /// Superblocks that were written over since this opening, and were damaged.
+    overwritten: Vec<ScrubFinding>,
     /// When this opening has last written the progress down.
     kept: Option<Instant>,
     unreadable_in_a_row: u64,
@@ -194,6 +196,7 @@ impl Scrub {
                 findings: VecDeque::new(),
                 logged: 0,
                 to_log: Vec::new(),
+                overwritten: Vec::new(),
                 kept: None,
                 unreadable_in_a_row: 0,
                 failure: None,
@@ -266,6 +269,12 @@ impl Scrub {
         let (entered, to_log) = {
             let mut state = self.state.lock();
             state.add_time(begin.elapsed());
+            for finding in std::mem::take(&mut state.overwritten) {
+                // Unless it was found before that.
+                if state.findings.iter().all(|(_, known)| known.page != finding.page) {
+                    state.take_in(finding);
+                }
+            }
             let entered = state.enter(slice, now());
             (entered, std::mem::take(&mut state.to_log))
         };
@@ -301,6 +310,11 @@ impl Scrub {
     fn keep_due(&self) -> Duration {
         let kept = self.state.lock().kept;
         kept.map_or(Duration::ZERO, |kept| KEEP.saturating_sub(kept.elapsed()))
+    }
+
+    /// These are about to be written over: the next slice tells of them.
+    pub(crate) fn note(&self, overwritten: Vec<ScrubFinding>) {
+        self.state.lock().overwritten = overwritten;
     }
 
     /// The store is closing.

@@ -136,6 +136,32 @@ pub(super) fn verify_superblocks(inner: &Inner, counted: bool, slice: &mut Slice
     true
 }
 
+/// Which of the copies are damaged that the first superblock of an opening writes over.
+pub(crate) fn overwritten(
+    inner: &Inner,
+    copies: &[Result<Superblock>; 4],
+    newest: &Superblock,
+) -> Vec<ScrubFinding> {
+    let mut findings = Vec::new();
+    for (index, copy) in copies.iter().enumerate() {
+        if let Err(Error::Corrupted(fault)) = copy
+            && newest.checkpoint >= 2
+            && !may_be_cut(index, copies, newest)
+        {
+            let offset = Superblock::offset(index as u64 % 2, index as u64 / 2);
+            let page = offset / inner.geometry.page_size as u64;
+            findings.push(ScrubFinding::new(page, 1, Error::Corrupted(*fault)));
+        }
+    }
+    findings
+}
+
+/// May a power cut have left this copy torn, or older?
+fn may_be_cut(index: usize, copies: &[Result<Superblock>; 4], newest: &Superblock) -> bool {
+    let slot = (newest.checkpoint % 2) as usize;
+    index == slot + 2 || index == 1 - slot && copies[3 - slot].is_ok()
+}
+
 /// What is wrong with each of the four copies. Until this opening has written one, those count as right
 /// that a power cut may have left so: the second copy of the newest superblock, torn or older; and the
 /// first copy of the one after it, torn, if the second is whole.
@@ -147,15 +173,13 @@ fn judge_copies(inner: &Inner, newest: &Superblock, session: bool) -> [Result<()
             return [(); 4].map(|()| Err(error.error()));
         }
     };
-    let slot = (newest.checkpoint % 2) as usize;
-    let older_whole = copies[3 - slot].is_ok();
-    let mut index = 0..4;
+    let cut = [0, 1, 2, 3].map(|index| !session && may_be_cut(index, &copies, newest));
+    let mut cut = cut.into_iter();
     copies.map(|copy| {
-        let index = index.next().unwrap_or_default();
-        let cut = !session && (index == slot + 2 || index == 1 - slot && older_whole);
+        let cut = cut.next().unwrap_or_default();
         match copy {
             Err(Error::Io { .. }) => copy.map(drop),
-            _ if session || !cut => match copy? {
+            _ if !cut => match copy? {
                 copy if copy.checkpoint % 2 == newest.checkpoint % 2 && copy != *newest => {
                     let what = "checkpoint of the superblock";
                     Err(Error::corrupted(0, what, newest.checkpoint, copy.checkpoint))

@@ -37,6 +37,7 @@ use crate::{
     page::{PageId, node_crc, put},
     pager::Inner,
     readers::Version,
+    scrub,
     space::{Freed, InProgress},
     superblock::{self, LogStart, STAMP_WINDOW, SUPERBLOCK_SIZE, Superblock},
 };
@@ -430,7 +431,9 @@ fn begin_session(inner: &Inner, state: &mut CheckpointState) -> Result<()> {
     // A power cut may have torn the second copy, or left the one before it. It is made good before
     // the other slot is written, or a second cut could leave this slot without any copy of its own.
     let slot = state.durable.checkpoint % 2;
-    for (index, found) in (0u64..).zip(superblock::read_all(&*inner.storage)?) {
+    let copies = superblock::read_all(&*inner.storage)?;
+    inner.scrub.note(scrub::overwritten(inner, &copies, &state.durable));
+    for (index, found) in (0u64..).zip(copies) {
         if index % 2 != slot || mutant!(TornCopyNotMended) {
             continue;
         }

@@ -27,6 +27,7 @@
 //! an older checkpoint, whose pages may be in use again.
 
 use crate::{
+    aligned::Aligned,
     error::{Error, Result},
     geometry::Geometry,
     map::DeltaList,
@@ -278,6 +279,18 @@ impl Superblock {
 /// What stands in the four copies, in the order slot 0 copy 0, slot 1 copy 0, slot 0 copy 1,
 /// slot 1 copy 1.
 pub fn read_all(storage: &dyn Storage) -> Result<[Result<Superblock>; 4]> {
+    read_copies(storage, |bytes, offset| storage.read_at(bytes, offset))
+}
+
+/// The same, as the device has them.
+pub(crate) fn read_all_direct(storage: &dyn Storage) -> Result<[Result<Superblock>; 4]> {
+    read_copies(storage, |bytes, offset| storage.read_direct(bytes, offset))
+}
+
+fn read_copies(
+    storage: &dyn Storage,
+    read_bytes: impl Fn(&mut [u8], u64) -> std::io::Result<()>,
+) -> Result<[Result<Superblock>; 4]> {
     let length = storage.len().map_err(|e| Error::io("reading the file's length", None, e))?;
     let read = |index: u64| -> Result<Superblock> {
         let offset = Superblock::offset(index % 2, index / 2);
@@ -287,9 +300,10 @@ pub fn read_all(storage: &dyn Storage) -> Result<[Result<Superblock>; 4]> {
             }
             return Err(Error::corrupted(0, "file length", offset + 4096, length));
         }
-        let mut bytes = [0; SUPERBLOCK_SIZE];
-        storage
-            .read_at(&mut bytes, offset)
+        let mut bytes = Aligned::default();
+        bytes.reserve(SUPERBLOCK_SIZE).map_err(|e| Error::io("reserving a buffer", None, e))?;
+        bytes.resize(SUPERBLOCK_SIZE);
+        read_bytes(&mut bytes, offset)
             .map_err(|e| Error::io("reading the superblock", offset, e))?;
         let block = Superblock::decode(&bytes)?;
         if block.checkpoint % 2 != index % 2 {

@@ -556,3 +556,90 @@ fn a_rate_of_the_builder_makes_pass_follow_pass_after_the_interval() {
     std::thread::sleep(Duration::from_millis(50));
     assert_eq!(db.stats().scrub.passes, 1);
 }
+
+#[test]
+fn a_faster_rate_takes_effect_at_once() {
+    let db = Scratch::memory(Database::builder());
+    furnish(&db);
+    // The next slice would be due in minutes.
+    db.scrub_start(1000).unwrap();
+    wait_for(|| db.stats().scrub.position > 0);
+    db.scrub_pause();
+    wait_for(|| !db.stats().scrub.running);
+    db.scrub_start(1_000_000_000).unwrap();
+    wait_for(|| db.stats().scrub.passes == 1);
+}
+
+#[test]
+fn passes_that_follow_each_other_at_once_do_not_write_all_the_time() {
+    let builder = Database::builder().scrub_rate(u64::MAX);
+    let db = Scratch::memory(builder.scrub_interval(Duration::ZERO));
+    furnish(&db);
+    db.checkpoint().unwrap();
+    let before = db.stats();
+    wait_for(|| db.stats().scrub.passes > before.scrub.passes + 10);
+    let written = db.stats().checkpoint - before.checkpoint;
+    assert!(written < 2, "{written} superblocks");
+}
+
+#[test]
+fn a_value_made_up_to_look_like_a_node_is_no_damage() {
+    let (db, _) = Scratch::simulated(Database::builder());
+    // Its crc as a page, and as a node, and what stands where a node has its own are the same.
+    let mut page = vec![0u8; 4096];
+    page[0..4].copy_from_slice(&0x6dd9_0a9d_u32.to_le_bytes());
+    page[100..108].copy_from_slice(&0x2dc3_5ff2_u64.to_le_bytes());
+    let tx = db.begin_write().unwrap();
+    tx.open_table("t").unwrap().insert(b"k", &page.repeat(16)).unwrap();
+    tx.commit().unwrap();
+    db.checkpoint().unwrap();
+    assert_eq!(pass(&db).pages_damaged, 0, "{:?}", db.scrub_findings());
+}
+
+#[test]
+fn the_superblocks_are_judged_before_anything_is_written_over_them() {
+    for read_only in [false, true] {
+        let mut db = Scratch::file(Database::builder().background(false));
+        furnish(&db);
+        let path = db.path();
+        db.close().unwrap();
+        let mut bytes = std::fs::read(&path).unwrap();
+        // The second copies of both; the newer one may be what a power cut has left.
+        for copy in [32 << 10, 48 << 10] {
+            bytes[copy + 300] ^= 1;
+        }
+        std::fs::write(&path, &bytes).unwrap();
+        let open = if read_only { Database::open_read_only(&path) } else { Database::open(&path) };
+        let open = open.unwrap();
+        assert_eq!(pass(&open).pages_damaged, 1, "read only: {read_only}");
+    }
+}
+
+#[test]
+fn a_scrub_for_reading_begins_at_the_front() {
+    let mut db = Scratch::file(Database::builder().background(false));
+    put(&db, "t", 0..30_000, 100);
+    db.checkpoint().unwrap();
+    for _ in 0..4 {
+        db.scrub_step().unwrap();
+    }
+    assert!(db.stats().scrub.position > 0);
+    let path = db.path();
+    db.close().unwrap();
+    let open = Database::open_read_only(&path).unwrap();
+    assert_eq!((open.stats().scrub.position, open.stats().scrub.pass), (0, None));
+}
+
+#[test]
+fn a_device_that_fails_does_not_hold_a_slice_for_longer_than_its_patience() {
+    let (mut db, disk) = Scratch::simulated(Database::builder());
+    put(&db, "t", 0..30_000, 100);
+    db.reopen();
+    db.scrub_step().unwrap();
+    let before = disk.reads();
+    disk.fail_read_at(before, FaultKind::Eio, true);
+    let stopped = (0..1000).find_map(|_| db.scrub_step().err());
+    assert!(matches!(stopped, Some(Error::Io { .. })), "{stopped:?}");
+    assert_eq!(db.stats().scrub.pass.unwrap().pages_unreadable, 256);
+    disk.clear_faults();
+}

@@ -15,7 +15,8 @@ use crate::{progress, store};
 
 /// Read and verify every page that is in use
 ///
-/// What Ctrl-C interrupts goes on where it was when it is called again.
+/// What Ctrl-C interrupts goes on where it was when it is called again: the place is kept in the file,
+/// which is opened for writing for that, where this is possible.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// The database
@@ -88,8 +89,17 @@ pub(crate) fn run(args: &Args) -> Outcome {
     let complete = stats.scrub.passes > passes;
     let pass = if complete { stats.scrub.last } else { stats.scrub.pass };
     let report = report(&db, &stats, complete, pass);
-    store::close(&args.file, db)?;
-    print(args, &report, interrupted.load(Ordering::Relaxed))
+    let printed = print(args, &report, interrupted.load(Ordering::Relaxed));
+    // What was found is told whatever becomes of the place that is kept.
+    match (store::close(&args.file, db), printed) {
+        (Ok(()), printed) => printed,
+        (Err(Failure::Other(why)), Ok(_)) => {
+            complain(&why);
+            Ok(ExitCode::from(OTHER))
+        }
+        (Err(failure), Ok(_)) => Err(failure),
+        (Err(_), Err(printing)) => Err(printing),
+    }
 }
 
 /// Where progress can be kept, for writing. A database that cannot be opened so is scrubbed all the
@@ -116,8 +126,9 @@ fn open(path: &Path) -> Result<Database, Failure> {
 fn watch(db: &Database, passes: u64, interrupted: &AtomicBool) {
     let first = db.stats();
     let size = first.page_size;
-    let bar = progress::bytes(Some(first.pages_total * size));
-    bar.set_position(first.scrub.position * size);
+    let bar = progress::bytes(Some(first.pages_total.saturating_mul(size)));
+    let at = |position: u64| position.min(first.pages_total).saturating_mul(size);
+    bar.set_position(at(first.scrub.position));
     // The rate is that of this call.
     bar.reset_eta();
     let begin = Instant::now();
@@ -131,7 +142,7 @@ fn watch(db: &Database, passes: u64, interrupted: &AtomicBool) {
         if scrub.passes > passes || !scrub.running {
             break;
         }
-        bar.set_position(scrub.position * size);
+        bar.set_position(at(scrub.position));
     }
     bar.finish_and_clear();
 }
@@ -150,7 +161,7 @@ fn report(db: &Database, stats: &Stats, complete: bool, pass: Option<ScrubPass>)
         pages_damaged: count(|pass| pass.pages_damaged),
         pages_unreadable: count(|pass| pass.pages_unreadable),
         pages_unwritten: count(|pass| pass.pages_unwritten),
-        position: stats.scrub.position,
+        position: stats.scrub.position.min(stats.pages_total),
         pages_total: stats.pages_total,
         seconds: pass.map_or(0.0, |pass| pass.took.as_secs_f64()),
         findings: db.scrub_findings().into_iter().map(finding).collect(),
@@ -177,14 +188,14 @@ fn print(args: &Args, report: &Report, interrupted: bool) -> Outcome {
     for finding in &report.findings {
         complain(&format!("{file}: {} ({} owners)", finding.error, finding.owners));
     }
-    let bad = report.pages_damaged + report.pages_unreadable;
+    let bad = report.pages_damaged.saturating_add(report.pages_unreadable);
     if bad > report.findings.len() as u64 {
         let rest = bad - report.findings.len() as u64;
         complain(&format!("{file}: and {} more; `cowslip fsck` names them", grouped(rest)));
     }
     if !report.complete {
         let why = if interrupted { "interrupted" } else { "it cannot go on" };
-        let at = 100 * report.position / report.pages_total.max(1);
+        let at = report.position.saturating_mul(100) / report.pages_total.max(1);
         complain(&format!("{file}: {why} at {at} %; the next scrub goes on there"));
     }
     Ok(ExitCode::from(if report.complete && bad == 0 { 0 } else { OTHER }))

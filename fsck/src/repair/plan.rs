@@ -6,7 +6,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use cowslip_pager::{storage::Storage, superblock::Superblock};
+use cowslip_pager::{PageId, ScrubPass, ScrubRecord, storage::Storage, superblock::Superblock};
 
 use super::{
     log::LogCut,
@@ -131,6 +131,8 @@ pub(super) fn plan<'a>(
         checkpoint: old.checkpoint + 1,
         stamp: work.stamp,
         stamp_ceiling: work.stamp + (1 << 32),
+        // What a pass under way has seen is not what stands there now.
+        scrub: ScrubRecord { position: PageId::NONE, pass: ScrubPass::default(), ..old.scrub },
         ..old.clone()
     };
     let old_pages = old.pages;

@@ -67,8 +67,14 @@ struct State {
     stop: bool,
     /// With the number of the pass.
     findings: VecDeque<(u64, ScrubFinding)>,
-    /// Findings of this pass that were logged.
+    /// Findings of this pass that were logged, or are to be ...
     logged: usize,
+    /// ... as soon as the mutex is given back: who listens may ask for the state.
+    to_log: Vec<ScrubFinding>,
+    /// Superblocks that were written over since this opening, and were damaged.
+    overwritten: Vec<ScrubFinding>,
+    /// When this opening has last written the progress down.
+    kept: Option<Instant>,
     unreadable_in_a_row: u64,
     /// The last of them.
     failure: Option<ScrubFinding>,
@@ -100,8 +106,9 @@ impl State {
         if self.record.passes == 0 {
             return None;
         }
-        // A clock that was put back makes nobody wait for longer than the interval.
-        let since = Duration::from_secs(now.saturating_sub(self.record.last.ended));
+        // It is not known how long ago a pass was that ended in the future: the clock was put back, or
+        // the record forged.
+        let since = Duration::from_secs(now.checked_sub(self.record.last.ended)?);
         let left = self.interval.saturating_sub(since);
         (!left.is_zero()).then_some(left.min(IDLE))
     }
@@ -120,7 +127,7 @@ impl State {
         *count = count.saturating_add(1);
         if self.logged < KEPT {
             self.logged += 1;
-            finding.log();
+            self.to_log.push(finding.clone());
         }
         let number = self.record.passes;
         self.findings.retain(|(_, known)| known.page != finding.page);
@@ -188,6 +195,9 @@ impl Scrub {
                 stop: false,
                 findings: VecDeque::new(),
                 logged: 0,
+                to_log: Vec::new(),
+                overwritten: Vec::new(),
+                kept: None,
                 unreadable_in_a_row: 0,
                 failure: None,
             }),
@@ -237,6 +247,8 @@ impl Scrub {
         // A slice of it may be under way.
         let _sweeper = self.sweeper.lock();
         let mut state = self.state.lock();
+        // The thread that was at it begins again.
+        state.begin |= state.record.pass.exists();
         state.record.forget();
         state.took = Duration::ZERO;
         state.logged = 0;
@@ -249,16 +261,25 @@ impl Scrub {
         let from = {
             let mut state = self.state.lock();
             state.record.begin(now());
+            sweeper.patience = UNREADABLE_MAX.saturating_sub(state.unreadable_in_a_row);
             state.record.position.0
         };
         let slice = sweeper.slice(inner, from)?;
         let step = ScrubStep { bytes: slice.bytes, ended: slice.end };
-        let entered = {
+        let (entered, to_log) = {
             let mut state = self.state.lock();
             state.add_time(begin.elapsed());
-            state.enter(slice, now())
+            for finding in std::mem::take(&mut state.overwritten) {
+                // Unless it was found before that.
+                if state.findings.iter().all(|(_, known)| known.page != finding.page) {
+                    state.take_in(finding);
+                }
+            }
+            let entered = state.enter(slice, now());
+            (entered, std::mem::take(&mut state.to_log))
         };
         drop(sweeper);
+        to_log.iter().for_each(ScrubFinding::log);
         if step.ended {
             let last = self.record().last;
             tracing::info!(
@@ -269,23 +290,43 @@ impl Scrub {
                 took = ?Duration::from_millis(last.took),
                 "scrub: a pass has ended"
             );
-            self.keep(inner);
+            if self.keep_due().is_zero() {
+                self.keep(inner);
+            }
         }
         entered.map(|()| step)
     }
 
     /// Has the progress written down, if there is any. That it fails is no failure of the scrub.
     fn keep(&self, inner: &Inner) {
+        self.state.lock().kept = Some(Instant::now());
         match checkpoint::keep_scrub(inner) {
             Ok(()) | Err(Error::Poisoned { .. }) => {}
             Err(error) => tracing::warn!(%error, "scrub: the progress was not kept"),
         }
     }
 
-    /// Waits until a slice is due, and says at what rate; None: the store is closing.
-    fn wait_for_work(&self, inner: &Inner) -> Option<u64> {
+    /// How long until the progress of a scrub that goes on may be written down again.
+    fn keep_due(&self) -> Duration {
+        let kept = self.state.lock().kept;
+        kept.map_or(Duration::ZERO, |kept| KEEP.saturating_sub(kept.elapsed()))
+    }
+
+    /// These are about to be written over: the next slice tells of them.
+    pub(crate) fn note(&self, overwritten: Vec<ScrubFinding>) {
+        self.state.lock().overwritten = overwritten;
+    }
+
+    /// The store is closing.
+    pub(super) fn is_stopping(&self) -> bool {
+        self.state.lock().stop
+    }
+
+    /// Waits until a slice is due, and says at what rate, and whether it had to wait; None: the store is
+    /// closing.
+    fn wait_for_work(&self, inner: &Inner) -> Option<(u64, bool)> {
         let mut state = self.state.lock();
-        let mut kept = false;
+        let (mut kept, mut rested) = (false, false);
         loop {
             if state.stop {
                 state.running = false;
@@ -293,11 +334,20 @@ impl Scrub {
             }
             let Some(idle) = state.idle(now()) else {
                 state.running = true;
-                return Some(state.rate);
+                return Some((state.rate, rested));
             };
             state.running = false;
-            if kept {
-                self.wake.wait_for(&mut state, idle);
+            rested = true;
+            // By the rate of the options it goes on some time; else it rests for good.
+            let due = match state.kept {
+                Some(kept) if state.rate > 0 && state.repeats => {
+                    KEEP.saturating_sub(kept.elapsed())
+                }
+                _ => Duration::ZERO,
+            };
+            if kept || !due.is_zero() {
+                let time = if kept { idle } else { idle.min(due) };
+                self.wake.wait_for(&mut state, time);
                 continue;
             }
             // It comes to rest: what is new is kept. Meanwhile anything may be asked for.
@@ -336,8 +386,11 @@ pub(crate) fn background(inner: &Inner) {
     let scrub = &inner.scrub;
     let _ends = Ends(scrub);
     let (begin, mut pace) = (Instant::now(), Pace::default());
-    let mut kept = Instant::now();
-    while let Some(rate) = scrub.wait_for_work(inner) {
+    scrub.state.lock().kept.get_or_insert(begin);
+    while let Some((rate, rested)) = scrub.wait_for_work(inner) {
+        if rested {
+            pace.rested(begin.elapsed());
+        }
         match scrub.step(inner) {
             Ok(step) => {
                 let wait = pace.after(begin.elapsed(), step.bytes, rate);
@@ -351,9 +404,8 @@ pub(crate) fn background(inner: &Inner) {
                 scrub.pause();
             }
         }
-        if kept.elapsed() >= KEEP {
+        if scrub.keep_due().is_zero() {
             scrub.keep(inner);
-            kept = Instant::now();
         }
     }
 }

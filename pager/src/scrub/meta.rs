@@ -103,45 +103,90 @@ fn read_child(
     Ok(())
 }
 
-/// Verifies all four copies of the superblocks, with the first group, once this opening has written one:
-/// until then a copy may be torn by a power cut. Does not wait for a checkpoint that is being written.
-pub(super) fn verify_superblocks(inner: &Inner, group: u64, slice: &mut Slice) {
-    if group > 0 {
-        return;
-    }
-    let Some(state) = inner.checkpoint.try_lock() else { return };
+/// Verifies all four copies of the superblocks, and counts them as verified if they are to be `counted`.
+/// False: a checkpoint is being written, which is not waited for.
+pub(super) fn verify_superblocks(inner: &Inner, counted: bool, slice: &mut Slice) -> bool {
+    let Some(state) = inner.checkpoint.try_lock() else { return false };
+    let (newest, session) = (state.durable.clone(), state.session);
+    drop(state);
     // The first checkpoint has nothing beside it.
-    if !state.session || state.durable.checkpoint < 2 || inner.poison.check().is_err() {
-        return;
+    if newest.checkpoint < 2 || inner.poison.check().is_err() {
+        return true;
     }
-    let newest = &state.durable;
-    // Nobody writes them while the checkpoint mutex is held: what is wrong twice is wrong.
-    let (first, second) = (judge_copies(inner, newest), judge_copies(inner, newest));
+    let mut judged = judge_copies(inner, &newest, session);
+    if judged.iter().any(|copy| {
+        matches!(copy, Err(Error::Corrupted(_) | Error::NotADatabase | Error::NewerFormat { .. }))
+    }) {
+        let Some(state) = inner.checkpoint.try_lock() else { return false };
+        // Nobody writes them while the checkpoint mutex is held: what is wrong now is wrong.
+        if inner.poison.check().is_err() {
+            return true;
+        }
+        judged = judge_copies(inner, &state.durable, state.session);
+    }
     let size = inner.geometry.page_size as u64;
-    for (index, judged) in (0u64..).zip(first.into_iter().zip(second)) {
+    for (index, judged) in (0u64..).zip(judged) {
         let page = Superblock::offset(index % 2, index / 2) / size;
         slice.bytes += superblock::SUPERBLOCK_SIZE as u64;
         match judged {
-            (Err(error), Err(_)) => slice.findings.push(ScrubFinding::new(page, 1, error)),
-            _ => slice.verified += 1,
+            Err(error) => slice.findings.push(ScrubFinding::new(page, 1, error)),
+            Ok(()) => slice.verified += u64::from(counted),
         }
     }
+    true
 }
 
-/// What is wrong with each of the four copies.
-fn judge_copies(inner: &Inner, newest: &Superblock) -> [Result<()>; 4] {
-    let copies = match superblock::read_all(&*inner.storage) {
+/// Which of the copies are damaged that the first superblock of an opening writes over.
+pub(crate) fn overwritten(
+    inner: &Inner,
+    copies: &[Result<Superblock>; 4],
+    newest: &Superblock,
+) -> Vec<ScrubFinding> {
+    let mut findings = Vec::new();
+    for (index, copy) in copies.iter().enumerate() {
+        if let Err(Error::Corrupted(fault)) = copy
+            && newest.checkpoint >= 2
+            && !may_be_cut(index, copies, newest)
+        {
+            let offset = Superblock::offset(index as u64 % 2, index as u64 / 2);
+            let page = offset / inner.geometry.page_size as u64;
+            findings.push(ScrubFinding::new(page, 1, Error::Corrupted(*fault)));
+        }
+    }
+    findings
+}
+
+/// May a power cut have left this copy torn, or older?
+fn may_be_cut(index: usize, copies: &[Result<Superblock>; 4], newest: &Superblock) -> bool {
+    let slot = (newest.checkpoint % 2) as usize;
+    index == slot + 2 || index == 1 - slot && copies[3 - slot].is_ok()
+}
+
+/// What is wrong with each of the four copies. Until this opening has written one, those count as right
+/// that a power cut may have left so: the second copy of the newest superblock, torn or older; and the
+/// first copy of the one after it, torn, if the second is whole.
+fn judge_copies(inner: &Inner, newest: &Superblock, session: bool) -> [Result<()>; 4] {
+    let copies = match superblock::read_all_direct(&*inner.storage) {
         Ok(copies) => copies,
         Err(error) => {
             let error = ScrubFinding::new(0, 1, error);
             return [(); 4].map(|()| Err(error.error()));
         }
     };
-    copies.map(|copy| match copy? {
-        copy if copy.checkpoint % 2 == newest.checkpoint % 2 && copy != *newest => {
-            let what = "checkpoint of the superblock";
-            Err(Error::corrupted(0, what, newest.checkpoint, copy.checkpoint))
+    let cut = [0, 1, 2, 3].map(|index| !session && may_be_cut(index, &copies, newest));
+    let mut cut = cut.into_iter();
+    copies.map(|copy| {
+        let cut = cut.next().unwrap_or_default();
+        match copy {
+            Err(Error::Io { .. }) => copy.map(drop),
+            _ if !cut => match copy? {
+                copy if copy.checkpoint % 2 == newest.checkpoint % 2 && copy != *newest => {
+                    let what = "checkpoint of the superblock";
+                    Err(Error::corrupted(0, what, newest.checkpoint, copy.checkpoint))
+                }
+                _ => Ok(()),
+            },
+            _ => Ok(()),
         }
-        _ => Ok(()),
     })
 }

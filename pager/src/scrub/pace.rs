@@ -17,12 +17,23 @@ const SLACK: Duration = Duration::from_millis(500);
 pub(super) struct Pace {
     /// What was read so far has been paid for at this time.
     due: Duration,
+    /// The rate that it was paid at.
+    rate: u64,
 }
 
 impl Pace {
+    /// After a rest nothing is owed.
+    pub(super) fn rested(&mut self, now: Duration) {
+        self.due = self.due.min(now);
+    }
+
     /// `bytes` were read, and it is `now`: how long to wait before the next ones. `rate` is in bytes a
     /// second; `u64::MAX` sets no limit.
     pub(super) fn after(&mut self, now: Duration, bytes: u64, rate: u64) -> Duration {
+        if self.rate != rate {
+            // What was read at another rate is not paid for at this one.
+            *self = Pace { due: now, rate };
+        }
         self.due = self.due.max(now.saturating_sub(SLACK));
         if rate == u64::MAX {
             return Duration::ZERO;
@@ -63,6 +74,16 @@ mod tests {
     #[test]
     fn no_limit_means_no_wait() {
         assert_eq!(Pace::default().after(Duration::ZERO, u64::MAX, u64::MAX), Duration::ZERO);
+    }
+
+    #[test]
+    fn another_rate_or_a_rest_forgets_what_is_owed() {
+        let mut pace = Pace::default();
+        assert_eq!(pace.after(Duration::ZERO, 1000, 1), Duration::from_secs(1000));
+        assert_eq!(pace.after(Duration::ZERO, 1000, 1000), Duration::from_secs(1));
+        pace.after(Duration::ZERO, 1_000_000, 1000);
+        pace.rested(Duration::from_secs(2));
+        assert_eq!(pace.after(Duration::from_secs(2), 1000, 1000), Duration::from_secs(1));
     }
 
     #[test]

@@ -89,6 +89,13 @@ impl ScrubRecord {
         record
     }
 
+    /// The record, unless it says what none can say: then there is none.
+    pub(crate) fn or_none(mut self) -> ScrubRecord {
+        /// Above all page numbers, counts, and times to come.
+        const BOUND: u64 = 1 << 48;
+        if self.words().any(|word| *word >= BOUND) { ScrubRecord::default() } else { self }
+    }
+
     /// Begins a pass if none is under way.
     pub(super) fn begin(&mut self, now: u64) {
         if !self.pass.exists() {
@@ -105,7 +112,7 @@ impl ScrubRecord {
     }
 
     /// Forgets the pass under way.
-    pub(super) fn forget(&mut self) {
+    pub(crate) fn forget(&mut self) {
         self.position = PageId::NONE;
         self.pass = ScrubPass::default();
     }

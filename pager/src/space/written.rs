@@ -46,7 +46,7 @@ impl Space {
         }
     }
 
-    /// The same of several pages of one group. `stored` are the words of the group's page in the slot
+    /// The same of several pages of one group, without reading from the file. `stored` are the words of the group's page in the slot
     /// that this directory entry names; None: it is not the current one any more, and the group is not
     /// in memory.
     pub(crate) fn pages_written(

@@ -603,7 +603,8 @@ fn the_superblocks_are_judged_before_anything_is_written_over_them() {
         furnish(&db);
         let path = db.path();
         db.close().unwrap();
-        let mut bytes = std::fs::read(&path).unwrap();
+        let whole = std::fs::read(&path).unwrap();
+        let mut bytes = whole.clone();
         // The second copies of both; the newer one may be what a power cut has left.
         for copy in [32 << 10, 48 << 10] {
             bytes[copy + 300] ^= 1;
@@ -612,6 +613,8 @@ fn the_superblocks_are_judged_before_anything_is_written_over_them() {
         let open = if read_only { Database::open_read_only(&path) } else { Database::open(&path) };
         let open = open.unwrap();
         assert_eq!(pass(&open).pages_damaged, 1, "read only: {read_only}");
+        open.close().unwrap();
+        std::fs::write(&path, &whole).unwrap();
     }
 }
 

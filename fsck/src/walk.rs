@@ -139,6 +139,9 @@ impl EntryReader<'_> {
     }
 }
 
+/// A key behind the prefix of its node: its head, how much of that is the key's, and the rest.
+type Suffix<'a> = ([u8; 4], usize, &'a [u8]);
+
 const HEADER: usize = 64;
 
 fn u16_at(bytes: &[u8], at: usize) -> usize {
@@ -230,7 +233,7 @@ impl<'a> NodeReader<'a> {
     /// Child `i` of an inner node that is sound, and its key behind the prefix: see
     /// [`NodeReader::set_key`].
     #[inline]
-    pub(crate) fn child(&self, i: usize) -> Option<(&'a [u8], ([u8; 4], usize, &'a [u8]))> {
+    pub(crate) fn child(&self, i: usize) -> Option<(&'a [u8], Suffix<'a>)> {
         let [key_at, key_len, value_at, value] = self.slot(i);
         let head = self.heads.get(4 * i..4 * i + 4)?;
         let head = [head[3], head[2], head[1], head[0]];
@@ -240,7 +243,7 @@ impl<'a> NodeReader<'a> {
 
     /// Makes `to` the key of a child that is not the first. It begins with the prefix already.
     #[inline]
-    pub(crate) fn set_key(&self, to: &mut Vec<u8>, key: ([u8; 4], usize, &[u8])) {
+    pub(crate) fn set_key(&self, to: &mut Vec<u8>, key: Suffix<'_>) {
         to.truncate(self.prefix.len());
         to.extend_from_slice(&key.0);
         to.truncate(self.prefix.len() + key.1);

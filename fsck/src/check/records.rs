@@ -12,7 +12,7 @@ pub(super) struct Name<'a> {
     pub(super) text: String,
     /// It is none that may be given.
     pub(super) fault: Option<Problem>,
-    pub(super) says: Result<Named<'a>, Problem>,
+    pub(super) says: Result<Named<'a>, Box<Problem>>,
 }
 
 /// What stands under a name.
@@ -37,7 +37,7 @@ impl<'a> Name<'a> {
     pub(super) fn read(key: &[u8], value: &'a [u8], here: PageId) -> Name<'a> {
         let Some((&first, rest)) = key.split_first() else {
             let empty = Problem::new(Kind::Name, "an empty key among the names");
-            return Name { text: String::new(), fault: None, says: Err(empty) };
+            return Name { text: String::new(), fault: None, says: Err(Box::new(empty)) };
         };
         let text = String::from_utf8_lossy(rest).into_owned();
         let well_formed = std::str::from_utf8(rest).is_ok()
@@ -47,7 +47,7 @@ impl<'a> Name<'a> {
         let fault = (first != b'r' && !well_formed)
             .then(|| Problem::new(Kind::Name, format!("name {text:?}")));
         let unreadable =
-            |error: cowslip_pager::Error| Problem::new(Kind::Record, error.to_string());
+            |error: cowslip_pager::Error| Box::new(Problem::new(Kind::Record, error.to_string()));
         let says = match first {
             b'b' => BranchRecord::decode(value, here).map(Named::Branch).map_err(unreadable),
             b's' => SnapshotRecord::decode(value, here).map(Named::Snapshot).map_err(unreadable),
@@ -55,15 +55,15 @@ impl<'a> Name<'a> {
             b'i' => Incoming::decode(value, here).map(|_| Named::NoPage).map_err(unreadable),
             b'r' => released(value).map(Named::Release),
             other => {
-                Err(Problem::new(Kind::Name, "first byte of a name")
-                    .values("b, i, k, r or s", other))
+                let problem = Problem::new(Kind::Name, "first byte of a name");
+                Err(Box::new(problem.values("b, i, k, r or s", other)))
             }
         };
         Name { text, fault, says }
     }
 }
 
-fn released(value: &[u8]) -> Result<Released<'_>, Problem> {
+fn released(value: &[u8]) -> Result<Released<'_>, Box<Problem>> {
     match value.split_first() {
         Some((0, pointer)) if pointer.len() == Pointer::SIZE => {
             Ok(Released::Node(Pointer::decode(pointer)))
@@ -73,7 +73,7 @@ fn released(value: &[u8]) -> Result<Released<'_>, Problem> {
             let pointer = Pointer::decode(pointer);
             Ok(Released::Raw(Raw { page: pointer.page, height: pointer.level }))
         }
-        _ => Err(Problem::new(Kind::Record, "an entry of the release queue")),
+        _ => Err(Box::new(Problem::new(Kind::Record, "an entry of the release queue"))),
     }
 }
 

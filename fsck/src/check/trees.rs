@@ -646,7 +646,7 @@ impl Walk<'_, '_> {
             }
         };
         let (catalog, owner) = match says {
-            Err(problem) => return self.lost(item, problem),
+            Err(problem) => return self.lost(item, *problem),
             Ok(Named::Branch(record)) => {
                 self.check.report.branches += u64::from(!record.incoming);
                 record_stamp(self, "shared_at", record.shared_at);

@@ -60,6 +60,9 @@ fn attempt(
         return Ok(None);
     }
     check.report.forget_problems();
+    // It grows before a superblock says so, and is cut after: so it is asked for behind the superblock, and
+    // before that is asked for once more.
+    check.length = storage.len().map_err(Error::Io)?;
     check.judge_length();
     let mut map = PageMap::copy(&mut check);
     if !is_newest(storage, checkpoint) {

@@ -64,6 +64,13 @@ struct OpenBranch {
     redo: Redo,
 }
 
+impl OpenBranch {
+    /// The line that is written, if the branch has a history.
+    fn line(&self) -> Option<u64> {
+        self.record.lineage.tip().map(|place| place.line)
+    }
+}
+
 /// A table that this transaction has touched.
 struct OpenTable {
     tree: Tree,
@@ -380,11 +387,15 @@ impl Draft {
         if !self.postponed.is_empty()
             && let Some(branch) = &self.branch
             && let Some(record) = branch.redo.finish()
+            && let Some(line) = branch.line()
         {
-            self.txn.continue_newest(record.len(), self.postponed.pages_max(), durability);
+            let pages = self.postponed.pages_max();
+            self.txn.continue_newest(line, record.len(), pages, durability);
         }
         self.end()?;
-        self.txn.set_continuable();
+        if let Some(line) = self.branch.as_ref().and_then(OpenBranch::line) {
+            self.txn.set_continuable(line);
+        }
         let Some(branch) = self.branch else { return Ok(()) };
         let record = branch.redo.finish();
         if record.is_some_and(<[u8]>::is_empty) && !self.txn.is_changed() {

@@ -157,13 +157,22 @@ pub struct Stats {
     pub scrub: ScrubState,
 }
 
+/// What a version that can be continued is known by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Continuable {
+    /// The stamp of its pages.
+    pub(crate) stamp: u64,
+    /// The line that all of them were written for.
+    pub(crate) line: u64,
+}
+
 pub(crate) struct Head {
     /// The newest committed version, acknowledged or not.
     pub(crate) version: Version,
     pub(crate) next_stamp: u64,
-    /// The stamp of the pages in `version` that no checkpoint has, none of which has a second owner: a
-    /// transaction may edit them in place while nobody reads them (R13).
-    pub(crate) continuable: Option<u64>,
+    /// The pages in `version` that no checkpoint has, none of which has a second owner: a transaction of the
+    /// same line may edit them in place while nobody reads them (R13).
+    pub(crate) continuable: Option<Continuable>,
 }
 
 #[derive(Default)]

@@ -29,7 +29,7 @@ use crate::{
     log::Tail,
     mutant,
     page::{Header, PageId, Pointer},
-    pager::Inner,
+    pager::{Continuable, Inner},
     readers::Version,
     space::{Freed, Run},
     view::View,
@@ -66,8 +66,8 @@ pub struct Transaction {
     stamp: u64,
     /// Set while it goes on with the newest version in place.
     continued: Option<continued::Before>,
-    /// Later transactions may go on with its version.
-    continuable: bool,
+    /// Later transactions of this line may go on with its version.
+    continuable: Option<u64>,
     /// A stamp just below, for a version without changes that a checkpoint inside the commit may
     /// have to make: versions must stay in the order of their stamps.
     spare_stamp: u64,
@@ -140,7 +140,7 @@ impl Transaction {
             page_stamp: stamp,
             stamp,
             continued: None,
-            continuable: false,
+            continuable: None,
             spare_stamp,
             root: base.root,
             reserve: None,
@@ -169,10 +169,11 @@ impl Transaction {
         self.stamp
     }
 
-    /// Lets later transactions go on with this one's version in place (R13). Only for a transaction that gives
-    /// no page of its own a second owner.
-    pub fn set_continuable(&mut self) {
-        self.continuable = true;
+    /// Lets later transactions go on with this one's version in place (R13), if they write the same `line`, which is
+    /// the owner's number for whatever is written: all pages of one stamp belong to one. Only for a transaction
+    /// that gives no page of its own a second owner.
+    pub fn set_continuable(&mut self, line: u64) {
+        self.continuable = Some(line);
     }
 
     /// The owner's root: at first that of the version the transaction began with.
@@ -497,11 +498,12 @@ impl Transaction {
         self.apply();
         let version = Version { stamp: self.page_stamp, root: self.root };
         // A page that is in the file already is not edited there.
-        let continuable = self.continuable && record.is_some() && self.spilled.is_empty();
+        let usable = record.is_some() && self.spilled.is_empty();
+        let continuable = self.continuable.filter(|_| usable);
         {
             let mut head = inner.head.lock();
             head.version = version;
-            head.continuable = continuable.then_some(self.page_stamp);
+            head.continuable = continuable.map(|line| Continuable { stamp: self.page_stamp, line });
         }
         self.done = true;
         let unlock = inner.writer.unlock_later();

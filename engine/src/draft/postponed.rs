@@ -13,7 +13,7 @@
 
 use std::ops::Range;
 
-use super::Draft;
+use super::{Draft, OpenBranch};
 use crate::{error::Result, node::Node, tree::Cell};
 
 /// More changes make a version of their own: readers wait while they are made, and copying a page once for
@@ -86,7 +86,9 @@ impl Draft {
     pub(crate) fn postpone_from_now(&mut self, weak: bool) {
         let nothing_yet = !self.txn.is_changed()
             && self.branch.as_ref().is_none_or(|branch| branch.held_back == 0);
-        self.postponed.open = weak && nothing_yet && self.txn.may_continue();
+        let line = self.branch.as_ref().and_then(OpenBranch::line);
+        self.postponed.open =
+            weak && nothing_yet && line.is_some_and(|line| self.txn.may_continue(line));
     }
 
     /// Postpones a change: tells whether the key was there. None: it must be made at once. `value` fits a

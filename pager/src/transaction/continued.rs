@@ -20,6 +20,7 @@ use crate::{
     error::Result,
     mutant,
     page::{PageId, Pointer},
+    pager::Continuable,
     readers::Version,
 };
 
@@ -30,24 +31,32 @@ pub(super) struct Before {
 }
 
 impl Transaction {
-    /// May this transaction, as things stand now, go on with the newest version? Only then is it worth
-    /// holding its changes back.
-    pub fn may_continue(&self) -> bool {
-        self.inner.head.lock().continuable.is_some()
+    /// May this transaction, which writes this line, go on with the newest version as things stand now? Only
+    /// then is it worth postponing its changes.
+    pub fn may_continue(&self, line: u64) -> bool {
+        self.inner.head.lock().continuable.is_some_and(|version| version.line == line)
     }
 
     /// Lets this transaction, which must have changed nothing yet, go on with the newest version in place.
     /// False: that cannot be, and it is the ordinary transaction that it was. From here on readers that
     /// begin wait until it ends, so it must not take long: a few changes, of pages that are in memory.
     ///
-    /// `record` is the length of what the log will get, `pages` how many new pages it may take at most; to make
-    /// room for them, something might have to be written while readers wait. Not for `Immediate`: what must not be seen before it
-    /// is durable cannot be where others look.
-    pub fn continue_newest(&mut self, record: usize, pages: usize, durability: Durability) -> bool {
+    /// `line` must be that of the version; `record` is the length of what the log will get, `pages` how many new
+    /// pages it may take at most: to make room for them, something might have to be written while readers wait.
+    /// Not for `Immediate`: what must not be seen before it is durable cannot be where others look.
+    pub fn continue_newest(
+        &mut self,
+        line: u64,
+        record: usize,
+        pages: usize,
+        durability: Durability,
+    ) -> bool {
         let inner = &self.inner;
         let cache = &inner.cache;
         let head = inner.head.lock();
-        let Some(stamp) = head.continuable else { return false };
+        let Some(Continuable { stamp, .. }) = head.continuable.filter(|v| v.line == line) else {
+            return false;
+        };
         let version = head.version;
         drop(head);
         let possible = durability != Durability::Immediate

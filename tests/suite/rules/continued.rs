@@ -179,6 +179,26 @@ fn r13_a_transaction_sees_what_it_has_postponed() {
     assert_eq!(value(&db, b"key").unwrap(), b"old");
 }
 
+/// Salvage, and whoever reads old pages, may rely on it that a stamp has one line.
+#[test]
+fn r13_a_version_is_continued_by_its_own_branch_only() {
+    let (db, _) = begun(Durability::None);
+    db.create_branch("other", "main").unwrap();
+    let continues = |branch: &str| {
+        let before = db.stats().continued;
+        let mut tx = db.begin_write_on(branch).unwrap();
+        tx.set_durability(Durability::None);
+        tx.open_table("t").unwrap().insert(b"key", branch.as_bytes()).unwrap();
+        tx.commit().unwrap();
+        db.stats().continued > before
+    };
+    for branch in ["main", "other", "main", "other"] {
+        assert!(!continues(branch), "the version before was another one's");
+        assert!(continues(branch));
+        assert!(continues(branch));
+    }
+}
+
 /// Power cuts at every call: what is there afterwards is a prefix, and no page of a checkpoint has more.
 #[test]
 fn r13_every_cut_leaves_a_prefix() {

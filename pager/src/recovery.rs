@@ -234,11 +234,6 @@ pub(crate) fn open(
     {
         version.stamp = found.stamp;
     }
-    let mut scrub = found.scrub.or_none();
-    if read_only {
-        // It keeps no place, so it would never come by the front.
-        scrub.forget();
-    }
     let inner = Inner {
         cache: Cache::new(config.cache_size, geometry.page_size)?,
         log: LogWriter::new(
@@ -257,7 +252,7 @@ pub(crate) fn open(
         stamp_ceiling: AtomicU64::new(u64::MAX),
         poison: Poison::default(),
         counters: Counters::default(),
-        scrub: Scrub::new(&config, scrub),
+        scrub: Scrub::new(&config, found.scrub.or_none()),
         background: Mutex::new(BackgroundState::default()),
         wake: Condvar::new(),
         writer: WriterLock::default(),

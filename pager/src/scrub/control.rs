@@ -73,6 +73,8 @@ struct State {
     to_log: Vec<ScrubFinding>,
     /// Superblocks that were written over since this opening, and were damaged.
     overwritten: Vec<ScrubFinding>,
+    /// This opening has made a step.
+    stepped: bool,
     /// When this opening has last written the progress down.
     kept: Option<Instant>,
     unreadable_in_a_row: u64,
@@ -197,6 +199,7 @@ impl Scrub {
                 logged: 0,
                 to_log: Vec::new(),
                 overwritten: Vec::new(),
+                stepped: false,
                 kept: None,
                 unreadable_in_a_row: 0,
                 failure: None,
@@ -260,6 +263,11 @@ impl Scrub {
         let begin = Instant::now();
         let from = {
             let mut state = self.state.lock();
+            if !std::mem::replace(&mut state.stepped, true) && inner.read_only {
+                // It keeps no place, so it would never come by the front.
+                state.record.forget();
+                state.took = Duration::ZERO;
+            }
             state.record.begin(now());
             sweeper.patience = UNREADABLE_MAX.saturating_sub(state.unreadable_in_a_row);
             state.record.position.0

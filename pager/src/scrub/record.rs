@@ -112,7 +112,7 @@ impl ScrubRecord {
     }
 
     /// Forgets the pass under way.
-    pub(crate) fn forget(&mut self) {
+    pub(super) fn forget(&mut self) {
         self.position = PageId::NONE;
         self.pass = ScrubPass::default();
     }

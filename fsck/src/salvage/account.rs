@@ -89,7 +89,9 @@ impl<'a, 'w> Account<'a, 'w> {
     fn is_whole(&self, at: usize) -> bool {
         let state = &self.build.states[at];
         let found = matches!(state.origin, None | Some(Origin::Found));
-        found && self.build.wreck.is_whole(&state.catalog, TABLES)
+        found
+            && self.build.halted_in != Some(at)
+            && self.build.wreck.is_whole(&state.catalog, TABLES)
     }
 
     /// The tables of a state that are not whole.

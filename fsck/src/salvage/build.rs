@@ -61,6 +61,8 @@ pub(super) struct Build<'w> {
     budget: u64,
     /// Nothing more is written: the budget is spent.
     pub(super) halted: bool,
+    /// The state in which that happened: some of its rows are not there, and some are those of the state before.
+    pub(super) halted_in: Option<usize>,
 }
 
 impl<'w> Build<'w> {
@@ -87,6 +89,7 @@ impl<'w> Build<'w> {
             trees: HashSet::new(),
             budget: wreck.length.saturating_mul(4).saturating_add(1 << 20),
             halted: false,
+            halted_in: None,
         }
     }
 
@@ -103,6 +106,13 @@ impl<'w> Build<'w> {
                 Ok(()) => {
                     self.built.insert(at);
                     self.last = Some(at);
+                    if self.halted {
+                        self.halted_in = Some(at);
+                        let what = if state.snapshot { "snapshot" } else { "branch" };
+                        let name = &state.name;
+                        self.left
+                            .push(format!("rows of {what} {name:?}: too much would be written"));
+                    }
                     if let Some(place) = state.lineage.tip() {
                         self.lines.insert(place.line, at);
                     }
@@ -317,6 +327,9 @@ impl<'w> Build<'w> {
             tx.commit()
         };
         work().map_err(Error::Out)?;
+        if self.halted {
+            self.left.push(format!("rows of table {name:?}: too much would be written"));
+        }
         Ok(count)
     }
 

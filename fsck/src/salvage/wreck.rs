@@ -172,7 +172,7 @@ impl<'a> Wreck<'a> {
     pub(super) fn child(&self, parent: &Pointer, cell: &Entry) -> Option<Pointer> {
         let child = Pointer::decode(&cell.value);
         (child.kind == parent.kind
-            && child.level + 1 == parent.level
+            && child.level.checked_add(1) == Some(parent.level)
             && child.stamp <= parent.stamp)
             .then_some(child)
     }

@@ -27,7 +27,7 @@ use cowslip_pager::{Pointer, geometry::Geometry, storage::Storage, superblock::S
 use crate::{
     Error, Options,
     check::{self, PageMap},
-    problem::Kind,
+    problem::{Kind, Remedy},
 };
 use account::Account;
 use build::Build;
@@ -109,6 +109,7 @@ pub(crate) fn run(
         page_size: geometry.page_size as u64,
         pages_found: wreck.nodes.len() as u64,
         unreadable_blocks: survey.unreadable,
+        checked: is_undamaged(storage),
         ..Salvaged::nothing(head.footing)
     };
     if names.states.is_empty() && wreck.nodes.is_empty() && survey.log.is_empty() {
@@ -133,6 +134,17 @@ pub(crate) fn run(
         }
     }
     Ok(salvaged)
+}
+
+/// Does the checker find nothing that touches data? A node that proves itself may still not belong where it
+/// stands: beyond its parent's bounds, or older than the map says.
+fn is_undamaged(storage: &dyn Storage) -> bool {
+    let report = crate::check_storage(storage, &Options::default());
+    report.is_ok_and(|report| {
+        let harmless =
+            |kind: &Kind| kind.remedy() == Remedy::Lossless && *kind != Kind::NodeMapChecksum;
+        report.counts.keys().all(harmless)
+    })
 }
 
 /// The superblock, if there is one (W4).

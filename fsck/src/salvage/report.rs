@@ -106,6 +106,8 @@ pub struct Salvaged {
     pub left: Vec<String>,
     /// Something was left out because it would have taken too long to look for.
     pub cut_short: bool,
+    /// The checker finds nothing in the wreck that touches data: only then is anything certain.
+    pub checked: bool,
     /// Tables and gaps that are not listed.
     pub unlisted: u64,
     /// Rows in `cowslip.salvage`.
@@ -125,6 +127,7 @@ impl Salvaged {
             log: Replay::default(),
             left: Vec::new(),
             cut_short: false,
+            checked: false,
             unlisted: 0,
             noted: 0,
         }
@@ -145,6 +148,7 @@ impl Salvaged {
             && self.log.whole
             && self.log.failed == 0
             && !self.cut_short
+            && self.checked
             && !self.is_empty()
     }
 
@@ -227,6 +231,12 @@ impl fmt::Display for Salvaged {
             Footing::Certain => {}
             Footing::Doubtful => writeln!(f, "the newest superblock may be missing")?,
             Footing::None => writeln!(f, "no superblock is left")?,
+        }
+        if self.superblock == Footing::Certain && !self.checked {
+            writeln!(
+                f,
+                "the check of the file itself finds damage: what was taken may lack rows or have wrong ones"
+            )?;
         }
         if !self.names_whole {
             writeln!(f, "not all names of branches and snapshots could be read")?;

@@ -81,6 +81,11 @@ impl Arena {
         Ok(Arena { base, frame_size, frames, memory })
     }
 
+    /// Bytes of a frame.
+    pub(crate) fn frame_size(&self) -> usize {
+        self.frame_size
+    }
+
     /// Frames in the arena.
     pub(crate) fn frames(&self) -> usize {
         self.frames

@@ -70,7 +70,7 @@ elif has mkfs.btrfs btrfs; then
     at=$dir/mount
     mkdir "$at"
     truncate -s $((mib * 4))M "$image"
-    mkfs.btrfs -q "$image" 2>"$dir/said"
+    mkfs.btrfs -q "$image" >"$dir/said" 2>&1
     fill() {
         if ! mount -o loop "$image" "$at"; then return 1; fi
         mounted=$at

@@ -130,6 +130,9 @@ catalogue! {
     FileTooShort "F0111" Damage Lossless "I2"
         "The file is shorter than its superblock says."
         => "make it as long again; what stood there is reported page by page";
+    RootMissing "F0112" Damage None "I2"
+        "The superblock leads to no names, though pages or the log show that there was a commit."
+        => "nothing in place: the data must be salvaged from the pages' own headers";
     LogDamaged "F0201" Damage Lossy "I12"
         "A log record that was durable is damaged: transactions behind it are lost."
         => "cut the log there, on demand: the transactions behind it are lost";

@@ -75,7 +75,12 @@ impl std::fmt::Display for Sums {
 pub(super) fn run(check: &mut Check<'_>, map: &mut PageMap, roles: &mut Roles) -> bool {
     let root = check.superblock.root;
     if root.is_none() {
-        return true;
+        let fresh = is_fresh(check, map, roles);
+        if !fresh {
+            let problem = Problem::new(Kind::RootMissing, "root in the superblock");
+            check.report.add(problem.page(0).values("a page", root.page.0));
+        }
+        return fresh;
     }
     let page = vec![0; check.geometry.page_size];
     let mut walk = Walk {
@@ -120,6 +125,15 @@ pub(super) fn run(check: &mut Check<'_>, map: &mut PageMap, roles: &mut Roles) -
         }
     }
     walk.complete
+}
+
+/// Was there never a commit? Then the map counts no page of a tree, and the log has nothing.
+fn is_fresh(check: &mut Check<'_>, map: &mut PageMap, roles: &Roles) -> bool {
+    check.report.log_transactions == 0
+        && (0..roles.pages()).all(|page| {
+            roles.get(page).0 == Role::Fixed
+                || map.entry(check, page).is_some_and(|entry| entry.count == 0)
+        })
 }
 
 /// Who leads to a page.

@@ -74,6 +74,7 @@ pub fn wound(code: &str, mut wreck: Wreck) -> Option<Wreck> {
             let length = wreck.bytes.len() - 2 * 4096;
             wreck.bytes.truncate(length);
         }
+        "F0112" => forge_superblock(&mut wreck, &[0, 1], |block| block[80..96].fill(0)),
         "F0301" => {
             let top = wreck.top(1);
             wreck.flip(top, 3);

@@ -217,6 +217,9 @@ catalogue! {
     RawPointer "F0505" Damage Lossy "I7"
         "A table of a stored machine leads to no page that it may use, or at a wrong height."
         => "take the machine from a snapshot that has it, or drop it, on demand";
+    MachineState "F0506" Damage Lossy "I7"
+        "The pages of a stored machine are whole and make no machine: it cannot be resumed."
+        => "take the machine from a snapshot that has it, or drop it, on demand";
     Record "F0601" Damage Lossy "I9"
         "A record of a branch, snapshot, table or release is not readable."
         => "drop the record, on demand";

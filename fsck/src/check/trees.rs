@@ -91,6 +91,7 @@ pub(super) fn run(check: &mut Check<'_>, map: &mut PageMap, roles: &mut Roles) -
         shared: HashMap::new(),
         extents: HashMap::new(),
         raw: HashMap::new(),
+        machines: HashMap::new(),
         damaged: HashMap::new(),
         branches: HashSet::new(),
         arriving: Arriving::default(),
@@ -234,6 +235,8 @@ struct Walk<'w, 'c> {
     extents: HashMap<u64, u64>,
     /// Raw pages above the data: their height, and the pages in and below them if all could be read.
     raw: HashMap<u64, (u8, Option<u64>)>,
+    /// The pages of each machine that was met, and what is wrong with it, by its root.
+    machines: HashMap<u64, (u64, Option<Problem>)>,
     /// Where problems stand in the report that are of a page, or of something below it.
     damaged: HashMap<u64, Vec<usize>>,
     branches: HashSet<String>,

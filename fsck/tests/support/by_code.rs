@@ -222,6 +222,14 @@ pub fn wound(code: &str, mut wreck: Wreck) -> Option<Wreck> {
             page[52] += 2;
             wreck.seal(names);
         }
+        "F0506" => {
+            // A bit of an entry that is none of a page of memory.
+            let table = wreck.raw(1).page.0;
+            let page = wreck.page(table);
+            let word = (0..512).find(|word| u64_at(page, 8 * word) != 0).unwrap();
+            page[8 * word + 7] |= 1;
+            wreck.seal_raw(table);
+        }
         "F0605" => {
             let (leaf, at) = value_of(&mut wreck, META, b"bmain");
             let stamp = (wreck.block.stamp + 100).to_le_bytes();

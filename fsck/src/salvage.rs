@@ -33,7 +33,7 @@ use account::Account;
 use build::Build;
 use fill::Fills;
 use states::Names;
-use wreck::{NAMES, Wreck};
+use wreck::{Item, NAMES, Wreck};
 
 pub use fill::Origin;
 pub use replay::Replay;
@@ -98,7 +98,7 @@ pub(crate) fn run(
     }
     fills.prepare(&wreck);
     let mut names = states::read(&wreck, &fills, root);
-    let hurt = !names.whole || root.is_some_and(|root| !wreck.is_whole(&root, NAMES));
+    let hurt = !names.whole || root.is_some_and(|root| !wreck.is_whole(&Item::root(root), NAMES));
     if hurt {
         states::reach(&mut wreck, &mut fills, root, &names);
         if !names.whole {
@@ -176,7 +176,10 @@ fn root(
     }
     let mut tops: Vec<usize> = wreck.tops(NAMES).to_vec();
     tops.sort_unstable_by_key(|&at| std::cmp::Reverse(wreck.nodes[at].stamp));
-    let newest = tops.iter().map(|&at| wreck.pointer(at)).find(|top| wreck.is_whole(top, NAMES));
+    let newest = tops
+        .iter()
+        .map(|&at| wreck.pointer(at))
+        .find(|top| wreck.is_whole(&Item::root(*top), NAMES));
     let record = replay::newest(wreck.storage, (wreck.length, wreck.store), log)?;
     let proved = [block.map(|block| block.stamp), newest.map(|root| root.stamp), record];
     wreck.limit = proved.into_iter().flatten().max().unwrap_or(u64::MAX);

@@ -10,10 +10,10 @@ use cowslip::{Database, Durability, kinds::TABLE};
 use super::{
     SALVAGE_TABLE,
     build::{Build, Root, root_of},
-    cursor::{Cursor, Hole, Item, Look},
+    cursor::{Cursor, Hole, Look},
     fill::Origin,
     report::{Gap, Salvaged, SalvagedState, SalvagedTable},
-    wreck::{TABLES, Tree},
+    wreck::{Item, TABLES, Tree},
 };
 
 /// Tables that are listed, and gaps.
@@ -91,7 +91,7 @@ impl<'a, 'w> Account<'a, 'w> {
         let found = matches!(state.origin, None | Some(Origin::Found));
         found
             && self.build.halted_in != Some(at)
-            && self.build.wreck.is_whole(&state.catalog, TABLES)
+            && self.build.wreck.is_whole(&Item::root(state.catalog), TABLES)
     }
 
     /// The tables of a state that are not whole.
@@ -104,7 +104,7 @@ impl<'a, 'w> Account<'a, 'w> {
             let Ok(name) = String::from_utf8(row.entry.key.clone()) else { continue };
             let Some(Root { id, pointer, origin }) = root_of(look, of, &row) else { continue };
             let tree = Tree { kind: TABLE, id };
-            let whole = self.build.wreck.is_whole(&pointer, tree);
+            let whole = self.build.wreck.is_whole(&Item::root(pointer), tree);
             if whole && origin.is_none() {
                 continue;
             }

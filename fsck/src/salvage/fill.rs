@@ -19,10 +19,7 @@ use cowslip::meta::Lineage;
 use cowslip_pager::Pointer;
 use serde::Serialize;
 
-use super::{
-    cursor::Item,
-    wreck::{Tree, Wreck},
-};
+use super::wreck::{Item, Tree, Wreck};
 
 /// Candidates that are looked at for all holes, for each node page of the wreck.
 const WORK_FACTOR: u64 = 64;
@@ -113,6 +110,8 @@ impl Fills {
 
     /// May a page of this stamp be a part of the state? `Some(true)`: it may, `None`: who knows.
     pub(super) fn is_of(&self, lineage: &Lineage, stamp: u64) -> Option<bool> {
+        // What has no lineage may be of any line.
+        lineage.tip()?;
         let line = self.lines.get(&stamp).filter(|&&line| line != MANY)?;
         Some(lineage.stretches().any(|place| place.line == *line && stamp <= place.stamp))
     }
@@ -227,7 +226,7 @@ impl Fills {
             };
             let rank = (self.is_lost(wreck, at), node.stamp);
             if best.is_none_or(|(live, stamp, ..)| rank > (live, stamp))
-                && wreck.is_whole(&wreck.pointer(at), tree)
+                && wreck.is_whole(&Item::root(wreck.pointer(at)), tree)
             {
                 best = Some((rank.0, rank.1, at, origin));
             }

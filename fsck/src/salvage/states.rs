@@ -9,9 +9,9 @@ use cowslip::{
 use cowslip_pager::{PageId, Pointer};
 
 use super::{
-    cursor::{Cursor, Item, Look},
+    cursor::{Cursor, Look},
     fill::{Fills, MANY, Origin},
-    wreck::{NAMES, TABLES, Tree, Wreck, table_of},
+    wreck::{Item, NAMES, TABLES, Tree, Wreck, table_of},
 };
 
 /// Catalogs without a name that become branches, and trees that become tables.
@@ -166,7 +166,7 @@ pub(super) fn find_catalogs(wreck: &mut Wreck<'_>, fills: &mut Fills, names: &mu
     let usable = |wreck: &Wreck<'_>, at: usize| {
         let node = &wreck.nodes[at];
         let usable = !node.reached && node.stamp <= wreck.limit;
-        usable && wreck.is_whole(&wreck.pointer(at), TABLES)
+        usable && wreck.is_whole(&Item::root(wreck.pointer(at)), TABLES)
     };
     let mut tops: Vec<usize> = wreck.tops(TABLES).to_vec();
     tops.sort_unstable_by_key(|&at| std::cmp::Reverse(wreck.nodes[at].stamp));

@@ -31,12 +31,52 @@ pub(super) struct Tree {
 pub(super) const NAMES: Tree = Tree { kind: META, id: 0 };
 pub(super) const TABLES: Tree = Tree { kind: CATALOG, id: 0 };
 
-/// What is known of a node and all that is below it.
+/// What is known of a node and all that is below it, within bounds of which this is a hash: states that share a
+/// node may have it within different ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Whole {
     Unknown,
-    Yes,
-    No,
+    Yes(u64),
+    No(u64),
+}
+
+/// A subtree, as its parent names it.
+#[derive(Debug, Clone)]
+pub(super) struct Item {
+    pub(super) pointer: Pointer,
+    pub(super) low: Vec<u8>,
+    pub(super) high: Option<Vec<u8>>,
+    /// Entries that its parent counts in it.
+    pub(super) entries: Option<u64>,
+}
+
+impl Item {
+    /// A whole tree.
+    pub(super) fn root(pointer: Pointer) -> Item {
+        Item { pointer, low: Vec::new(), high: None, entries: None }
+    }
+
+    fn has(&self, key: &[u8]) -> bool {
+        key >= &self.low[..] && self.high.as_ref().is_none_or(|high| key < &high[..])
+    }
+}
+
+/// What is in a node that is there, proves itself, and belongs where it stands.
+pub(super) enum Opened {
+    Leaf(Vec<Entry>),
+    Inner(Vec<Item>),
+}
+
+impl Opened {
+    /// Entries in and below it.
+    fn count(&self) -> Option<u64> {
+        match self {
+            Opened::Leaf(entries) => Some(entries.len() as u64),
+            Opened::Inner(children) => {
+                children.iter().try_fold(0u64, |sum, child| sum.checked_add(child.entries?))
+            }
+        }
+    }
 }
 
 pub(super) struct Wreck<'a> {
@@ -133,39 +173,76 @@ impl<'a> Wreck<'a> {
 
     /// Can all be read that is in and below what a pointer names, large values and what names lead to
     /// included?
-    pub(super) fn is_whole(&self, pointer: &Pointer, tree: Tree) -> bool {
-        if pointer.is_none() {
+    pub(super) fn is_whole(&self, item: &Item, tree: Tree) -> bool {
+        if item.pointer.is_none() {
             return true;
         }
-        let Some(at) = self.find(pointer, tree) else { return false };
-        let known = self.whole.borrow()[at];
-        if known != Whole::Unknown {
-            return known == Whole::Yes;
+        let Some(at) = self.find(&item.pointer, tree) else { return false };
+        let mut hasher = DefaultHasher::new();
+        (&item.low, &item.high, item.entries).hash(&mut hasher);
+        let within = hasher.finish();
+        match self.whole.borrow()[at] {
+            Whole::Yes(known) if known == within => return true,
+            Whole::No(known) if known == within => return false,
+            _ => {}
         }
         // Levels fall and kinds rise on the way down, so this comes to an end.
-        let whole = self.entries(at).is_some_and(|entries| {
+        let whole = self.open(item, tree).is_some_and(|opened| {
+            let counted = item.entries.is_none_or(|entries| opened.count() == Some(entries));
             // All children are looked at, whatever the first ones are.
-            entries.iter().filter(|entry| !self.is_entry_whole(pointer, tree, entry)).count() == 0
+            let whole = match &opened {
+                Opened::Inner(children) => {
+                    children.iter().filter(|child| !self.is_whole(child, tree)).count() == 0
+                }
+                Opened::Leaf(entries) => {
+                    let page = item.pointer.page;
+                    entries.iter().filter(|entry| !self.is_entry_whole(tree, entry, page)).count()
+                        == 0
+                }
+            };
+            whole && counted
         });
-        self.whole.borrow_mut()[at] = if whole { Whole::Yes } else { Whole::No };
+        self.whole.borrow_mut()[at] = if whole { Whole::Yes(within) } else { Whole::No(within) };
         whole
     }
 
-    fn is_entry_whole(&self, pointer: &Pointer, tree: Tree, entry: &Entry) -> bool {
-        if pointer.level > 0 {
-            return self.child(pointer, entry).is_some_and(|child| self.is_whole(&child, tree));
-        }
+    fn is_entry_whole(&self, tree: Tree, entry: &Entry, page: PageId) -> bool {
         match tree.kind {
             TABLE => !entry.extent || self.value(&entry.value).is_some(),
-            CATALOG => table_of(entry, pointer.page).is_some_and(|record| {
-                record.is_machine()
-                    || self.is_whole(&record.root, Tree { kind: TABLE, id: record.id })
+            CATALOG => table_of(entry, page).is_some_and(|record| {
+                let tree = Tree { kind: TABLE, id: record.id };
+                record.is_machine() || self.is_whole(&Item::root(record.root), tree)
             }),
-            _ => match catalog_of(entry, pointer.page) {
-                Some(Some(catalog)) => self.is_whole(&catalog, TABLES),
+            _ => match catalog_of(entry, page) {
+                Some(Some(catalog)) => self.is_whole(&Item::root(catalog), TABLES),
                 other => other.is_some(),
             },
         }
+    }
+
+    /// What is in a node, unless it has keys that are out of place: then it was made to look right.
+    pub(super) fn open(&self, item: &Item, tree: Tree) -> Option<Opened> {
+        let entries = self.entries(self.find(&item.pointer, tree)?)?;
+        if item.pointer.level == 0 {
+            return entries
+                .iter()
+                .all(|entry| item.has(&entry.key))
+                .then_some(Opened::Leaf(entries));
+        }
+        let mut children: Vec<Item> = Vec::with_capacity(entries.len());
+        for (i, cell) in entries.iter().enumerate() {
+            let pointer = self.child(&item.pointer, cell)?;
+            let low = if i == 0 { item.low.clone() } else { cell.key.clone() };
+            if !item.has(&low) || i > 0 && low <= children[i - 1].low {
+                return None;
+            }
+            if let Some(before) = children.last_mut() {
+                before.high = Some(low.clone());
+            }
+            let entries = Some(crate::check::Sums::of_child(&cell.value).entries);
+            children.push(Item { pointer, low, high: item.high.clone(), entries });
+        }
+        Some(Opened::Inner(children))
     }
 
     /// What a cell of an inner node names, if it can be a child of it.

@@ -5,7 +5,7 @@
 //!           '- by pointers, holes filled with what was found -'    '------ in the new store ------'
 //! ```
 //!
-//! The rules are numbered in `docs/design.md` (19). Memory: some 60 bytes for each node page of the wreck,
+//! The rules are numbered in `docs/design.md` (19). Memory: some 70 bytes for each node page of the wreck,
 //! the outermost keys of the leaves of trees with holes, and the new store's cache.
 
 mod account;
@@ -22,7 +22,9 @@ mod wreck;
 use std::{fmt, sync::Arc};
 
 use cowslip::{Database, Durability};
-use cowslip_pager::{Pointer, geometry::Geometry, storage::Storage, superblock::Superblock};
+use cowslip_pager::{
+    PageId, Pointer, geometry::Geometry, storage::Storage, superblock::Superblock,
+};
 
 use crate::{
     Error, Options,
@@ -33,6 +35,7 @@ use account::Account;
 use build::Build;
 use fill::Fills;
 use states::Names;
+use survey::{Node, Proof};
 use wreck::{Item, NAMES, Wreck};
 
 pub use fill::Origin;
@@ -84,17 +87,19 @@ pub(crate) fn run(
     };
     let head = head(storage)?;
     let known = head.block.as_ref().map(|(geometry, block)| (geometry.page_size, block.store));
-    let Some(survey) = survey::run(storage, length, known, &progress)? else {
+    let Some(mut survey) = survey::run(storage, length, known, &progress)? else {
         return Ok(Salvaged::nothing(head.footing));
     };
     let Some(geometry) = Geometry::new(survey.page_size) else {
         return Ok(Salvaged::nothing(head.footing));
     };
+    let certain = head.footing == Footing::Certain;
+    let live = live(storage, (length, &geometry), &mut survey.nodes, certain)?;
     let mut wreck = Wreck::new(storage, length, geometry, survey.store, survey.nodes);
     let root = root(&mut wreck, &head, &survey.log)?;
     let mut fills = Fills::default();
     if head.block.as_ref().is_some_and(|(_, block)| Some(block.root) == root) {
-        fills.live = live(storage, &wreck)?;
+        fills.live = live;
     }
     fills.prepare(&wreck);
     let mut names = states::read(&wreck, &fills, root);
@@ -191,22 +196,41 @@ fn root(
     })
 }
 
-/// For each node, does the map count it? Empty: it cannot be read.
-fn live(storage: &dyn Storage, wreck: &Wreck<'_>) -> Result<Vec<bool>, Error> {
+/// For each node, does the map count it? Empty: it cannot be read. The map of a certain superblock also
+/// disproves nodes: a page in use has the checksum that stands there.
+fn live(
+    storage: &dyn Storage,
+    (length, geometry): (u64, &Geometry),
+    nodes: &mut [Node],
+    certain: bool,
+) -> Result<Vec<bool>, Error> {
     let options = Options::default();
-    let Some(mut check) = check::begin(storage, &options)? else { return Ok(Vec::new()) };
-    let there = wreck.length / wreck.geometry.page_size as u64;
+    let mut check = match check::begin(storage, &options) {
+        Err(Error::NotADatabase) | Ok(None) => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+        Ok(Some(check)) => check,
+    };
+    let there = length / geometry.page_size as u64;
     if check.superblock.pages > there.saturating_mul(CLAIMED_MAX) + CLAIMED_FREELY {
         return Ok(Vec::new());
     }
     let mut map = PageMap::read(&mut check);
     let mut any = false;
-    let live = wreck.nodes.iter().map(|node| {
+    let mut live = Vec::with_capacity(nodes.len());
+    for node in nodes {
         let entry = map.entry(&mut check, node.page.into());
         any |= entry.is_some();
-        entry.is_some_and(|entry| entry.count > 0)
-    });
-    let live = live.collect();
+        let used = entry.filter(|entry| entry.count > 0);
+        if let (true, Some(entry)) = (certain, used)
+            && entry.crc != node.crc
+        {
+            let mut bytes = vec![0; geometry.page_size];
+            let read = storage.read_at(&mut bytes, geometry.offset(PageId(node.page.into())));
+            let raw = read.is_ok() && crc32fast::hash(&bytes) == entry.crc;
+            node.proof = if raw { Proof::Image } else { Proof::Older };
+        }
+        live.push(used.is_some() && node.proof == Proof::Open);
+    }
     Ok(if any { live } else { Vec::new() })
 }
 

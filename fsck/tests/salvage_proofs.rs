@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use cowslip::storage::SimulatedStorage;
 use cowslip_fsck::{SalvageOptions, Salvaged};
+use cowslip_pager::page::{node_crc, u64_at};
 use support::*;
 
 const CATALOG: u8 = 2;
@@ -85,4 +86,60 @@ fn tables_without_a_name_come_with_their_rows_also_where_their_transaction_wrote
     let (salvaged, _) = salvage(&wreck.bytes);
     assert!(!salvaged.found_tables.is_empty());
     assert!(salvaged.found_tables.iter().all(|(_, rows)| *rows == 5), "{salvaged}");
+}
+
+#[test]
+fn a_leaf_that_the_map_disproves_is_taken_for_an_older_one() {
+    let whole = store();
+    let mut wreck = Wreck::of(whole.clone());
+    let leaf = wreck.nodes(TABLE, 0)[3];
+    let page = wreck.page(leaf);
+    let at = page.len() - 1;
+    page[at] ^= 1;
+    let crc = node_crc(page).to_le_bytes();
+    page[..4].copy_from_slice(&crc);
+    let (salvaged, out) = salvage(&wreck.bytes);
+    let table = &salvaged.states[0].tables[0];
+    assert!(!salvaged.states[0].whole && !table.whole, "{salvaged}");
+    assert!(table.gaps.len() == 1 && table.gaps[0].older > 0 && salvaged.noted == 1, "{salvaged}");
+    // Its other rows are there.
+    let (now, then) = (rows_of(&out, "t"), rows_of(&whole, "t"));
+    assert_eq!(now.iter().filter(|(key, value)| then[*key] != **value).count(), 1);
+}
+
+/// A closed store with a large value, and the second page of it.
+fn store_with_film() -> (Wreck, u64) {
+    let storage = Arc::new(SimulatedStorage::new());
+    let db = database(storage.clone());
+    let tx = db.begin_write().unwrap();
+    {
+        let mut table = tx.open_table("t").unwrap();
+        for i in 0..2000 {
+            table.insert(format!("{i:06}").as_bytes(), format!("value {i}").as_bytes()).unwrap();
+        }
+        tx.open_table("films").unwrap().insert(b"film", &[0x55; 40_000]).unwrap();
+    }
+    tx.commit().unwrap();
+    db.close().unwrap();
+    let wreck = Wreck::of(storage.image());
+    let film = wreck.bytes.chunks(4096).position(|page| page == [0x55; 4096]).unwrap() as u64 + 1;
+    (wreck, film)
+}
+
+#[test]
+fn a_page_that_was_planted_in_a_large_value_is_no_node() {
+    let (mut wreck, film) = store_with_film();
+    let inner = wreck.nodes(TABLE, 1)[0];
+    let leaf = wreck.child(inner, 2).page.0;
+    // It looks like a leaf, at its place; and that leaf is lost.
+    let mut image = wreck.page(leaf).to_vec();
+    image[8..16].copy_from_slice(&film.to_le_bytes());
+    let crc = node_crc(&image).to_le_bytes();
+    image[..4].copy_from_slice(&crc);
+    assert_eq!(u64_at(&image, 8), film);
+    wreck.page(film).copy_from_slice(&image);
+    wreck.seal_raw(film);
+    wreck.flip(leaf, 1000);
+    let (salvaged, out) = salvage(&wreck.bytes);
+    assert!(rows_of(&out, "t").len() < 2000, "{salvaged}");
 }

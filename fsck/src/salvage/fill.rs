@@ -19,7 +19,10 @@ use cowslip::meta::Lineage;
 use cowslip_pager::Pointer;
 use serde::Serialize;
 
-use super::wreck::{Item, Tree, Wreck};
+use super::{
+    survey::Proof,
+    wreck::{Item, Tree, Wreck},
+};
 
 /// Candidates that are looked at for all holes, for each node page of the wreck.
 const WORK_FACTOR: u64 = 64;
@@ -88,7 +91,7 @@ impl Fills {
     /// After the survey, and after what is reached is known.
     pub(super) fn prepare(&mut self, wreck: &Wreck<'_>) {
         for (at, node) in wreck.nodes.iter().enumerate() {
-            if node.level == 0 && node.stamp <= wreck.limit {
+            if node.level == 0 && node.stamp <= wreck.limit && node.proof != Proof::Image {
                 let tree = Tree { kind: node.kind, id: node.tree };
                 self.by_tree.entry(tree).or_default().push(at);
             }

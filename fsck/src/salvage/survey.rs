@@ -6,7 +6,7 @@
 //!                   a record's header: length, store, checksum over header and body
 //! ```
 //!
-//! Memory: 32 bytes for each node page, and while they are sorted out 24 more; 32 for each record that begins a
+//! Memory: 32 bytes for each node page, and while they are sorted out 40 more; 32 for each record that begins a
 //! block.
 
 use std::collections::HashMap;
@@ -28,6 +28,17 @@ const STORES_MAX: usize = 1000;
 /// Levels that a tree can have.
 pub(super) const LEVELS_MAX: u8 = 24;
 
+/// What the map of a certain superblock says of a node page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Proof {
+    /// Nothing against it.
+    Open,
+    /// Another page should stand there: it is an older one, and may still fill a hole.
+    Older,
+    /// It is what a large value or a machine has in it, and no node.
+    Image,
+}
+
 /// A node page that proves itself.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Node {
@@ -38,6 +49,8 @@ pub(super) struct Node {
     pub(super) child: bool,
     /// A state leads to it.
     pub(super) reached: bool,
+    pub(super) proof: Proof,
+    pub(super) crc: u32,
     pub(super) stamp: u64,
     pub(super) tree: u64,
 }
@@ -173,6 +186,8 @@ impl Finder<'_> {
             level: header.pointer.level,
             child: false,
             reached: false,
+            proof: Proof::Open,
+            crc: header.crc,
             stamp: header.pointer.stamp,
             tree: header.tree,
         };

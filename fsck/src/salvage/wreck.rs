@@ -18,7 +18,7 @@ use cowslip_pager::{
     storage::Storage,
 };
 
-use super::survey::Node;
+use super::survey::{Node, Proof};
 use crate::repair::node::{self, Entry};
 
 /// A tree: its kind, and of a table its number.
@@ -120,7 +120,7 @@ impl<'a> Wreck<'a> {
     fn find_children(&mut self) {
         for at in 0..self.nodes.len() {
             let node = self.nodes[at];
-            if node.level == 0 {
+            if node.level == 0 || node.proof != Proof::Open {
                 continue;
             }
             for entry in self.entries(at).unwrap_or_default() {
@@ -145,7 +145,7 @@ impl<'a> Wreck<'a> {
         let node = &self.nodes[at];
         let same = (node.kind, node.level, node.stamp, node.tree)
             == (pointer.kind, pointer.level, pointer.stamp, tree.id);
-        (same && node.kind == tree.kind).then_some(at)
+        (same && node.kind == tree.kind && node.proof == Proof::Open).then_some(at)
     }
 
     pub(super) fn pointer(&self, at: usize) -> Pointer {

@@ -86,6 +86,12 @@ fn tables_without_a_name_come_with_their_rows_also_where_their_transaction_wrote
     let (salvaged, _) = salvage(&wreck.bytes);
     assert!(!salvaged.found_tables.is_empty());
     assert!(salvaged.found_tables.iter().all(|(_, rows)| *rows == 5), "{salvaged}");
+    assert_eq!(salvaged.noted, salvaged.found_tables.len() as u64 + 1, "each, and the hole");
+    for (found, _) in &salvaged.found_tables {
+        let tables = &salvaged.states[0].tables;
+        let table = tables.iter().find(|table| table.table == *found).unwrap();
+        assert!(!table.whole && table.root.is_some(), "{salvaged}");
+    }
 }
 
 #[test]
@@ -142,4 +148,74 @@ fn a_page_that_was_planted_in_a_large_value_is_no_node() {
     wreck.flip(leaf, 1000);
     let (salvaged, out) = salvage(&wreck.bytes);
     assert!(rows_of(&out, "t").len() < 2000, "{salvaged}");
+}
+
+fn put(db: &cowslip::Database, branch: &str, step: usize, mark: &str) {
+    let tx = db.begin_write_on(branch).unwrap();
+    {
+        let mut table = tx.open_table("t").unwrap();
+        for i in (0..3000).step_by(step) {
+            let value = format!("{mark} {i}, with some length, so that leaves fill up well");
+            table.insert(format!("{i:06}").as_bytes(), value.as_bytes()).unwrap();
+        }
+    }
+    tx.commit().unwrap();
+}
+
+#[test]
+fn a_branch_of_an_older_record_does_not_go_on_as_another_branch() {
+    let storage = Arc::new(SimulatedStorage::new());
+    let db = database(storage.clone());
+    put(&db, "main", 1, "main's");
+    db.checkpoint().unwrap();
+    db.create_branch("side", "main").unwrap();
+    put(&db, "side", 3, "side's");
+    db.close().unwrap();
+    let mut wreck = Wreck::of(storage.image());
+    let root = wreck.block.root.page.0;
+    wreck.flip(root, 1000);
+    let (salvaged, out) = salvage(&wreck.bytes);
+    let main = rows_of(&out, "t");
+    assert_eq!(main.len(), 3000, "{salvaged}");
+    assert!(main.values().all(|value| value.starts_with(b"main's")), "{salvaged}");
+}
+
+#[test]
+fn a_state_whose_name_comes_from_an_older_page_is_written_down() {
+    let storage = Arc::new(SimulatedStorage::new());
+    let db = database(storage.clone());
+    put(&db, "main", 1, "a");
+    db.create_snapshot("deleted").unwrap();
+    db.checkpoint().unwrap();
+    db.create_snapshot("kept").unwrap();
+    db.delete_snapshot("deleted").unwrap();
+    db.close().unwrap();
+    let mut wreck = Wreck::of(storage.image());
+    let root = wreck.block.root.page.0;
+    wreck.flip(root, 1000);
+    let (salvaged, _) = salvage(&wreck.bytes);
+    let back = salvaged.states.iter().filter(|state| state.name.is_some()).count();
+    assert!(back > 0 && salvaged.noted >= back as u64, "{salvaged}");
+}
+
+#[test]
+fn holes_that_are_too_many_to_list_are_counted() {
+    let storage = Arc::new(SimulatedStorage::new());
+    let db = database(storage.clone());
+    for _ in 0..6 {
+        put(&db, "main", 1, &"long ".repeat(40));
+    }
+    db.close().unwrap();
+    let mut wreck = Wreck::of(storage.image());
+    let mut hit = 0;
+    for inner in wreck.nodes(TABLE, 1) {
+        for entry in 0..wreck.entries(inner) {
+            let leaf = wreck.child(inner, entry).page.0;
+            wreck.flip(leaf, 1000);
+            hit += 1;
+        }
+    }
+    let (salvaged, _) = salvage(&wreck.bytes);
+    let table = &salvaged.states[0].tables[0];
+    assert!(hit > 100 && table.gaps.len() as u64 + salvaged.unlisted >= hit, "{hit} {salvaged}");
 }

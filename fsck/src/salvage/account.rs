@@ -70,11 +70,15 @@ impl<'a, 'w> Account<'a, 'w> {
                 }
                 self.tables += 1;
                 let rows = rx.open_table(&table)?.len()?;
+                let nameless = !snapshot && name == "main";
+                let nameless =
+                    nameless && self.salvaged.found_tables.iter().any(|(found, _)| *found == table);
                 let known = tables.remove(&table).unwrap_or(SalvagedTable {
                     table,
                     rows: 0,
-                    whole: of.is_some() || all_whole,
-                    root: None,
+                    // Nobody says what a table has to have that nobody names.
+                    whole: !nameless && (of.is_some() || all_whole),
+                    root: nameless.then_some(Origin::Doubtful),
                     gaps: Vec::new(),
                     lost_values: 0,
                     lost_keys: Vec::new(),
@@ -110,6 +114,7 @@ impl<'a, 'w> Account<'a, 'w> {
             }
             let mut table = Cursor::new(look, tree, Some(Item::root(pointer)), EACH_MAX);
             table.find_holes();
+            self.salvaged.unlisted += table.unkept;
             hurt.insert(
                 name.clone(),
                 SalvagedTable {
@@ -163,6 +168,9 @@ impl<'a, 'w> Account<'a, 'w> {
 pub(super) fn note(database: &Database, salvaged: &mut Salvaged) -> cowslip::Result<()> {
     let mut notes = Vec::new();
     for state in &salvaged.states {
+        if state.name.is_some() {
+            notes.push((&state.state, None, state.name, None));
+        }
         for gap in &state.gaps {
             notes.push((&state.state, None, None, Some(gap)));
         }

@@ -56,6 +56,8 @@ pub(super) struct Cursor<'w> {
     pub(super) lost: Vec<Vec<u8>>,
     /// How many there are.
     pub(super) lost_count: u64,
+    /// Holes that were met and are not kept.
+    pub(super) unkept: u64,
     /// Holes and lost values that are kept.
     keep: usize,
 }
@@ -72,6 +74,7 @@ impl<'w> Cursor<'w> {
             holes: Vec::new(),
             lost: Vec::new(),
             lost_count: 0,
+            unkept: 0,
             keep,
         }
     }
@@ -136,6 +139,8 @@ impl<'w> Cursor<'w> {
             if self.holes.len() < self.keep {
                 let Item { low, high, entries, .. } = item;
                 self.holes.push(Hole { low, high, entries, pieces: pieces.to_vec() });
+            } else {
+                self.unkept += 1;
             }
             self.stack.extend(pieces.iter().rev().cloned().map(Pending::Piece));
         }

@@ -181,12 +181,11 @@ pub(super) fn find_catalogs(wreck: &mut Wreck<'_>, fills: &mut Fills, names: &mu
         }
     }
     // A branch whose record is an older one has gone on: to the newest of them that is on its line.
-    let branches = names.states.iter().filter(|state| !state.snapshot).count();
     for state in names.states.iter_mut().filter(|state| !state.snapshot && state.origin.is_some()) {
         let line = state.lineage.tip().map(|place| place.line);
         let next = found.iter().position(|&at| {
             let newer = wreck.nodes[at].stamp > state.stamp;
-            newer && (branches == 1 || line.is_some() && line == line_of(wreck, fills, at))
+            newer && line.is_some() && line == line_of(wreck, fills, at)
         });
         if let Some(next) = next {
             let at = found.remove(next);

@@ -85,16 +85,23 @@ pub(crate) fn run(
             progress(done, all);
         }
     };
-    let head = head(storage)?;
-    let known = head.block.as_ref().map(|(geometry, block)| (geometry.page_size, block.store));
-    let Some(mut survey) = survey::run(storage, length, known, &progress)? else {
+    let mut head = head(storage)?;
+    let said = head.block.as_ref().map(|(geometry, block)| (geometry.page_size, block.store));
+    let certain = head.footing == Footing::Certain;
+    let Some(mut survey) = survey::run(storage, length, (said, certain), &progress)? else {
         return Ok(Salvaged::nothing(head.footing));
     };
     let Some(geometry) = Geometry::new(survey.page_size) else {
         return Ok(Salvaged::nothing(head.footing));
     };
-    let certain = head.footing == Footing::Certain;
-    let live = live(storage, (length, &geometry), &mut survey.nodes, certain)?;
+    if said.is_some_and(|said| said != (survey.page_size, survey.store)) {
+        // A stray one.
+        head.block = None;
+    }
+    let live = match head.block {
+        Some(_) => live(storage, (length, &geometry), &mut survey.nodes, certain)?,
+        None => Vec::new(),
+    };
     let mut wreck = Wreck::new(storage, length, geometry, survey.store, survey.nodes);
     let root = root(&mut wreck, &head, &survey.log)?;
     let mut fills = Fills::default();

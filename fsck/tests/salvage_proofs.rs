@@ -2,11 +2,20 @@
 
 mod support;
 
-use std::sync::Arc;
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use cowslip::storage::SimulatedStorage;
 use cowslip_fsck::{SalvageOptions, Salvaged};
-use cowslip_pager::page::{node_crc, u64_at};
+use cowslip_pager::{
+    page::{node_crc, u64_at},
+    superblock::Superblock,
+};
 use support::*;
 
 const CATALOG: u8 = 2;
@@ -218,4 +227,104 @@ fn holes_that_are_too_many_to_list_are_counted() {
     let (salvaged, _) = salvage(&wreck.bytes);
     let table = &salvaged.states[0].tables[0];
     assert!(hit > 100 && table.gaps.len() as u64 + salvaged.unlisted >= hit, "{hit} {salvaged}");
+}
+
+#[test]
+fn a_superblock_of_another_store_hides_nothing() {
+    let mut bytes = store();
+    let storage = Arc::new(SimulatedStorage::new());
+    let db = database(storage.clone());
+    for _ in 0..20 {
+        put(&db, "main", 1000, "foreign");
+        db.checkpoint().unwrap();
+    }
+    db.close().unwrap();
+    let foreign = Wreck::of(storage.image());
+    for copy in 0..2 {
+        let at = Superblock::offset(foreign.block.checkpoint % 2, copy) as usize;
+        bytes[at..at + 4096].copy_from_slice(&foreign.bytes[at..at + 4096]);
+    }
+    let (salvaged, out) = salvage(&bytes);
+    assert_eq!(salvaged.exit_code(), 1, "{salvaged}");
+    assert!(rows_of(&out, "t") == rows_of(&store(), "t"), "{salvaged}");
+}
+
+#[test]
+fn large_values_that_overlap_do_not_cost_the_square_of_the_file() {
+    let storage = Arc::new(SimulatedStorage::new());
+    let db = database(storage.clone());
+    let tx = db.begin_write().unwrap();
+    {
+        let mut table = tx.open_table("t").unwrap();
+        for i in 0..500u32 {
+            table.insert(format!("{i:06}").as_bytes(), &[i as u8; 9000]).unwrap();
+        }
+    }
+    tx.commit().unwrap();
+    db.close().unwrap();
+    let mut wreck = Wreck::of(storage.image());
+    let pages = wreck.bytes.len() as u64 / 4096;
+    let mut forged = 0;
+    for leaf in wreck.nodes(TABLE, 0) {
+        for entry in 0..wreck.entries(leaf) {
+            let at = wreck.value(leaf, entry);
+            // One run over the whole file, each of another length.
+            let value = &mut wreck.page(leaf)[at..];
+            if value[20..22] == [1, 0] {
+                value[..8].copy_from_slice(&(pages * 4096 - 4096 - forged).to_le_bytes());
+                value[24..30].copy_from_slice(&1u64.to_le_bytes()[..6]);
+                value[30..34].copy_from_slice(&((pages - 1) as u32).to_le_bytes());
+                forged += 1;
+            }
+        }
+        wreck.seal(leaf);
+    }
+    assert!(forged > 300);
+    let length = wreck.bytes.len() as u64;
+    let storage = Counting(SimulatedStorage::from_image(wreck.bytes), AtomicU64::new(0));
+    let out = Arc::new(SimulatedStorage::new());
+    let salvaged =
+        cowslip_fsck::salvage_storage(&storage, out, &SalvageOptions::default()).unwrap();
+    assert_eq!(salvaged.exit_code(), 1, "{salvaged}");
+    let read = storage.1.into_inner();
+    assert!(read < 50 * length, "read {} times, with {forged} forged values", read / length);
+}
+
+/// Counts the bytes that are read.
+#[derive(Debug)]
+struct Counting(SimulatedStorage, AtomicU64);
+
+impl cowslip::Storage for Counting {
+    fn len(&self) -> io::Result<u64> {
+        self.0.len()
+    }
+
+    fn read_at(&self, bytes: &mut [u8], at: u64) -> io::Result<()> {
+        self.1.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        self.0.read_at(bytes, at)
+    }
+
+    fn write_at(&self, bytes: &[u8], at: u64) -> io::Result<()> {
+        self.0.write_at(bytes, at)
+    }
+
+    fn write_direct(&self, bytes: &[u8], at: u64) -> io::Result<()> {
+        self.0.write_direct(bytes, at)
+    }
+
+    fn write_durable(&self, bytes: &[u8], at: u64) -> io::Result<()> {
+        self.0.write_durable(bytes, at)
+    }
+
+    fn set_len(&self, length: u64) -> io::Result<()> {
+        self.0.set_len(length)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.0.sync()
+    }
+
+    fn is_read_only(&self) -> bool {
+        self.0.is_read_only()
+    }
 }

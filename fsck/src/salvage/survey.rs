@@ -75,17 +75,17 @@ pub(super) struct Survey {
     pub(super) unreadable: u64,
 }
 
-/// Looks through the file; for one page size and store only, if they are known. `None`: nothing of ours.
+/// Looks through the file; for one page size and store only, if a superblock says them for certain. `None`: nothing of ours.
 pub(super) fn run(
     storage: &dyn Storage,
     length: u64,
-    known: Option<(usize, u64)>,
+    (said, certain): (Option<(usize, u64)>, bool),
     progress: &dyn Fn(u64, u64),
 ) -> Result<Option<Survey>, Error> {
     let mut finder = Finder {
         storage,
         length,
-        known,
+        known: said.filter(|_| certain),
         stores: HashMap::new(),
         nodes: Vec::new(),
         log: Vec::new(),
@@ -113,7 +113,7 @@ pub(super) fn run(
         at += there as u64;
         progress(at, length);
     }
-    Ok(finder.end(unreadable))
+    Ok(finder.end(said, unreadable))
 }
 
 struct Finder<'a> {
@@ -230,9 +230,9 @@ impl Finder<'_> {
     }
 
     /// Keeps what is of the store that has the most pages.
-    fn end(self, unreadable: u64) -> Option<Survey> {
+    fn end(self, said: Option<(usize, u64)>, unreadable: u64) -> Option<Survey> {
         let most = self.stores.iter().max_by_key(|(pair, (_, pages))| (*pages, **pair));
-        let (page_size, store) = self.known.or(most.map(|(pair, _)| *pair))?;
+        let (page_size, store) = self.known.or(most.map(|(pair, _)| *pair)).or(said)?;
         let number = self.stores.get(&(page_size, store)).map(|known| known.0);
         let nodes = self.nodes.into_iter().filter(|(of, _)| Some(*of) == number);
         let mut nodes: Vec<Node> = nodes.map(|(_, node)| node).collect();

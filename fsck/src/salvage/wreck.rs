@@ -1,7 +1,7 @@
 //! The wreck, as the survey knows it: nodes by pointer, what is whole, large values by their checksum.
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     collections::HashMap,
     hash::{DefaultHasher, Hash, Hasher},
     io,
@@ -20,6 +20,9 @@ use cowslip_pager::{
 
 use super::survey::{Node, Proof};
 use crate::repair::node::{self, Entry};
+
+/// Pages that are read to prove large values, for each page of the wreck.
+const VALUES_FACTOR: u64 = 8;
 
 /// A tree: its kind, and of a table its number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -93,6 +96,8 @@ pub(super) struct Wreck<'a> {
     whole: RefCell<Vec<Whole>>,
     /// Large values that were looked at, by a hash of their encoding: are they right?
     values: RefCell<HashMap<u64, bool>>,
+    /// Pages that may still be read to prove large values.
+    value_pages: Cell<u64>,
 }
 
 impl<'a> Wreck<'a> {
@@ -105,9 +110,21 @@ impl<'a> Wreck<'a> {
     ) -> Wreck<'a> {
         let whole = RefCell::new(vec![Whole::Unknown; nodes.len()]);
         let values = RefCell::default();
+        let pages = length / geometry.page_size as u64;
+        let value_pages = Cell::new(pages.saturating_mul(VALUES_FACTOR));
         let (limit, tops) = (u64::MAX, HashMap::new());
-        let mut wreck =
-            Wreck { storage, geometry, length, store, limit, nodes, tops, whole, values };
+        let mut wreck = Wreck {
+            storage,
+            geometry,
+            length,
+            store,
+            limit,
+            nodes,
+            tops,
+            whole,
+            values,
+            value_pages,
+        };
         wreck.find_children();
         for (at, node) in wreck.nodes.iter().enumerate().filter(|(_, node)| !node.child) {
             let tree = Tree { kind: node.kind, id: node.tree };
@@ -266,6 +283,10 @@ impl<'a> Wreck<'a> {
         let key = hasher.finish();
         let known = self.values.borrow().get(&key).copied();
         let right = known.unwrap_or_else(|| {
+            // Values that were made to overlap would be read again and again (W14).
+            let size = extent.runs.iter().map(|run| run.end() - run.start.0).sum::<u64>();
+            let Some(left) = self.value_pages.get().checked_sub(size) else { return false };
+            self.value_pages.set(left);
             let mut reader = self.reader(extent.clone());
             let right = io::copy(&mut reader, &mut io::sink()).is_ok();
             self.values.borrow_mut().insert(key, right);

@@ -256,7 +256,7 @@ impl Builder {
             return Err(Error::NotADatabase);
         }
         let (pager, replay) = Pager::open(storage, self.config.clone(), Arc::new(EngineKinds))?;
-        draft::replay(&pager, replay)?;
+        draft::replay(&pager, replay, self.config.background)?;
         self.finish(pager, path)
     }
 

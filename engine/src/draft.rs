@@ -10,6 +10,7 @@ mod lines;
 mod machines;
 mod postponed;
 mod tables;
+mod warm;
 
 use gather::Gathered;
 pub(crate) use incoming::Arrived;
@@ -548,11 +549,17 @@ fn names_of(
     Ok(names)
 }
 
-/// Takes a store's log in.
-pub(crate) fn replay(pager: &Pager, replay: cowslip_pager::Replay) -> Result<()> {
+/// Takes a store's log in; a second thread may read ahead.
+pub(crate) fn replay(pager: &Pager, replay: cowslip_pager::Replay, read_ahead: bool) -> Result<()> {
     pager.recover(replay, redo::joins, |txn, bodies| {
         let mut draft = Draft::new(txn)?;
-        bodies.iter().try_for_each(|body| draft.apply(body))?;
+        let (view, root) = (pager.view(draft.txn.stamp()), draft.meta.root);
+        let mut apply = || bodies.iter().try_for_each(|body| draft.apply(body));
+        if read_ahead {
+            warm::beside(view, root, bodies, apply)?
+        } else {
+            apply()?
+        }
         draft.into_replayed()
     })
 }

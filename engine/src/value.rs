@@ -19,7 +19,7 @@ use crate::{
 /// A value of a table.
 ///
 /// A small value is a window on its page in the cache, which stays there as long as this lives; a
-/// large one is a copy. Use `to_vec` (a slice has it) to be free of the borrow.
+/// large one is a copy, shared by those who ask for it while it is remembered. Use `to_vec` (a slice has it) to be free of the borrow.
 pub struct Value<'a>(Repr<'a>);
 
 enum Repr<'a> {
@@ -35,6 +35,7 @@ enum Repr<'a> {
         end: u32,
     },
     Owned(Vec<u8>),
+    Large(Arc<Vec<u8>>),
 }
 
 /// A leaf that a scan stands in. One pin serves all values that are taken from it, and is shared
@@ -82,6 +83,7 @@ impl Deref for Value<'_> {
                 &leaf.page[*start as usize..*end as usize]
             }
             Repr::Owned(bytes) => bytes,
+            Repr::Large(bytes) => bytes,
         }
     }
 }
@@ -124,14 +126,16 @@ impl<'a> Value<'a> {
         Value(Repr::Shared { leaf: leaf.clone(), start: place.start, end: place.end })
     }
 
-    /// A copy of the value of entry `index`.
+    /// The value of entry `index`, on no page: a copy, or a large value.
     #[cold]
     pub(crate) fn copied(pager: &'a Pager, leaf: &[u8], index: usize) -> Result<Value<'a>> {
-        let bytes = match stored(leaf, index)? {
-            Stored::Inline(bytes) => bytes.to_vec(),
-            Stored::Extent(extent) => read_extent(pager, &extent)?,
-        };
-        Ok(Value(Repr::Owned(bytes)))
+        Ok(Value(match stored(leaf, index)? {
+            Stored::Inline(bytes) => Repr::Owned(bytes.to_vec()),
+            Stored::Extent(extent) => {
+                check_size(&extent)?;
+                Repr::Large(pager.value(&extent)?)
+            }
+        }))
     }
 }
 
@@ -169,13 +173,15 @@ pub(crate) fn for_each_part(
 
 /// Reads a large value whole, and verifies it as a whole.
 pub(crate) fn read_extent(pager: &Pager, extent: &Extent) -> Result<Vec<u8>> {
+    check_size(extent)?;
+    Ok(pager.value_in_passing(extent)?)
+}
+
+fn check_size(extent: &Extent) -> Result<()> {
     if extent.length > VALUE_MAX {
         return Err(Error::ValueTooLarge { length: extent.length, limit: VALUE_MAX });
     }
-    pager.verify_extent(extent)?;
-    let mut bytes = vec![0; extent.length as usize];
-    pager.read_extent(extent, 0, &mut bytes)?;
-    Ok(bytes)
+    Ok(())
 }
 
 /// The extent that stands as the value of entry `index`.

@@ -26,7 +26,7 @@ use std::{
     collections::VecDeque,
     ops::Deref,
     sync::{
-        OnceLock,
+        Arc, OnceLock,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
 };
@@ -37,10 +37,12 @@ use crate::{
     arena::{self, Arena},
     epoch::{self, Guard},
     error::{Error, Result},
+    extent::Extent,
     mutant,
     page::Pointer,
     pins::Pins,
     translation::Translation,
+    values::Values,
 };
 
 const STRIPES: usize = 64;
@@ -115,6 +117,8 @@ pub(crate) struct Cache {
     table: Translation,
     stripes: Box<[Mutex<()>]>,
     pool: Mutex<Pool>,
+    /// In the memory of frames that were never used.
+    values: Values,
     dirty: AtomicUsize,
     /// Set while pinned pages crowd the arena: callers then copy values instead of pinning them.
     pressure: AtomicBool,
@@ -136,6 +140,7 @@ impl Cache {
             table: Translation::new(),
             stripes: (0..STRIPES).map(|_| Mutex::new(())).collect(),
             pool: Mutex::new(Pool::default()),
+            values: Values::default(),
             dirty: AtomicUsize::new(0),
             pressure: AtomicBool::new(false),
             hits: (0..64).map(|_| Counter::default()).collect(),
@@ -505,6 +510,7 @@ impl Cache {
             }
             if untouched {
                 pool.fresh += 1;
+                self.values.shrink(self.untouched_bytes(&pool));
                 return Ok(pool.fresh - 1);
             }
             if waiting < EVICTION_BATCH / 2 && self.evict(&mut pool) == 0 && waiting == 0 {
@@ -517,6 +523,21 @@ impl Cache {
             // Frames in limbo come back when the readers that are inside an epoch now leave it.
             std::thread::yield_now();
         }
+    }
+
+    fn untouched_bytes(&self, pool: &Pool) -> usize {
+        (self.frames() - pool.fresh as usize) * self.arena.frame_size()
+    }
+
+    /// Keeps a large value in memory that no frame has used, as long as there is some.
+    pub(crate) fn keep_value(&self, extent: &Extent, bytes: &Arc<Vec<u8>>) {
+        let room = self.untouched_bytes(&self.pool.lock());
+        self.values.keep(extent, bytes, room);
+    }
+
+    /// Large values in memory.
+    pub(crate) fn values(&self) -> &Values {
+        &self.values
     }
 
     /// CLOCK: passes pinned frames, gives recently used ones a second chance, retires idle ones.

@@ -46,8 +46,11 @@ use crate::{
 const PIECE: usize = 256 << 10;
 /// Pieces shorter than this are not written directly.
 const DIRECT_MIN: usize = 64 << 10;
-/// A ring that is too small grows by this factor: a few steps from the smallest to the largest.
+/// A ring that is too small grows by this factor at least ...
 const LOG_GROWTH: u64 = 8;
+/// ... and to this part of the file: a checkpoint of scattered writes costs as much as the store is large, so a
+/// small store needs no large ring, and a large one should not have to grow its own step by step.
+const LOG_SHARE: u64 = 4;
 /// Least time that a paced checkpoint takes for each 256 KiB (about 400 MiB/s at most).
 const PACE: Duration = Duration::from_micros(600);
 
@@ -155,8 +158,8 @@ pub(crate) fn background(inner: &Inner) {
 fn seal(inner: &Inner, state: &CheckpointState, scope: Scope) -> Result<Option<Seal>> {
     inner.reclaim();
     let log_used = inner.log.used();
-    let wanted_blocks = wanted_log_blocks(inner, &scope, log_used);
     let mut space = inner.space.lock();
+    let wanted_blocks = wanted_log_blocks(inner, &scope, log_used, space.pages());
     let mut shrunk = false;
     if let Some(worth) = scope.shrink_from {
         let target = space.shrinkable_to()?;
@@ -264,7 +267,7 @@ fn log_pages(inner: &Inner, blocks: u64) -> u64 {
     (blocks * 4096).div_ceil(inner.geometry.page_size as u64)
 }
 
-fn wanted_log_blocks(inner: &Inner, scope: &Scope, used: u64) -> Option<u64> {
+fn wanted_log_blocks(inner: &Inner, scope: &Scope, used: u64, file_pages: u64) -> Option<u64> {
     let blocks = inner.log.blocks();
     let mut wanted = blocks;
     if let Some(body) = scope.log_for {
@@ -274,7 +277,8 @@ fn wanted_log_blocks(inner: &Inner, scope: &Scope, used: u64) -> Option<u64> {
         }
     }
     if (scope.grow_log || scope.log_for.is_some()) && used > blocks * 4096 / 2 {
-        wanted = wanted.max(LOG_GROWTH * blocks);
+        let share = file_pages * inner.geometry.page_size as u64 / LOG_SHARE / 4096;
+        wanted = wanted.max(LOG_GROWTH * blocks).max(share.next_power_of_two());
     }
     let wanted = wanted.min(BLOCKS_MAX).max(blocks);
     (wanted > blocks).then_some(wanted)

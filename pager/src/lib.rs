@@ -42,6 +42,7 @@ pub mod storage;
 pub mod superblock;
 mod transaction;
 mod translation;
+mod values;
 mod view;
 
 pub use arena::prefetch;

@@ -46,7 +46,7 @@ pub(crate) const BLOCKS_MAX: u64 = (32 << 20) / BLOCK as u64;
 
 const B: u64 = BLOCK as u64;
 /// Blocks read at a time behind the end of the log.
-const SCAN_CHUNK: usize = 64;
+const SCAN_CHUNK: usize = 16;
 
 /// Where the next record goes, and what it follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

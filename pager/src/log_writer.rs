@@ -61,6 +61,9 @@ struct State {
     durable_checkpoint: u64,
     /// Recovery is reading the ring: nothing may be appended, and the tail is a reader's place.
     replaying: bool,
+    /// The tail stands behind marks that may have survived in the system's cache only: what is written
+    /// durably behind them would be lost with them.
+    owes_sync: bool,
     leading: bool,
     /// Where the write of the current leader begins.
     leading_from: u64,
@@ -123,6 +126,7 @@ impl LogWriter {
                 generation,
                 durable_checkpoint,
                 replaying: false,
+                owes_sync: false,
                 leading: false,
                 leading_from: 0,
                 appended: 0,
@@ -345,10 +349,14 @@ impl LogWriter {
         state.written = state.tail.at;
         let end = state.tail.at;
         let ring = state.ring;
+        let owes_sync = std::mem::take(&mut state.owes_sync);
         drop(state);
         let leader = Leader { log: self, poison };
+        let synced = if owes_sync { self.storage.sync() } else { Ok(()) };
         let begin = Instant::now();
-        let result = ring.write(&*self.storage, at + known as u64, &bytes[known..], true);
+        let result = synced
+            .map_err(|e| Error::io("syncing the log before it goes on", None, e))
+            .and_then(|()| ring.write(&*self.storage, at + known as u64, &bytes[known..], true));
         let took = begin.elapsed();
         std::mem::forget(leader);
         let mut state = self.state.lock();
@@ -406,6 +414,7 @@ impl LogWriter {
         }
         state.retired = sealed.appended;
         state.live_from = at;
+        state.owes_sync = false;
         state.durable_checkpoint = checkpoint;
         if state.pending_at < at {
             let dead = ((at - state.pending_at) as usize).min(state.pending.len());
@@ -478,17 +487,19 @@ impl LogWriter {
     }
 
     /// Recovery has read the ring up to `tail`: records of `generation` may follow, on a fresh
-    /// block.
-    pub(crate) fn end_replay(&self, tail: Tail, generation: u64) {
+    /// block; the first durable one after a sync, if recovery owes it.
+    pub(crate) fn end_replay(&self, tail: Tail, generation: u64, owes_sync: bool) {
         let mut state = self.state.lock();
         let tail = tail.padded();
         state.replaying = false;
+        state.owes_sync = owes_sync;
         state.generation = generation;
         state.tail = tail;
         state.pending_at = tail.at;
         state.written = tail.at;
-        state.durable = tail.at;
-        state.promised = tail.at;
+        // A record behind marks that are not durable must not say that they are.
+        state.durable = if owes_sync { state.live_from } else { tail.at };
+        state.promised = state.durable;
     }
 }
 

@@ -405,6 +405,23 @@ impl Pager {
         self.inner.read_extent(extent, offset, out)
     }
 
+    /// A large value, whole and verified: from memory, or from the file, and then kept in memory if there is
+    /// room. It has to be one that memory can hold: nothing here bounds it.
+    pub fn value(&self, extent: &Extent) -> Result<Arc<Vec<u8>>> {
+        let cache = &self.inner.cache;
+        if let Some(bytes) = cache.values().get(extent) {
+            return Ok(bytes);
+        }
+        let bytes = Arc::new(self.inner.read_value(extent)?);
+        cache.keep_value(extent, &bytes);
+        Ok(bytes)
+    }
+
+    /// The same, and not kept: for whoever passes by once.
+    pub fn value_in_passing(&self, extent: &Extent) -> Result<Vec<u8>> {
+        self.inner.read_value(extent)
+    }
+
     /// How many owners a page has as of the newest commit. Comparing that with a tree makes sense only
     /// while no transaction commits: in one's own, or in a store that is open for reading.
     pub fn count(&self, page: PageId) -> Result<u32> {
@@ -739,6 +756,13 @@ impl Inner {
             done += got;
         }
         Ok(())
+    }
+
+    fn read_value(&self, extent: &Extent) -> Result<Vec<u8>> {
+        self.verify_extent(extent)?;
+        let mut bytes = vec![0; extent.length as usize];
+        self.read_extent(extent, 0, &mut bytes)?;
+        Ok(bytes)
     }
 
     pub(crate) fn verify_extent(&self, extent: &Extent) -> Result<()> {

@@ -177,7 +177,9 @@ pub(crate) fn open(
     mut config: Config,
     kinds: Arc<dyn Kinds>,
 ) -> Result<(Inner, Replay)> {
-    let found = superblock::newest(&*storage)?;
+    let copies = superblock::read_all(&*storage)?;
+    let torn = copies.iter().any(std::result::Result::is_err);
+    let found = superblock::newest_of(copies)?;
     let Some(geometry) = Geometry::new(found.page_size as usize) else {
         return Err(Error::corrupted(0, "page size", 4096, found.page_size.into()));
     };
@@ -222,7 +224,7 @@ pub(crate) fn open(
         replay.end = first.tail();
         replay.generation = record.generation;
     }
-    if replay.records > 0 && !mutant!(RecoveryDoesNotSync) {
+    if replay.transactions > 0 && !mutant!(RecoveryDoesNotSync) {
         storage.sync().map_err(|e| Error::io("syncing the log before replay", None, e))?;
     }
     // Above every stamp that the past may have given to a page (R12) or to a transaction of the log;
@@ -265,8 +267,7 @@ pub(crate) fn open(
         kinds,
     };
     inner.log.begin_replay();
-    if !read_only && superblock::read_all(&*inner.storage)?.iter().any(std::result::Result::is_err)
-    {
+    if !read_only && torn {
         // A torn copy is made good before anything else is written. It may be that of a checkpoint
         // that never was, whole but for sectors that a second torn write of the slot could heal; until
         // here that checkpoint is still true.
@@ -358,7 +359,9 @@ pub(crate) fn replay<E: From<Error>>(
     } else {
         replay.generation + 1 + u64::from(fastrand::u32(..))
     };
-    inner.log.end_replay(replay.end, generation);
+    // Marks alone are synced when a record is to follow them that must not be lost.
+    let owes_sync = replay.transactions == 0 && replay.records > 0;
+    inner.log.end_replay(replay.end, generation, owes_sync && !mutant!(RecoveryDoesNotSync));
     let page_size = inner.geometry.page_size as u64;
     inner.space.lock().set_max_pages(inner.config.max_size / page_size);
     let version = inner.head.lock().version;

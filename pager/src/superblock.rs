@@ -316,7 +316,11 @@ fn read_copies(
 
 /// The newest valid superblock. If none is valid, the most telling of the four errors.
 pub fn newest(storage: &dyn Storage) -> Result<Superblock> {
-    let copies = read_all(storage)?;
+    newest_of(read_all(storage)?)
+}
+
+/// The newest of what [`read_all`] has found.
+pub(crate) fn newest_of(copies: [Result<Superblock>; 4]) -> Result<Superblock> {
     let lost_slot =
         (0..2).find(|&slot| copies[slot].is_err() && copies[slot + 2].is_err()).map(|s| s as u64);
     let mut best: Option<Superblock> = None;

@@ -127,3 +127,24 @@ fn readers_on_other_threads_never_see_a_frame_in_its_next_life() {
     });
     assert!(cache.stats().evictions > 0);
 }
+
+#[test]
+fn large_values_give_way_to_frames() {
+    let cache = small();
+    let extent = |page| {
+        let runs = vec![crate::space::Run { start: PageId(page), length: 16 }];
+        Extent { length: 16 * SIZE as u64, stamp: 1, crc: 0, runs }
+    };
+    for page in 0..8 {
+        cache.keep_value(&extent(100 * page), &Arc::new(vec![0; 16 * SIZE]));
+    }
+    assert!(cache.values().bytes() >= 8 * 16 * SIZE);
+    for page in 0..2 * FRAMES_MIN as u64 {
+        cache.load(&pointer(page, 1), fill(page)).unwrap();
+        let touched = cache.pool.lock().fresh as usize;
+        assert!(touched * SIZE + cache.values().bytes() <= FRAMES_MIN * SIZE);
+    }
+    assert_eq!(cache.values().bytes(), 0);
+    cache.keep_value(&extent(1), &Arc::new(vec![0; SIZE]));
+    assert_eq!(cache.values().bytes(), 0, "the memory is the frames' from here on");
+}

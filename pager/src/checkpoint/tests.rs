@@ -274,9 +274,11 @@ fn a_new_ring_is_cleared_whole() {
 #[test]
 fn a_log_grows_for_a_large_record_or_when_it_is_half_full() {
     let (_disk, inner) = created();
-    let wanted = |log_for, grow_log, used| {
-        wanted_log_blocks(&inner, &Scope { log_for, grow_log, ..Scope::default() }, used)
+    let wanted_at = |log_for, grow_log, used, file_pages| {
+        let scope = Scope { log_for, grow_log, ..Scope::default() };
+        wanted_log_blocks(&inner, &scope, used, file_pages)
     };
+    let wanted = |log_for, grow_log, used| wanted_at(log_for, grow_log, used, 100);
     let half = BLOCKS_MIN * 4096 / 2;
     // Four records of that size and a little more fit in.
     for (body, blocks) in [
@@ -295,6 +297,13 @@ fn a_log_grows_for_a_large_record_or_when_it_is_half_full() {
     assert_eq!(wanted(Some(0), false, half + 1), Some(512));
     assert_eq!(wanted(Some(1 << 20), false, half + 1), Some(2048));
     assert_eq!(wanted(None, false, 2 * half), None);
+    // In a large file to a quarter of it at once, as far as that power of two goes.
+    for (file_pages, blocks) in
+        [(2048, 512), (2052, 1024), (20_000, 8192), (u64::MAX / 4096, BLOCKS_MAX)]
+    {
+        assert_eq!(wanted_at(None, true, half + 1, file_pages), Some(blocks), "{file_pages}");
+        assert_eq!(wanted_at(None, true, half, file_pages), None);
+    }
 }
 
 /// Moving the log gives the version a stamp of its own; readers that begin now have it, so that they

@@ -212,7 +212,7 @@ fn a_mark_never_takes_the_room_of_something_else() {
     let place = log.state.lock().tail;
     log.set_replayed(Tail { at: place.at + 8 * B, ..place }, 5);
     assert_eq!((log.end(), log.used()), (place.at + 8 * B, 8 * B));
-    log.end_replay(place, 6);
+    log.end_replay(place, 6, false);
     assert!(!log.is_replaying());
     log.append(1, &vec![1; (BLOCKS_MIN as usize - 2) * BLOCK - 64], true).unwrap();
     log.make_durable(log.end(), &poison).unwrap();

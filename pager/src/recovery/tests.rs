@@ -1,7 +1,15 @@
 //! Replay, record by record: what comes together, what comes alone, and that nothing comes twice.
 
 use super::*;
-use crate::{page::Pointer, pager::Opaque, storage::MemoryStorage, transaction::Durability};
+use crate::{
+    page::Pointer,
+    pager::Opaque,
+    storage::{
+        MemoryStorage,
+        recorder::{Call, Recorder},
+    },
+    transaction::Durability,
+};
 
 fn config() -> Config {
     Config { background: false, cache_size: 8 << 20, ..Config::default() }
@@ -86,4 +94,29 @@ fn a_record_that_cannot_be_replayed_ends_the_recovery_and_the_log_stays() {
     let (result, given, _) = replayed(disk, |_, _| true, |_| false);
     result.unwrap();
     assert_eq!(given, [[b"1".to_vec(), b"2".to_vec(), b"3".to_vec()]]);
+}
+
+/// A mark may have stayed in the system's cache, so what stands durably behind it needs a sync first; an
+/// opening that nothing durable follows needs none.
+#[test]
+fn marks_alone_are_synced_by_the_first_durable_write_behind_them() {
+    let disk = Arc::new(Recorder::default());
+    drop(create(disk.clone(), config(), Arc::new(Opaque)).unwrap());
+    disk.take();
+    let (result, given, inner) = replayed(disk.clone(), |_, _| true, |_| false);
+    result.unwrap();
+    assert!(given.is_empty());
+    assert!(!disk.take().contains(&Call::Sync));
+    let commit = |durability| {
+        inner.writer.lock().unwrap();
+        let mut transaction = Transaction::begin(&inner).unwrap();
+        let page = transaction.allocate(1, 0, 1).unwrap();
+        transaction.set_root(page);
+        transaction.commit(Some(b"next"), durability).unwrap();
+        disk.take()
+    };
+    assert!(!commit(Durability::Eventual).contains(&Call::Sync));
+    let first = commit(Durability::Immediate);
+    assert!(matches!(first[..], [.., Call::Sync, Call::Durable(_)]), "{first:?}");
+    assert!(!commit(Durability::Immediate).contains(&Call::Sync));
 }

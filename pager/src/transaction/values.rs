@@ -156,6 +156,7 @@ impl Transaction {
             }
         }
         drop(space);
+        self.inner.cache.values().forget(extent.head());
         self.extents.insert(extent.head(), extent.runs.clone());
         Ok(extent)
     }

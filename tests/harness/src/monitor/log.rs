@@ -36,7 +36,7 @@ pub(super) struct Log {
     tail: u64,
     /// Live blocks that a durable write has written, or that an opening has found.
     sealed: BTreeSet<u64>,
-    /// Blocks that hold nothing but marks, as a plain write has left them.
+    /// Blocks that hold nothing but marks, as a plain write or an earlier life has left them.
     marks: HashSet<u64>,
 }
 
@@ -62,15 +62,18 @@ impl Log {
         peek: Peek<'_>,
     ) -> (Log, Vec<u64>) {
         let mut log = Log::new(superblock, geometry);
-        let found = log.walk(superblock, peek);
+        let (found, only_marks) = log.walk(superblock, peek);
         log.sealed.extend(found.clone());
+        if only_marks {
+            log.marks.extend(found.clone());
+        }
         log.tail = log.tail.max(found.end);
         let places = found.map(|block| log.place(block)).collect();
         (log, places)
     }
 
-    /// The blocks of the valid prefix.
-    fn walk(&self, superblock: &Superblock, peek: Peek<'_>) -> Range<u64> {
+    /// The blocks of the valid prefix, and whether it holds nothing but marks.
+    fn walk(&self, superblock: &Superblock, peek: Peek<'_>) -> (Range<u64>, bool) {
         let start = superblock.log;
         let end = (self.start + self.blocks) * B;
         let (mut at, mut sequence) = (start.at, start.sequence);
@@ -88,14 +91,16 @@ impl Log {
             (crc32fast::hash(&bytes[4..]) == record.crc).then_some((at, record))
         };
         let mut behind = at;
+        let mut only_marks = true;
         while let Some((place, record)) = record_at(at, sequence, chain, generation)
             .or_else(|| record_at(at.next_multiple_of(B), sequence, chain, generation))
         {
             behind = place + RECORD_HEADER as u64 + u64::from(record.length);
             at = behind.next_multiple_of(8);
             (sequence, chain, generation) = (sequence + 1, record.crc, record.generation);
+            only_marks &= record.kind == KIND_MARK;
         }
-        self.start..behind.div_ceil(B).max(self.start)
+        (self.start..behind.div_ceil(B).max(self.start), only_marks)
     }
 
     fn read(

@@ -103,7 +103,7 @@ pub(crate) fn run(
         None => Vec::new(),
     };
     let mut wreck = Wreck::new(storage, length, geometry, survey.store, survey.nodes);
-    let root = root(&mut wreck, &head, &survey.log)?;
+    let root = root(&mut wreck, &head, &survey.log);
     let mut fills = Fills::default();
     if head.block.as_ref().is_some_and(|(_, block)| Some(block.root) == root) {
         fills.live = live;
@@ -176,15 +176,11 @@ fn head(storage: &dyn Storage) -> Result<Head, Error> {
 }
 
 /// The root of the names, and the newest stamp that counts (W3).
-fn root(
-    wreck: &mut Wreck<'_>,
-    head: &Head,
-    log: &[survey::Start],
-) -> Result<Option<Pointer>, Error> {
+fn root(wreck: &mut Wreck<'_>, head: &Head, log: &[survey::Start]) -> Option<Pointer> {
     let block = head.block.as_ref().map(|(_, block)| block);
     if let (Footing::Certain, Some(block)) = (head.footing, block) {
         wreck.limit = block.stamp;
-        return Ok(Some(block.root));
+        return Some(block.root);
     }
     let mut tops: Vec<usize> = wreck.tops(NAMES).to_vec();
     tops.sort_unstable_by_key(|&at| std::cmp::Reverse(wreck.nodes[at].stamp));
@@ -192,15 +188,15 @@ fn root(
         .iter()
         .map(|&at| wreck.pointer(at))
         .find(|top| wreck.is_whole(&Item::root(*top), NAMES));
-    let record = replay::newest(wreck.storage, (wreck.length, wreck.store), log)?;
+    let record = replay::newest(wreck.storage, (wreck.length, wreck.store), log);
     let proved = [block.map(|block| block.stamp), newest.map(|root| root.stamp), record];
     wreck.limit = proved.into_iter().flatten().max().unwrap_or(u64::MAX);
-    Ok(match (newest, block.map(|block| block.root)) {
+    match (newest, block.map(|block| block.root)) {
         (Some(newest), Some(root)) if newest.stamp > root.stamp => Some(newest),
         (_, Some(root)) => Some(root),
         (Some(newest), None) => Some(newest),
         (None, None) => tops.first().map(|&at| wreck.pointer(at)),
-    })
+    }
 }
 
 /// For each node, does the map count it? Empty: it cannot be read. The map of a certain superblock also

@@ -86,15 +86,6 @@ fn store(page_size: usize) -> Vec<u8> {
     storage.image()
 }
 
-fn zero_superblocks(bytes: &mut [u8]) {
-    for slot in 0..2 {
-        for copy in 0..2 {
-            let at = Superblock::offset(slot, copy) as usize;
-            bytes[at..at + 4096].fill(0);
-        }
-    }
-}
-
 #[track_caller]
 fn digests_are_equal(a: &[u8], b: &[u8]) {
     let (a, b) = (open(a), open(b));

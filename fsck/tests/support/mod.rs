@@ -335,3 +335,12 @@ pub fn contents(bytes: &[u8]) -> Contents {
     }
     all
 }
+
+pub fn zero_superblocks(bytes: &mut [u8]) {
+    for slot in 0..2 {
+        for copy in 0..2 {
+            let at = cowslip_pager::superblock::Superblock::offset(slot, copy) as usize;
+            bytes[at..at + 4096].fill(0);
+        }
+    }
+}

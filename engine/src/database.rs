@@ -385,7 +385,7 @@ impl Database {
             count_changes: stats.count_changes,
             continued: stats.continued,
             snapshots: count(SNAPSHOT),
-            branches: count(BRANCH) - count(INCOMING),
+            branches: count(BRANCH).saturating_sub(count(INCOMING)),
             cache: stats.cache,
             scrub: stats.scrub.into(),
         }

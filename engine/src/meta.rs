@@ -284,7 +284,19 @@ impl SnapshotRecord {
 }
 
 impl Incoming {
-    pub(crate) fn encode(&self) -> Vec<u8> {
+    /// The table and the key up to which all is received; `None`: no stream can be where this says.
+    pub fn place(&self) -> Option<(String, Option<Vec<u8>>)> {
+        crate::stream::place(&self.position)
+    }
+
+    /// The same stream, before its first table: it brings all once more.
+    pub fn from_start(&self) -> Incoming {
+        // A table without a name, and no key.
+        Incoming { position: vec![0, 0], ..*self }
+    }
+
+    /// The bytes that stand in the tree.
+    pub fn encode(&self) -> Vec<u8> {
         let mut out = Out(Vec::new()).word(self.snapshot).word(self.base).0;
         out.extend_from_slice(&self.position);
         out

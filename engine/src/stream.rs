@@ -64,6 +64,12 @@ struct Begin {
     resumed: Option<position::Position>,
 }
 
+/// The table, and the key of it, up to which all is received if the bytes of a record's position say anything.
+pub(crate) fn place(position: &[u8]) -> Option<(String, Option<Vec<u8>>)> {
+    let position = position::Position::whole(position).ok()?;
+    Some((position.table, position.key))
+}
+
 /// Lengths and texts, as the log's records have them too.
 fn put_varint(out: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {

@@ -1,5 +1,6 @@
 //! The row of passes, and what they share.
 
+pub(crate) mod arriving;
 mod counts;
 pub(crate) mod live;
 mod log;

@@ -232,6 +232,12 @@ catalogue! {
     LineageEnd "F0606" Corruption Lossless "I9"
         "The lineage of a branch, snapshot or bookmark ends elsewhere than its record says: a stream may build on the wrong version."
         => "forget where it comes from: no stream builds on it";
+    Incoming "F0607" Corruption Lossless "I9"
+        "A branch is marked as a stream that is being received, or hidden from its users, and no record of one agrees; or a record has no such branch."
+        => "believe the record: mark the branch where there is one, else show it; drop a record without a branch";
+    StreamPosition "F0608" Corruption Lossless "I9"
+        "A stream that is being received claims to be where it cannot be: what it leaves out would be missing."
+        => "let it bring all once more, from its start";
     CountTooLow "F0701" Corruption Lossless "I3"
         "A page has more owners than the map counts: deleting one of them would destroy the others' data."
         => "write the right count";

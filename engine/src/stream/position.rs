@@ -1,7 +1,10 @@
 //! How far a stream has come, and the token by which it is continued.
 
 use super::{In, Malformed, malformed, put_bytes};
-use crate::error::{Error, Result};
+use crate::{
+    draft::TABLE_NAME_MAX,
+    error::{Error, Result},
+};
 
 /// All up to here is done: the tables before this one, and of this one the keys up to this one; no
 /// key: nothing of the table's content.
@@ -27,7 +30,37 @@ impl Position {
             1 => Some(from.bytes()?.to_vec()),
             other => return malformed("flag of a position", 1, other.into()),
         };
-        Ok(Position { table, key })
+        let position = Position { table, key };
+        position.sound().map(|()| position)
+    }
+
+    /// The position that these bytes are the whole encoding of.
+    pub(super) fn whole(bytes: &[u8]) -> std::result::Result<Position, Malformed> {
+        let mut from = In(bytes);
+        let position = Position::decode(&mut from)?;
+        from.end()?;
+        let mut again = Vec::new();
+        position.encode(&mut again);
+        if again != bytes {
+            return malformed(
+                "bytes of a position (no more than it takes)",
+                again.len() as u64,
+                bytes.len() as u64,
+            );
+        }
+        Ok(position)
+    }
+
+    /// Can a stream be there, as far as the position alone says?
+    pub(super) fn sound(&self) -> std::result::Result<(), Malformed> {
+        if self.table.is_empty() && self.key.is_some() {
+            return malformed("table of a position's key", 1, 0);
+        }
+        let length = self.table.len() as u64;
+        if length > TABLE_NAME_MAX as u64 {
+            return malformed("length of a table's name (at most)", TABLE_NAME_MAX as u64, length);
+        }
+        Ok(())
     }
 }
 

@@ -136,7 +136,7 @@ impl Database {
             return Ok(None);
         };
         let incoming = Incoming::decode(&bytes, page)?;
-        let position = Position::decode(&mut In(&incoming.position))
+        let position = Position::whole(&incoming.position)
             .map_err(|fault| Error::corrupted(page.0, fault.what, fault.expected, fault.found))?;
         let Incoming { snapshot, base, .. } = incoming;
         Ok(Some(Token { snapshot, base, position }.text()))
@@ -245,7 +245,7 @@ impl<'d> Receiver<'d> {
             };
             let fits = part.as_ref().is_some_and(|part| {
                 (part.snapshot, part.base) == (begin.snapshot, begin.base)
-                    && Position::decode(&mut In(&part.position))
+                    && Position::whole(&part.position)
                         .is_ok_and(|have| begin.resumed.as_ref().is_some_and(|from| *from <= have))
             });
             if !fits {
@@ -408,6 +408,12 @@ impl<'d> Receiver<'d> {
     ) -> Result<Option<(String, Vec<u8>, u64)>> {
         let mut operations = Decoder::new(&frame.body);
         while let Some(operation) = frame.sound(operations.next())? {
+            let builds =
+                matches!(operation, Operation::Table(_) | Operation::Put(_) | Operation::Large(_));
+            // So what a full stream has brought lies up to its position, and nothing behind that.
+            if self.begin.mode == Mode::Full && !builds {
+                return damaged(frame.at, "operations that build from nothing", 1, 0);
+            }
             match operation {
                 Operation::Tables(from, to) => {
                     self.end_tables(draft)?;
@@ -419,6 +425,7 @@ impl<'d> Receiver<'d> {
                     self.table = Some(name.into());
                 }
                 Operation::DropTable(name) => {
+                    frame.sound(Position { table: name.into(), key: None }.sound())?;
                     self.pass_table(draft, frame, name)?;
                     draft.delete_table(name)?;
                     self.removals += 1;

@@ -2,7 +2,7 @@
 //! itself; leaves to its users what follows from several.
 
 use cowslip::meta::{BookmarkRecord, BranchRecord, Incoming, Lineage, NAME_MAX, SnapshotRecord};
-use cowslip_pager::{PageId, Pointer, Raw};
+use cowslip_pager::{PageId, Pointer, Raw, page::u64_at};
 
 use super::hex;
 use crate::{problem::Kind, report::Problem};
@@ -11,7 +11,7 @@ use crate::{problem::Kind, report::Problem};
 pub(super) struct Name<'a> {
     /// The name, as far as it is text.
     pub(super) text: String,
-    /// It is none that may be given.
+    /// It is none that may be given; or the record marks its branch in no known way.
     pub(super) fault: Option<Problem>,
     pub(super) says: Result<Named<'a>, Problem>,
 }
@@ -22,7 +22,7 @@ pub(super) enum Named<'a> {
     Snapshot(SnapshotRecord),
     Bookmark(BookmarkRecord),
     /// How far a stream was received.
-    Incoming,
+    Incoming(Incoming),
     Release(Released<'a>),
 }
 
@@ -47,14 +47,15 @@ impl<'a> Name<'a> {
             && rest.len() <= NAME_MAX
             && !text.chars().any(char::is_control);
         let fault = (first != b'r' && !well_formed)
-            .then(|| Problem::new(Kind::Name, format!("name {text:?}")));
+            .then(|| Problem::new(Kind::Name, format!("name {text:?}")))
+            .or_else(|| odd_mark(first, value, &text));
         let unreadable =
             |error: cowslip_pager::Error| Problem::new(Kind::Record, error.to_string());
         let says = match first {
             b'b' => BranchRecord::decode(value, here).map(Named::Branch).map_err(unreadable),
             b's' => SnapshotRecord::decode(value, here).map(Named::Snapshot).map_err(unreadable),
             b'k' => BookmarkRecord::decode(value, here).map(Named::Bookmark).map_err(unreadable),
-            b'i' => Incoming::decode(value, here).map(|_| Named::Incoming).map_err(unreadable),
+            b'i' => Incoming::decode(value, here).map(Named::Incoming).map_err(unreadable),
             b'r' => released(value)
                 .map(Named::Release)
                 .ok_or_else(|| Problem::new(Kind::Record, "an entry of the release queue")),
@@ -95,10 +96,17 @@ impl Named<'_> {
             Named::Bookmark(record) => {
                 judge("stamp", record.stamp, &record.lineage, record.stamp);
             }
-            Named::Incoming | Named::Release(_) => {}
+            Named::Incoming(_) | Named::Release(_) => {}
         }
         wrong
     }
+}
+
+/// The last word of a branch's record is 0, or 1: it is being received.
+fn odd_mark(first: u8, value: &[u8], name: &str) -> Option<Problem> {
+    let mark = u64_at(value.last_chunk::<8>().filter(|_| first == b'b')?, 0);
+    let what = format!("mark of branch {name:?} (at most)");
+    (mark > 1).then(|| Problem::new(Kind::Incoming, what).values(1, mark))
 }
 
 /// What an entry of the release queue says, if it is one.

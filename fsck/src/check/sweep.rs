@@ -116,6 +116,10 @@ fn sweep(check: &mut Check<'_>, map: &mut PageMap) -> Option<()> {
     if !root.is_none() && !found.is_consistent() {
         return None;
     }
+    let is_branch = |name: &str| found.branches.iter().any(|branch| branch == name);
+    if !found.arriving.judge(check, is_branch).is_empty() {
+        return None;
+    }
     let read = sweep.read.load(Relaxed);
     found.tell(&mut check.report);
     check.report.pages_checked += read;

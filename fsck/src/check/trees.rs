@@ -25,7 +25,9 @@ use cowslip_pager::{
 };
 
 use super::{
-    Check, hex,
+    Check,
+    arriving::Arriving,
+    hex,
     map::PageMap,
     records::{Name, Named, Released, table_name},
 };
@@ -86,6 +88,7 @@ pub(super) fn run(check: &mut Check<'_>, map: &mut PageMap, roles: &mut Roles) -
         raw: HashMap::new(),
         damaged: HashMap::new(),
         branches: HashSet::new(),
+        arriving: Arriving::default(),
         complete: true,
         page,
         spans: Vec::new(),
@@ -109,6 +112,12 @@ pub(super) fn run(check: &mut Check<'_>, map: &mut PageMap, roles: &mut Roles) -
     }
     if walk.complete && !walk.branches.contains("main") {
         walk.check.report.add(Problem::new(Kind::NoMain, "branch main").page(root.page.0));
+    }
+    if walk.complete {
+        let arriving = std::mem::take(&mut walk.arriving);
+        for problem in arriving.judge(walk.check, |name| walk.branches.contains(name)) {
+            walk.check.report.add(problem);
+        }
     }
     walk.complete
 }
@@ -214,6 +223,7 @@ struct Walk<'w, 'c> {
     /// Where problems stand in the report that are of a page, or of something below it.
     damaged: HashMap<u64, Vec<usize>>,
     branches: HashSet<String>,
+    arriving: Arriving,
     complete: bool,
     page: Vec<u8>,
     spans: Vec<(usize, usize)>,
@@ -646,6 +656,9 @@ impl Walk<'_, '_> {
             Ok(Named::Branch(record)) => {
                 self.check.report.branches += u64::from(!record.incoming);
                 self.branches.insert(name.clone());
+                if record.incoming {
+                    self.arriving.mark(name.clone(), record.catalog, item.pointer.page.0);
+                }
                 let line = format!("branch {name}");
                 (record.catalog, Owner { line, table: None, shared_at: Some(record.shared_at) })
             }
@@ -657,7 +670,10 @@ impl Walk<'_, '_> {
                 let line = format!("snapshot {name}");
                 (record.catalog, Owner { line, table: None, shared_at: None })
             }
-            Ok(Named::Bookmark(_) | Named::Incoming) => return,
+            Ok(Named::Bookmark(_)) => return,
+            Ok(Named::Incoming(record)) => {
+                return self.arriving.record(name, record, item.pointer.page.0);
+            }
             Ok(Named::Release(released)) => {
                 self.check.report.releases += 1;
                 let owner =

@@ -15,7 +15,10 @@ use super::{
     trees::{Context, Rebuild, Verdict},
     work::Halt,
 };
-use crate::{check::Sums, problem::Kind};
+use crate::{
+    check::{Sums, arriving::can_be_there},
+    problem::Kind,
+};
 
 impl Rebuild<'_, '_, '_> {
     pub(super) fn table(
@@ -81,7 +84,15 @@ impl Rebuild<'_, '_, '_> {
                 if self.raise || record.shared_at > self.work.stamp {
                     record.shared_at = self.work.stamp;
                 }
-                if self.lossy && self.touched(&state) || !record.lineage.is_open() {
+                let touched = self.lossy && self.touched(&state);
+                if self.lossy || self.names_whole {
+                    // Of what lost keys nobody can say how far it is: it is a branch like others then.
+                    record.incoming = self.streams.contains(name) && !touched;
+                }
+                if record.incoming {
+                    self.arriving.insert(name.to_owned(), record.catalog);
+                }
+                if touched || !record.lineage.is_open() {
                     // Nobody can say any more what changed since an ancestor of it.
                     record.lineage = Lineage::default().fork(self.work.fresh_id());
                 }
@@ -119,8 +130,21 @@ impl Rebuild<'_, '_, '_> {
                 }
                 Ok(changed(&entry.value, record.encode()))
             }
-            b'i' if Incoming::decode(&entry.value, page).is_ok() => Ok(Verdict::Keep),
-            b'i' => Ok(Verdict::Hole(Kind::Record)),
+            b'i' => {
+                let Ok(record) = Incoming::decode(&entry.value, page) else {
+                    return Ok(Verdict::Hole(Kind::Record));
+                };
+                let Some(&catalog) = self.arriving.get(name) else {
+                    let known = self.lossy || self.names_whole;
+                    return Ok(if known { Verdict::Drop } else { Verdict::Keep });
+                };
+                let work = &*self.work;
+                let mut read = |pointer: &Pointer| work.read(pointer.page.0);
+                if can_be_there(&record, catalog, &mut read) {
+                    return Ok(Verdict::Keep);
+                }
+                Ok(Verdict::Replace(record.from_start().encode()))
+            }
             _ => Ok(Verdict::Hole(Kind::Name)),
         }
     }

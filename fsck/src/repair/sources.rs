@@ -8,11 +8,11 @@ use std::{collections::HashSet, rc::Rc};
 
 use cowslip::{
     kinds::{CATALOG, META, TABLE},
-    meta::{BranchRecord, Lineage, SnapshotRecord, TableRecord},
+    meta::{BranchRecord, Incoming, Lineage, SnapshotRecord, TableRecord},
 };
 use cowslip_pager::Pointer;
 
-use crate::check::Sums;
+use crate::check::{Sums, arriving::may_arrive};
 
 use super::{
     loss::Refill,
@@ -72,11 +72,13 @@ impl Rebuild<'_, '_, '_> {
 
     fn read_names(&mut self, pointer: Pointer, level: u8, seen: &mut HashSet<u64>) {
         // A forged tree may lead to a page a thousand times.
-        if pointer.level != level || pointer.kind != META || !seen.insert(pointer.page.0) {
+        let expected = pointer.level == level && pointer.kind == META;
+        let read = (expected && seen.insert(pointer.page.0))
+            .then(|| self.work.node_at(&pointer, 0).ok().and_then(|bytes| node::entries(&bytes)));
+        let Some(entries) = read.flatten() else {
+            self.names_whole = false;
             return;
-        }
-        let Ok(bytes) = self.work.node_at(&pointer, 0) else { return };
-        let Some(entries) = node::entries(&bytes) else { return };
+        };
         for entry in entries {
             if let Some(below) = level.checked_sub(1) {
                 self.read_names(Pointer::decode(&entry.value), below, seen);
@@ -100,6 +102,12 @@ impl Rebuild<'_, '_, '_> {
                         stamp: record.stamp,
                         lineage: record.lineage,
                     })
+                }
+                Some(b'i') => {
+                    if Incoming::decode(&entry.value, pointer.page).is_ok() && may_arrive(&name) {
+                        self.streams.insert(name);
+                    }
+                    None
                 }
                 _ => None,
             };

@@ -103,6 +103,12 @@ pub(super) struct Rebuild<'r, 'a, 'c> {
     pub(super) versions: Vec<Version>,
     pub(super) tables: HashMap<(usize, Rc<str>), Option<TableRecord>>,
     pub(super) names: HashSet<String>,
+    /// Of what streams there are records, as far as they can be read.
+    pub(super) streams: HashSet<String>,
+    /// All names can be read.
+    pub(super) names_whole: bool,
+    /// The branches of streams that are being received: their new catalogs.
+    pub(super) arriving: HashMap<String, Pointer>,
     pub(super) has_main: bool,
 }
 
@@ -138,6 +144,9 @@ impl<'r, 'a, 'c> Rebuild<'r, 'a, 'c> {
             versions: Vec::new(),
             tables: HashMap::new(),
             names: HashSet::new(),
+            streams: HashSet::new(),
+            names_whole: true,
+            arriving: HashMap::new(),
             has_main: false,
         };
         rebuild.read_versions();

@@ -235,6 +235,14 @@ pub fn wound(code: &str, mut wreck: Wreck) -> Option<Wreck> {
             wreck.page(leaf)[at + value.len() - 16] ^= 1;
             wreck.seal(leaf);
         }
+        "F0607" => {
+            // The last word of a branch's record.
+            let (leaf, at) = value_of(&mut wreck, META, b"bside");
+            let entries = cowslip::kinds::entries(wreck.page(leaf));
+            let (_, value) = entries.into_iter().find(|entry| entry.0 == b"bside").unwrap();
+            wreck.page(leaf)[at + value.len() - 8] = 1;
+            wreck.seal(leaf);
+        }
         "F0701" | "F0702" | "F0704" => {
             let shared = (0..wreck.block.pages).rev().find(|&page| wreck.count(page) > 1).unwrap();
             let count = match code {
@@ -300,6 +308,14 @@ pub fn image(code: &str) -> Option<Vec<u8>> {
             let cuts = (names + 1..wreck.block.pages).rev();
             let mut images = cuts.map(|page| wreck.bytes[..page as usize * size].to_vec());
             images.find(|image| check(image).has("F0401"))
+        }
+        // Whether a key follows the table's name.
+        "F0608" => {
+            let mut wreck = closed();
+            let (leaf, at) = value_of(&mut wreck, META, b"icoming");
+            wreck.page(leaf)[at + 18] = 2;
+            wreck.seal(leaf);
+            Some(wreck.bytes)
         }
         // A record of a kind that no engine writes.
         "F0801" => {

@@ -160,15 +160,22 @@ impl Sweep<'_> {
         }
         let (catalog, shared_at) = match says {
             Named::Branch(record) => {
+                if record.incoming {
+                    out.incoming += 1;
+                    out.arriving.mark(name.text.clone(), record.catalog, header.pointer.page.0);
+                }
                 out.branches.push(name.text);
-                out.incoming += u64::from(record.incoming);
                 (record.catalog, record.shared_at)
             }
             Named::Snapshot(record) => {
                 out.snapshots.push(name.text);
                 (record.catalog, u64::MAX)
             }
-            Named::Bookmark(_) | Named::Incoming => return Some(()),
+            Named::Bookmark(_) => return Some(()),
+            Named::Incoming(record) => {
+                out.arriving.record(name.text, record, header.pointer.page.0);
+                return Some(());
+            }
             Named::Release(released) => {
                 out.releases += 1;
                 return match released {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use cowslip::kinds::{META, TABLE};
 
-use crate::check::trees::LEVELS_MAX;
+use crate::check::{arriving::Arriving, trees::LEVELS_MAX};
 
 /// Runs grow no longer, so that there is something for every thread.
 const RUN_PAGES: u32 = 64;
@@ -189,6 +189,7 @@ pub(super) struct Found {
     pub(super) releases: u64,
     /// Branches that are still being received.
     pub(super) incoming: u64,
+    pub(super) arriving: Arriving,
     pub(super) branches: Vec<String>,
     pub(super) snapshots: Vec<String>,
 }
@@ -200,6 +201,7 @@ impl Found {
         self.extents += other.extents;
         self.releases += other.releases;
         self.incoming += other.incoming;
+        self.arriving.add(other.arriving);
         self.branches.append(&mut other.branches);
         self.snapshots.append(&mut other.snapshots);
     }

@@ -30,6 +30,9 @@ fn a_whole_database_is_salvaged_with_status_0_and_its_snapshots() {
     };
     assert_eq!((get(&[]), get(&["--at", "monday"])), ("new\n".into(), "old\n".into()));
 
+    let other = folder.path().join("other.cow");
+    salvage(&store, &other, &["--undo", "undo"]).with(16);
+    assert!(!other.exists());
     // What is there is not touched.
     let there = std::fs::read(&out).unwrap();
     assert!(salvage(&store, &out, &[]).fails(8).contains("exists already"));

@@ -65,6 +65,7 @@ pub(crate) struct Shared {
     pub(crate) durability: Durability,
     path: Option<PathBuf>,
     releaser: Mutex<Option<releases::Releaser>>,
+    helpers: releases::Helpers,
     background: bool,
 }
 
@@ -277,6 +278,7 @@ impl Builder {
                 durability: self.durability,
                 path: path.map(Path::to_owned),
                 releaser: Mutex::new(None),
+                helpers: releases::Helpers::default(),
                 background: self.config.background,
             }),
         };

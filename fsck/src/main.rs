@@ -31,13 +31,13 @@ struct Args {
     #[arg(long, value_name = "HOW", num_args = 0..=1, require_equals = true, default_missing_value = "lossless", value_parser = ["lossless", "lossy"])]
     repair: Option<String>,
     /// With --repair: keep what is overwritten in this new file
-    #[arg(long, value_name = "FILE", requires = "repair")]
+    #[arg(long, value_name = "FILE", requires = "repair", conflicts_with_all = ["salvage", "undo_apply"])]
     undo: Option<PathBuf>,
     /// Put back what a repair has overwritten, from its undo file
     #[arg(long, value_name = "FILE", conflicts_with_all = ["repair", "json"])]
     undo_apply: Option<PathBuf>,
     /// Write what can be read into this new database; the file itself is only read
-    #[arg(long, value_name = "OUT", conflicts_with_all = ["repair", "undo_apply"])]
+    #[arg(long, value_name = "OUT", conflicts_with_all = ["repair", "undo_apply", "live", "no_replay"])]
     salvage: Option<PathBuf>,
     /// Do not prove that the log's transactions replay
     #[arg(long)]

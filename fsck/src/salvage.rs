@@ -5,7 +5,7 @@
 //!           '- by pointers, holes filled with what was found -'    '------ in the new store ------'
 //! ```
 //!
-//! The rules are numbered in `docs/design.md` (19). Memory: some 60 bytes for each node page of the wreck,
+//! The rules are numbered in `docs/design.md` (19). Memory: some 70 bytes for each node page of the wreck,
 //! the outermost keys of the leaves of trees with holes, and the new store's cache.
 
 mod account;
@@ -22,7 +22,9 @@ mod wreck;
 use std::{fmt, sync::Arc};
 
 use cowslip::{Database, Durability};
-use cowslip_pager::{Pointer, geometry::Geometry, storage::Storage, superblock::Superblock};
+use cowslip_pager::{
+    PageId, Pointer, geometry::Geometry, storage::Storage, superblock::Superblock,
+};
 
 use crate::{
     Error, Options,
@@ -33,7 +35,8 @@ use account::Account;
 use build::Build;
 use fill::Fills;
 use states::Names;
-use wreck::{NAMES, Wreck};
+use survey::{Node, Proof};
+use wreck::{Item, NAMES, Wreck};
 
 pub use fill::Origin;
 pub use replay::Replay;
@@ -82,23 +85,32 @@ pub(crate) fn run(
             progress(done, all);
         }
     };
-    let head = head(storage)?;
-    let known = head.block.as_ref().map(|(geometry, block)| (geometry.page_size, block.store));
-    let Some(survey) = survey::run(storage, length, known, &progress)? else {
+    let mut head = head(storage)?;
+    let said = head.block.as_ref().map(|(geometry, block)| (geometry.page_size, block.store));
+    let certain = head.footing == Footing::Certain;
+    let Some(mut survey) = survey::run(storage, length, (said, certain), &progress)? else {
         return Ok(Salvaged::nothing(head.footing));
     };
     let Some(geometry) = Geometry::new(survey.page_size) else {
         return Ok(Salvaged::nothing(head.footing));
     };
+    if said.is_some_and(|said| said != (survey.page_size, survey.store)) {
+        // A stray one.
+        head.block = None;
+    }
+    let live = match head.block {
+        Some(_) => live(storage, (length, &geometry), &mut survey.nodes, certain)?,
+        None => Vec::new(),
+    };
     let mut wreck = Wreck::new(storage, length, geometry, survey.store, survey.nodes);
-    let root = root(&mut wreck, &head, &survey.log)?;
+    let root = root(&mut wreck, &head, &survey.log);
     let mut fills = Fills::default();
     if head.block.as_ref().is_some_and(|(_, block)| Some(block.root) == root) {
-        fills.live = live(storage, &wreck)?;
+        fills.live = live;
     }
     fills.prepare(&wreck);
     let mut names = states::read(&wreck, &fills, root);
-    let hurt = !names.whole || root.is_some_and(|root| !wreck.is_whole(&root, NAMES));
+    let hurt = !names.whole || root.is_some_and(|root| !wreck.is_whole(&Item::root(root), NAMES));
     if hurt {
         states::reach(&mut wreck, &mut fills, root, &names);
         if !names.whole {
@@ -164,46 +176,64 @@ fn head(storage: &dyn Storage) -> Result<Head, Error> {
 }
 
 /// The root of the names, and the newest stamp that counts (W3).
-fn root(
-    wreck: &mut Wreck<'_>,
-    head: &Head,
-    log: &[survey::Start],
-) -> Result<Option<Pointer>, Error> {
+fn root(wreck: &mut Wreck<'_>, head: &Head, log: &[survey::Start]) -> Option<Pointer> {
     let block = head.block.as_ref().map(|(_, block)| block);
     if let (Footing::Certain, Some(block)) = (head.footing, block) {
         wreck.limit = block.stamp;
-        return Ok(Some(block.root));
+        return Some(block.root);
     }
     let mut tops: Vec<usize> = wreck.tops(NAMES).to_vec();
     tops.sort_unstable_by_key(|&at| std::cmp::Reverse(wreck.nodes[at].stamp));
-    let newest = tops.iter().map(|&at| wreck.pointer(at)).find(|top| wreck.is_whole(top, NAMES));
-    let record = replay::newest(wreck.storage, (wreck.length, wreck.store), log)?;
+    let newest = tops
+        .iter()
+        .map(|&at| wreck.pointer(at))
+        .find(|top| wreck.is_whole(&Item::root(*top), NAMES));
+    let record = replay::newest(wreck.storage, (wreck.length, wreck.store), log);
     let proved = [block.map(|block| block.stamp), newest.map(|root| root.stamp), record];
     wreck.limit = proved.into_iter().flatten().max().unwrap_or(u64::MAX);
-    Ok(match (newest, block.map(|block| block.root)) {
+    match (newest, block.map(|block| block.root)) {
         (Some(newest), Some(root)) if newest.stamp > root.stamp => Some(newest),
         (_, Some(root)) => Some(root),
         (Some(newest), None) => Some(newest),
         (None, None) => tops.first().map(|&at| wreck.pointer(at)),
-    })
+    }
 }
 
-/// For each node, does the map count it? Empty: it cannot be read.
-fn live(storage: &dyn Storage, wreck: &Wreck<'_>) -> Result<Vec<bool>, Error> {
+/// For each node, does the map count it? Empty: it cannot be read. The map of a certain superblock also
+/// disproves nodes: a page in use has the checksum that stands there.
+fn live(
+    storage: &dyn Storage,
+    (length, geometry): (u64, &Geometry),
+    nodes: &mut [Node],
+    certain: bool,
+) -> Result<Vec<bool>, Error> {
     let options = Options::default();
-    let Some(mut check) = check::begin(storage, &options)? else { return Ok(Vec::new()) };
-    let there = wreck.length / wreck.geometry.page_size as u64;
+    let mut check = match check::begin(storage, &options) {
+        Err(Error::NotADatabase) | Ok(None) => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+        Ok(Some(check)) => check,
+    };
+    let there = length / geometry.page_size as u64;
     if check.superblock.pages > there.saturating_mul(CLAIMED_MAX) + CLAIMED_FREELY {
         return Ok(Vec::new());
     }
     let mut map = PageMap::read(&mut check);
     let mut any = false;
-    let live = wreck.nodes.iter().map(|node| {
+    let mut live = Vec::with_capacity(nodes.len());
+    for node in nodes {
         let entry = map.entry(&mut check, node.page.into());
         any |= entry.is_some();
-        entry.is_some_and(|entry| entry.count > 0)
-    });
-    let live = live.collect();
+        let used = entry.filter(|entry| entry.count > 0);
+        if let (true, Some(entry)) = (certain, used)
+            && entry.crc != node.crc
+        {
+            let mut bytes = vec![0; geometry.page_size];
+            let read = storage.read_at(&mut bytes, geometry.offset(PageId(node.page.into())));
+            let raw = read.is_ok() && crc32fast::hash(&bytes) == entry.crc;
+            node.proof = if raw { Proof::Image } else { Proof::Older };
+        }
+        live.push(used.is_some() && node.proof == Proof::Open);
+    }
     Ok(if any { live } else { Vec::new() })
 }
 

@@ -107,3 +107,16 @@ fn salvage_writes_a_new_file_and_nothing_else() {
     assert_eq!((status, &json["exit_code"]), (4, &4.into()));
     assert!(!other.exists());
 }
+
+#[test]
+fn what_a_salvage_would_not_heed_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, out) = (folder.path().join("x.cow"), folder.path().join("out.cow"));
+    std::fs::write(&path, support::image()).unwrap();
+    let (file, out) = (path.to_str().unwrap(), out.to_str().unwrap());
+    for more in [&["--undo", "x.undo"][..], &["--live"], &["--no-replay"], &["--repair"]] {
+        assert_eq!(run(&[&[file, "--salvage", out], more].concat()).0, 16, "{more:?}");
+    }
+    assert_eq!(run(&[file, "--undo-apply", "a", "--undo", "b"]).0, 16);
+    assert!(!std::path::Path::new(out).exists());
+}

@@ -2,10 +2,7 @@
 
 mod support;
 
-use std::{
-    collections::{BTreeMap, HashSet},
-    sync::Arc,
-};
+use std::{collections::HashSet, sync::Arc};
 
 use cowslip::{Database, storage::SimulatedStorage};
 use cowslip_fsck::{Error, Footing, SALVAGE_TABLE, SalvageOptions, Salvaged};
@@ -13,10 +10,6 @@ use cowslip_pager::{page::u64_at, superblock::Superblock};
 use support::*;
 
 const TABLE: u8 = 3;
-
-type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
-/// By state and table.
-type Contents = BTreeMap<(String, String), Rows>;
 
 fn open(bytes: &[u8]) -> Database {
     database(Arc::new(SimulatedStorage::from_image(bytes.to_vec())))
@@ -40,31 +33,6 @@ fn salvage(bytes: &[u8]) -> (Salvaged, Vec<u8>) {
         assert!(report.is_clean(), "{report}");
     }
     (salvaged, out)
-}
-
-fn contents(bytes: &[u8]) -> Contents {
-    let db = open(bytes);
-    let mut states = Vec::new();
-    for branch in db.branches().unwrap() {
-        states.push((format!("branch {}", branch.name), db.begin_read_on(&branch.name).unwrap()));
-    }
-    for snapshot in db.snapshots().unwrap() {
-        let rx = db.begin_read_at(&snapshot.name).unwrap();
-        states.push((format!("snapshot {}", snapshot.name), rx));
-    }
-    let mut all = Contents::new();
-    for (state, rx) in states {
-        for name in rx.tables().unwrap() {
-            if name == SALVAGE_TABLE || name == "machine" {
-                continue;
-            }
-            let table = rx.open_table(&name).unwrap();
-            let rows = table.range::<&[u8]>(..).unwrap();
-            let rows = rows.map(|row| row.map(|(k, v)| (k.to_vec(), v.to_vec())).unwrap());
-            all.insert((state.clone(), name), rows.collect());
-        }
-    }
-    all
 }
 
 /// A filled store, without a machine, and with a log that holds transactions.
@@ -116,15 +84,6 @@ fn store(page_size: usize) -> Vec<u8> {
     db.create_snapshot("wednesday").unwrap();
     put("main", "second", 60..70, "logged last");
     storage.image()
-}
-
-fn zero_superblocks(bytes: &mut [u8]) {
-    for slot in 0..2 {
-        for copy in 0..2 {
-            let at = Superblock::offset(slot, copy) as usize;
-            bytes[at..at + 4096].fill(0);
-        }
-    }
 }
 
 #[track_caller]

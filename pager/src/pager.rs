@@ -381,6 +381,15 @@ impl Pager {
         Transaction::begin(&self.inner)
     }
 
+    /// The same for work that nobody waits for: lets all others who wait go first, for some milliseconds.
+    pub fn begin_write_behind_others(&self) -> Result<Transaction> {
+        if self.inner.read_only {
+            return Err(Error::ReadOnly);
+        }
+        self.inner.writer.lock_behind_others()?;
+        Transaction::begin(&self.inner)
+    }
+
     /// Begins a transaction, or returns `None` if one is running.
     pub fn try_begin_write(&self) -> Result<Option<Transaction>> {
         if self.inner.read_only {

@@ -150,3 +150,27 @@ fn a_diff_names_every_change_and_nothing_else() {
         ]
     );
 }
+
+#[test]
+fn who_writes_and_waits_for_releases_is_told_so_though_others_wait_as_well() {
+    let db = Scratch::memory(Database::builder());
+    fill(&db, 0..3000, 1);
+    db.create_snapshot("old").unwrap();
+    fill(&db, 0..3000, 2);
+    let tx = db.begin_write().unwrap();
+    std::thread::scope(|scope| {
+        let other = scope.spawn(|| db.wait_for_releases());
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        let refused = db.wait_for_releases();
+        assert!(matches!(refused, Err(Error::NestedTransaction)), "{refused:?}");
+        tx.abort().unwrap();
+        other.join().unwrap().unwrap();
+    });
+    // The background goes on after somebody gave up.
+    db.delete_snapshot("old").unwrap();
+    let begin = std::time::Instant::now();
+    while db.releases().unwrap().entries > 0 {
+        assert!(begin.elapsed().as_secs() < 60, "the background does nothing");
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+}

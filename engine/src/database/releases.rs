@@ -1,22 +1,25 @@
 //! What deleted snapshots, branches and tables left behind: taken apart in the background, slice by
 //! slice, each a transaction of its own. A crash keeps the queue; the next opening goes on with it.
+//!
+//! Commits go first: the thread begins a slice when no writer waits, or has kept it waiting for long.
+//! Who waits for the queue's end does the work, and the thread rests meanwhile: two would only take turns.
 
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread::JoinHandle,
     time::Duration,
 };
 
-use cowslip_pager::{Child, Pager};
+use cowslip_pager::{Child, Pager, Transaction};
 use parking_lot::{Condvar, Mutex};
 
 use super::{Database, Shared};
 use crate::{
     draft::Draft,
-    error::Result,
+    error::{Error, Result},
     kinds::Sums,
     meta::{self, RELEASE},
 };
@@ -34,13 +37,38 @@ struct Signal {
     stop: AtomicBool,
 }
 
-/// Nodes taken apart in one transaction of the releaser: small enough not to stall a commit.
-const SLICE: usize = 64;
+/// How many threads work off the queue because they wait for its end.
+#[derive(Clone, Default)]
+pub(super) struct Helpers(Arc<AtomicUsize>);
 
-/// One slice of the release queue, in a transaction of its own. False: nothing was waiting.
-fn release_slice(pager: &Pager) -> Result<bool> {
-    let mut draft = Draft::new(pager.begin_write()?)?;
-    if !draft.release_slice(SLICE)? {
+/// One of them, as long as it lives.
+struct Helping<'h>(&'h Helpers);
+
+impl Helping<'_> {
+    fn begin(helpers: &Helpers) -> Helping<'_> {
+        helpers.0.fetch_add(1, Ordering::AcqRel);
+        Helping(helpers)
+    }
+}
+
+impl Drop for Helping<'_> {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// How long the thread rests before it looks again whether somebody else still does its work.
+const REST: Duration = Duration::from_millis(5);
+
+/// Nodes taken apart in one transaction of the thread: few, since a commit that comes meanwhile waits.
+const SLICE: usize = 32;
+/// The same where somebody waits for the end: fewer transactions are sooner through.
+const HELPERS_SLICE: usize = 64;
+
+/// Takes apart so many nodes of the release queue, in this transaction. False: nothing was waiting.
+fn release_slice(txn: Transaction, nodes: usize) -> Result<bool> {
+    let mut draft = Draft::new(txn)?;
+    if !draft.release_slice(nodes)? {
         return Ok(false);
     }
     draft.commit_unlogged()?;
@@ -50,14 +78,22 @@ fn release_slice(pager: &Pager) -> Result<bool> {
 impl Database {
     /// Takes apart, now, everything that deleted snapshots, branches and tables left behind.
     pub fn wait_for_releases(&self) -> Result<()> {
-        self.wait_for_releases_with(|_| {})
+        self.work_off_releases(|| Ok(()))
     }
 
     /// The same; `progress` is told after each slice how much still waits, at most: pages that
     /// others own as well are not freed.
     pub fn wait_for_releases_with(&self, mut progress: impl FnMut(Releases)) -> Result<()> {
-        while release_slice(&self.shared.pager)? {
+        self.work_off_releases(|| {
             progress(self.releases()?);
+            Ok(())
+        })
+    }
+
+    fn work_off_releases(&self, mut after_each: impl FnMut() -> Result<()>) -> Result<()> {
+        let _alone = Helping::begin(&self.shared.helpers);
+        while release_slice(self.shared.pager.begin_write()?, HELPERS_SLICE)? {
+            after_each()?;
         }
         Ok(())
     }
@@ -100,7 +136,12 @@ impl Shared {
         };
         if !self.background {
             loop {
-                match release_slice(&self.pager) {
+                match self
+                    .pager
+                    .begin_write()
+                    .map_err(Error::from)
+                    .and_then(|txn| release_slice(txn, HELPERS_SLICE))
+                {
                     Ok(true) => {}
                     Ok(false) => return,
                     Err(error) => return kept(&error),
@@ -111,9 +152,10 @@ impl Shared {
         if releaser.is_none() {
             let signal = Arc::new(Signal::default());
             let (pager, its_signal) = (self.pager.clone(), signal.clone());
+            let helpers = self.helpers.clone();
             let spawned = std::thread::Builder::new()
                 .name("cowslip-release".into())
-                .spawn(move || release_loop(&pager, &its_signal));
+                .spawn(move || release_loop(&pager, &its_signal, &helpers));
             match spawned {
                 Ok(thread) => *releaser = Some(Releaser { signal, thread }),
                 Err(error) => return kept(&error),
@@ -141,7 +183,7 @@ impl Drop for Shared {
     }
 }
 
-fn release_loop(pager: &Pager, signal: &Signal) {
+fn release_loop(pager: &Pager, signal: &Signal, helpers: &Helpers) {
     while !signal.stop.load(Ordering::Acquire) {
         {
             let mut wanted = signal.wanted.lock();
@@ -156,7 +198,15 @@ fn release_loop(pager: &Pager, signal: &Signal) {
             if signal.stop.load(Ordering::Acquire) {
                 return;
             }
-            match release_slice(pager) {
+            if helpers.0.load(Ordering::Acquire) > 0 {
+                std::thread::sleep(REST);
+                continue;
+            }
+            match pager
+                .begin_write_behind_others()
+                .map_err(Error::from)
+                .and_then(|txn| release_slice(txn, SLICE))
+            {
                 Ok(true) => std::thread::yield_now(),
                 Ok(false) => break,
                 Err(error) => {

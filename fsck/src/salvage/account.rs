@@ -10,10 +10,10 @@ use cowslip::{Database, Durability, kinds::TABLE};
 use super::{
     SALVAGE_TABLE,
     build::{Build, Root, root_of},
-    cursor::{Cursor, Hole, Item, Look},
+    cursor::{Cursor, Hole, Look},
     fill::Origin,
     report::{Gap, Salvaged, SalvagedState, SalvagedTable},
-    wreck::{TABLES, Tree},
+    wreck::{Item, TABLES, Tree},
 };
 
 /// Tables that are listed, and gaps.
@@ -70,11 +70,15 @@ impl<'a, 'w> Account<'a, 'w> {
                 }
                 self.tables += 1;
                 let rows = rx.open_table(&table)?.len()?;
+                let nameless = !snapshot && name == "main";
+                let nameless =
+                    nameless && self.salvaged.found_tables.iter().any(|(found, _)| *found == table);
                 let known = tables.remove(&table).unwrap_or(SalvagedTable {
                     table,
                     rows: 0,
-                    whole: of.is_some() || all_whole,
-                    root: None,
+                    // Nobody says what a table has to have that nobody names.
+                    whole: !nameless && (of.is_some() || all_whole),
+                    root: nameless.then_some(Origin::Doubtful),
                     gaps: Vec::new(),
                     lost_values: 0,
                     lost_keys: Vec::new(),
@@ -91,7 +95,7 @@ impl<'a, 'w> Account<'a, 'w> {
         let found = matches!(state.origin, None | Some(Origin::Found));
         found
             && self.build.halted_in != Some(at)
-            && self.build.wreck.is_whole(&state.catalog, TABLES)
+            && self.build.wreck.is_whole(&Item::root(state.catalog), TABLES)
     }
 
     /// The tables of a state that are not whole.
@@ -104,12 +108,13 @@ impl<'a, 'w> Account<'a, 'w> {
             let Ok(name) = String::from_utf8(row.entry.key.clone()) else { continue };
             let Some(Root { id, pointer, origin }) = root_of(look, of, &row) else { continue };
             let tree = Tree { kind: TABLE, id };
-            let whole = self.build.wreck.is_whole(&pointer, tree);
+            let whole = self.build.wreck.is_whole(&Item::root(pointer), tree);
             if whole && origin.is_none() {
                 continue;
             }
             let mut table = Cursor::new(look, tree, Some(Item::root(pointer)), EACH_MAX);
             table.find_holes();
+            self.salvaged.unlisted += table.unkept;
             hurt.insert(
                 name.clone(),
                 SalvagedTable {
@@ -163,6 +168,9 @@ impl<'a, 'w> Account<'a, 'w> {
 pub(super) fn note(database: &Database, salvaged: &mut Salvaged) -> cowslip::Result<()> {
     let mut notes = Vec::new();
     for state in &salvaged.states {
+        if state.name.is_some() {
+            notes.push((&state.state, None, state.name, None));
+        }
         for gap in &state.gaps {
             notes.push((&state.state, None, None, Some(gap)));
         }

@@ -13,10 +13,10 @@ use cowslip::{Database, Durability, Error as EngineError, Table, WriteTransactio
 use cowslip_pager::{PageId, Pointer};
 
 use super::{
-    cursor::{Change, Cursor, Item, Look, Row, differences},
+    cursor::{Change, Cursor, Look, Row, differences},
     fill::{Fills, Origin},
     states::{State, nowhere},
-    wreck::{TABLES, Tree, Wreck, table_of},
+    wreck::{Item, TABLES, Tree, Wreck, table_of},
 };
 use crate::Error;
 
@@ -142,6 +142,8 @@ impl<'w> Build<'w> {
         self.move_branch(&branch, self.base(state))?;
         let base = self.heads.get(&branch).copied().flatten();
         self.write(base, at, &branch)?;
+        // Whatever becomes of its snapshot, this is what the branch holds now.
+        self.heads.insert(branch.clone(), Some(at));
         if state.snapshot {
             let label = state.label.as_deref();
             self.database.create_labelled_snapshot_of(&branch, &state.name, label)?;
@@ -150,7 +152,6 @@ impl<'w> Build<'w> {
                 self.database.hold(&state.name)?;
             }
         }
-        self.heads.insert(branch, Some(at));
         Ok(())
     }
 
@@ -361,7 +362,7 @@ pub(super) fn root_of(look: Look<'_>, state: &State, row: &Row) -> Option<Root> 
     let newest = look.fills.newest_root(look.wreck, tree, limit, look.lineage);
     let (pointer, origin) = match newest {
         Some((pointer, origin)) => (pointer, Some(origin)),
-        None if look.wreck.is_whole(&record.root, tree) => (record.root, row.origin),
+        None if look.wreck.is_whole(&Item::root(record.root), tree) => (record.root, row.origin),
         None => (nowhere(TABLE, limit), row.origin),
     };
     Some(Root { pointer, origin, ..known })

@@ -9,30 +9,12 @@
 use std::cmp::Ordering;
 
 use cowslip::{kinds::TABLE, meta::Lineage};
-use cowslip_pager::Pointer;
 
 use super::{
     fill::{Fills, Origin, Piece},
-    wreck::{Tree, Wreck},
+    wreck::{Item, Opened, Tree, Wreck},
 };
 use crate::repair::node::Entry;
-
-/// A subtree that is still to be opened.
-#[derive(Debug, Clone)]
-pub(super) struct Item {
-    pub(super) pointer: Pointer,
-    pub(super) low: Vec<u8>,
-    pub(super) high: Option<Vec<u8>>,
-    /// Entries that its parent counts in it.
-    pub(super) entries: Option<u64>,
-}
-
-impl Item {
-    /// A whole tree.
-    pub(super) fn root(pointer: Pointer) -> Item {
-        Item { pointer, low: Vec::new(), high: None, entries: None }
-    }
-}
 
 enum Pending {
     Sub(Item),
@@ -74,6 +56,8 @@ pub(super) struct Cursor<'w> {
     pub(super) lost: Vec<Vec<u8>>,
     /// How many there are.
     pub(super) lost_count: u64,
+    /// Holes that were met and are not kept.
+    pub(super) unkept: u64,
     /// Holes and lost values that are kept.
     keep: usize,
 }
@@ -90,6 +74,7 @@ impl<'w> Cursor<'w> {
             holes: Vec::new(),
             lost: Vec::new(),
             lost_count: 0,
+            unkept: 0,
             keep,
         }
     }
@@ -136,7 +121,7 @@ impl<'w> Cursor<'w> {
                 // The pieces are in the hole.
                 Some(Pending::Piece(_)) => {}
                 Some(Pending::Sub(item)) => {
-                    if !self.look.wreck.is_whole(&item.pointer, self.tree) {
+                    if !self.look.wreck.is_whole(&item, self.tree) {
                         self.stack.push(Pending::Sub(item));
                         self.open();
                     }
@@ -154,40 +139,21 @@ impl<'w> Cursor<'w> {
             if self.holes.len() < self.keep {
                 let Item { low, high, entries, .. } = item;
                 self.holes.push(Hole { low, high, entries, pieces: pieces.to_vec() });
+            } else {
+                self.unkept += 1;
             }
             self.stack.extend(pieces.iter().rev().cloned().map(Pending::Piece));
         }
     }
 
     fn try_open(&mut self, item: &Item) -> bool {
-        let wreck = self.look.wreck;
-        let entries = wreck.find(&item.pointer, self.tree).and_then(|at| wreck.entries(at));
-        let Some(entries) = entries else { return false };
-        let within = |key: &[u8]| {
-            key >= &item.low[..] && item.high.as_ref().is_none_or(|high| key < &high[..])
-        };
-        if item.pointer.level == 0 {
-            // Keys out of place: a page that was made to look right.
-            let sound = entries.iter().all(|entry| within(&entry.key));
-            if sound {
-                self.take(entries, None);
+        match self.look.wreck.open(item, self.tree) {
+            Some(Opened::Leaf(entries)) => self.take(entries, None),
+            Some(Opened::Inner(children)) => {
+                self.stack.extend(children.into_iter().rev().map(Pending::Sub));
             }
-            return sound;
+            None => return false,
         }
-        let mut children: Vec<Item> = Vec::with_capacity(entries.len());
-        for (i, cell) in entries.iter().enumerate() {
-            let Some(pointer) = wreck.child(&item.pointer, cell) else { return false };
-            let low = if i == 0 { item.low.clone() } else { cell.key.clone() };
-            if !within(&low) || i > 0 && low <= children[i - 1].low {
-                return false;
-            }
-            if let Some(before) = children.last_mut() {
-                before.high = Some(low.clone());
-            }
-            let entries = Some(crate::check::Sums::of_child(&cell.value).entries);
-            children.push(Item { pointer, low, high: item.high.clone(), entries });
-        }
-        self.stack.extend(children.into_iter().rev().map(Pending::Sub));
         true
     }
 

@@ -20,8 +20,8 @@ use cowslip_pager::Pointer;
 use serde::Serialize;
 
 use super::{
-    cursor::Item,
-    wreck::{Tree, Wreck},
+    survey::Proof,
+    wreck::{Item, Tree, Wreck},
 };
 
 /// Candidates that are looked at for all holes, for each node page of the wreck.
@@ -91,7 +91,7 @@ impl Fills {
     /// After the survey, and after what is reached is known.
     pub(super) fn prepare(&mut self, wreck: &Wreck<'_>) {
         for (at, node) in wreck.nodes.iter().enumerate() {
-            if node.level == 0 && node.stamp <= wreck.limit {
+            if node.level == 0 && node.stamp <= wreck.limit && node.proof != Proof::Image {
                 let tree = Tree { kind: node.kind, id: node.tree };
                 self.by_tree.entry(tree).or_default().push(at);
             }
@@ -113,6 +113,8 @@ impl Fills {
 
     /// May a page of this stamp be a part of the state? `Some(true)`: it may, `None`: who knows.
     pub(super) fn is_of(&self, lineage: &Lineage, stamp: u64) -> Option<bool> {
+        // What has no lineage may be of any line.
+        lineage.tip()?;
         let line = self.lines.get(&stamp).filter(|&&line| line != MANY)?;
         Some(lineage.stretches().any(|place| place.line == *line && stamp <= place.stamp))
     }
@@ -227,7 +229,7 @@ impl Fills {
             };
             let rank = (self.is_lost(wreck, at), node.stamp);
             if best.is_none_or(|(live, stamp, ..)| rank > (live, stamp))
-                && wreck.is_whole(&wreck.pointer(at), tree)
+                && wreck.is_whole(&Item::root(wreck.pointer(at)), tree)
             {
                 best = Some((rank.0, rank.1, at, origin));
             }

@@ -2,8 +2,10 @@
 //!
 //! ```text
 //! a certain superblock:  the valid prefix of its log, up to its end or its damage
-//! none:                  blocks that begin with a record, by sequence; chains of them; the last chain
+//! none:                  blocks that begin with a record; chains of them; the chain of the newest generation
 //! ```
+
+use std::collections::HashSet;
 
 use cowslip::{Database, Durability, Error as EngineError, Result};
 use cowslip_pager::{
@@ -19,6 +21,9 @@ use super::{
     survey::{RING_MAX, Start},
 };
 use crate::Error;
+
+/// Bytes of records that are read while chains are looked for, for each byte of the wreck.
+const READ_FACTOR: u64 = 4;
 
 /// What became of the log.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -71,72 +76,144 @@ pub(super) fn known(
 /// Does again the newest chain of records, those that are younger than `stamp`.
 pub(super) fn found(
     storage: &dyn Storage,
-    (length, store): (u64, u64),
+    of: (u64, u64),
     starts: &[Start],
     stamp: u64,
     database: &Database,
 ) -> std::result::Result<Replay, Error> {
     let why = "no superblock says where it begins";
     let mut replay = Replay { why: Some(why.into()), ..Replay::default() };
-    let mut first = None;
-    chains(storage, (length, store), starts, |at, begins, _, _| {
-        if begins {
-            first = Some(at);
+    let chains = Chains::new(storage, of, starts);
+    let Some(newest) = chains.all(&mut |_| {}).into_iter().max_by_key(|chain| chain.end) else {
+        return Ok(replay);
+    };
+    let mut follow = chains.follow(newest.begin);
+    while let Some((record, body)) = follow.next(&chains) {
+        if record.kind == KIND_TRANSACTION && record.stamp > stamp {
+            replay.perform(database, &body)?;
         }
-        Ok(())
-    })?;
-    let mut begun = false;
-    chains(storage, (length, store), starts, |at, _, record, body| {
-        begun |= Some(at) == first;
-        if begun && record.kind == KIND_TRANSACTION && record.stamp > stamp {
-            replay.perform(database, body)?;
-        }
-        Ok(())
-    })?;
+    }
     Ok(replay)
 }
 
 /// The newest stamp in the log.
-pub(super) fn newest(
-    storage: &dyn Storage,
-    of: (u64, u64),
-    starts: &[Start],
-) -> std::result::Result<Option<u64>, Error> {
+pub(super) fn newest(storage: &dyn Storage, of: (u64, u64), starts: &[Start]) -> Option<u64> {
     let mut newest = None;
-    chains(storage, of, starts, |_, _, record, _| {
+    Chains::new(storage, of, starts).all(&mut |record| {
         newest = newest.max(Some(record.stamp).filter(|&stamp| stamp > 0));
-        Ok(())
-    })?;
-    Ok(newest)
+    });
+    newest
 }
 
-/// All records, by sequence: where each stands, and if a chain begins with it.
-fn chains(
-    storage: &dyn Storage,
-    (length, store): (u64, u64),
-    starts: &[Start],
-    mut each: impl FnMut(u64, bool, &Record, &[u8]) -> std::result::Result<(), Error>,
-) -> std::result::Result<(), Error> {
-    let mut next: Option<(u64, u32)> = None;
-    for start in starts {
-        // It was met on the way already.
-        if next.is_some_and(|(sequence, _)| start.sequence < sequence) {
-            continue;
-        }
-        let mut begins = next != Some((start.sequence, start.chain));
-        let mut at = start.offset;
-        while let Some((record, body)) = record(storage, at, length, store) {
-            let continues = next == Some((record.sequence, record.chain));
-            if at != start.offset && !continues {
-                break;
-            }
-            each(at, begins, &record, &body)?;
-            begins = false;
-            next = record.sequence.checked_add(1).map(|sequence| (sequence, record.crc));
-            at += ((RECORD_HEADER + body.len()) as u64).next_multiple_of(8);
-        }
+/// The records that were found, by what they follow.
+///
+/// ```text
+///   r1 <- r2 <- r3 .. torn          r4' r5'   a lost past: nothing that is there leads to it
+///            \- r3 (generation 9) <- r4        what came after it
+/// ```
+///
+/// A record goes on with the one that names its checksum, stands right behind it or at the start of a block, and
+/// is of no older generation. Each opening and each seal begins a generation, so the chain whose end has the highest
+/// one is the newest.
+struct Chains<'a> {
+    storage: &'a dyn Storage,
+    length: u64,
+    store: u64,
+    starts: &'a [Start],
+}
+
+/// A chain of records: where it begins, and generation and sequence of its last one.
+struct Chain {
+    begin: u64,
+    end: (u64, u64),
+}
+
+/// The way along a chain.
+struct Follow {
+    at: u64,
+    /// Sequence, checksum and generation that the next record follows; none at the beginning.
+    last: Option<(u64, u32, u64)>,
+}
+
+impl<'a> Chains<'a> {
+    fn new(storage: &'a dyn Storage, (length, store): (u64, u64), starts: &'a [Start]) -> Self {
+        Chains { storage, length, store, starts }
     }
-    Ok(())
+
+    /// All of them; calls `each` with each record.
+    fn all(&self, each: &mut dyn FnMut(&Record)) -> Vec<Chain> {
+        let mut met = HashSet::new();
+        let mut chains = Vec::new();
+        // What a forged file can have read.
+        let mut left = self.length.saturating_mul(READ_FACTOR);
+        // By sequence, so the beginning of a chain comes before the rest of it.
+        for start in self.starts {
+            if met.contains(&start.offset) {
+                continue;
+            }
+            let mut follow = self.follow(start.offset);
+            let mut end = None;
+            loop {
+                let at = follow.at;
+                let Some((record, body)) = follow.next(self) else { break };
+                // Behind padding it stood elsewhere than expected.
+                met.insert(follow.at - size(&body));
+                met.insert(at);
+                each(&record);
+                end = Some((record.generation, record.sequence));
+                let Some(less) = left.checked_sub(size(&body)) else { return chains };
+                left = less;
+            }
+            chains.extend(end.map(|end| Chain { begin: start.offset, end }));
+        }
+        chains
+    }
+
+    fn follow(&self, begin: u64) -> Follow {
+        Follow { at: begin, last: None }
+    }
+
+    /// A record at a place of the file that follows this one.
+    fn at(&self, at: u64, last: Option<(u64, u32, u64)>) -> Option<(Record, Vec<u8>)> {
+        let (record, body) = record(self.storage, at, self.length, self.store)?;
+        let follows = last.is_none_or(|(sequence, crc, generation)| {
+            sequence.checked_add(1) == Some(record.sequence)
+                && crc == record.chain
+                && generation <= record.generation
+        });
+        follows.then_some((record, body))
+    }
+}
+
+impl Follow {
+    fn next(&mut self, chains: &Chains<'_>) -> Option<(Record, Vec<u8>)> {
+        let mut place = self.at;
+        let mut found = chains.at(place, self.last);
+        if found.is_none()
+            && let Some((sequence, crc, _)) = self.last
+        {
+            let wanted = (sequence.checked_add(1)?, crc);
+            let from = chains.starts.partition_point(|start| start.sequence < wanted.0);
+            for start in &chains.starts[from..] {
+                if start.sequence != wanted.0 || found.is_some() {
+                    break;
+                }
+                if start.chain == wanted.1 {
+                    place = start.offset;
+                    found = chains.at(place, self.last);
+                }
+            }
+        }
+        let (record, body) = found?;
+        self.at = place + size(&body);
+        self.last = Some((record.sequence, record.crc, record.generation));
+        Some((record, body))
+    }
+}
+
+/// Bytes of a record with this body.
+fn size(body: &[u8]) -> u64 {
+    ((RECORD_HEADER + body.len()) as u64).next_multiple_of(8)
 }
 
 fn record(storage: &dyn Storage, at: u64, length: u64, store: u64) -> Option<(Record, Vec<u8>)> {

@@ -9,9 +9,9 @@ use cowslip::{
 use cowslip_pager::{PageId, Pointer};
 
 use super::{
-    cursor::{Cursor, Item, Look},
+    cursor::{Cursor, Look},
     fill::{Fills, MANY, Origin},
-    wreck::{NAMES, TABLES, Tree, Wreck, table_of},
+    wreck::{Item, NAMES, TABLES, Tree, Wreck, table_of},
 };
 
 /// Catalogs without a name that become branches, and trees that become tables.
@@ -166,7 +166,7 @@ pub(super) fn find_catalogs(wreck: &mut Wreck<'_>, fills: &mut Fills, names: &mu
     let usable = |wreck: &Wreck<'_>, at: usize| {
         let node = &wreck.nodes[at];
         let usable = !node.reached && node.stamp <= wreck.limit;
-        usable && wreck.is_whole(&wreck.pointer(at), TABLES)
+        usable && wreck.is_whole(&Item::root(wreck.pointer(at)), TABLES)
     };
     let mut tops: Vec<usize> = wreck.tops(TABLES).to_vec();
     tops.sort_unstable_by_key(|&at| std::cmp::Reverse(wreck.nodes[at].stamp));
@@ -181,12 +181,11 @@ pub(super) fn find_catalogs(wreck: &mut Wreck<'_>, fills: &mut Fills, names: &mu
         }
     }
     // A branch whose record is an older one has gone on: to the newest of them that is on its line.
-    let branches = names.states.iter().filter(|state| !state.snapshot).count();
     for state in names.states.iter_mut().filter(|state| !state.snapshot && state.origin.is_some()) {
         let line = state.lineage.tip().map(|place| place.line);
         let next = found.iter().position(|&at| {
             let newer = wreck.nodes[at].stamp > state.stamp;
-            newer && (branches == 1 || line.is_some() && line == line_of(wreck, fills, at))
+            newer && line.is_some() && line == line_of(wreck, fills, at)
         });
         if let Some(next) = next {
             let at = found.remove(next);

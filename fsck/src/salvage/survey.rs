@@ -6,7 +6,7 @@
 //!                   a record's header: length, store, checksum over header and body
 //! ```
 //!
-//! Memory: 32 bytes for each node page, and while they are sorted out 24 more; 32 for each record that begins a
+//! Memory: 32 bytes for each node page, and while they are sorted out 40 more; 32 for each record that begins a
 //! block.
 
 use std::collections::HashMap;
@@ -28,6 +28,17 @@ const STORES_MAX: usize = 1000;
 /// Levels that a tree can have.
 pub(super) const LEVELS_MAX: u8 = 24;
 
+/// What the map of a certain superblock says of a node page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Proof {
+    /// Nothing against it.
+    Open,
+    /// Another page should stand there: it is an older one, and may still fill a hole.
+    Older,
+    /// It is what a large value or a machine has in it, and no node.
+    Image,
+}
+
 /// A node page that proves itself.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Node {
@@ -38,6 +49,8 @@ pub(super) struct Node {
     pub(super) child: bool,
     /// A state leads to it.
     pub(super) reached: bool,
+    pub(super) proof: Proof,
+    pub(super) crc: u32,
     pub(super) stamp: u64,
     pub(super) tree: u64,
 }
@@ -62,17 +75,17 @@ pub(super) struct Survey {
     pub(super) unreadable: u64,
 }
 
-/// Looks through the file; for one page size and store only, if they are known. `None`: nothing of ours.
+/// Looks through the file; for one page size and store only, if a superblock says them for certain. `None`: nothing of ours.
 pub(super) fn run(
     storage: &dyn Storage,
     length: u64,
-    known: Option<(usize, u64)>,
+    (said, certain): (Option<(usize, u64)>, bool),
     progress: &dyn Fn(u64, u64),
 ) -> Result<Option<Survey>, Error> {
     let mut finder = Finder {
         storage,
         length,
-        known,
+        known: said.filter(|_| certain),
         stores: HashMap::new(),
         nodes: Vec::new(),
         log: Vec::new(),
@@ -100,7 +113,7 @@ pub(super) fn run(
         at += there as u64;
         progress(at, length);
     }
-    Ok(finder.end(unreadable))
+    Ok(finder.end(said, unreadable))
 }
 
 struct Finder<'a> {
@@ -173,6 +186,8 @@ impl Finder<'_> {
             level: header.pointer.level,
             child: false,
             reached: false,
+            proof: Proof::Open,
+            crc: header.crc,
             stamp: header.pointer.stamp,
             tree: header.tree,
         };
@@ -215,9 +230,9 @@ impl Finder<'_> {
     }
 
     /// Keeps what is of the store that has the most pages.
-    fn end(self, unreadable: u64) -> Option<Survey> {
+    fn end(self, said: Option<(usize, u64)>, unreadable: u64) -> Option<Survey> {
         let most = self.stores.iter().max_by_key(|(pair, (_, pages))| (*pages, **pair));
-        let (page_size, store) = self.known.or(most.map(|(pair, _)| *pair))?;
+        let (page_size, store) = self.known.or(most.map(|(pair, _)| *pair)).or(said)?;
         let number = self.stores.get(&(page_size, store)).map(|known| known.0);
         let nodes = self.nodes.into_iter().filter(|(of, _)| Some(*of) == number);
         let mut nodes: Vec<Node> = nodes.map(|(_, node)| node).collect();

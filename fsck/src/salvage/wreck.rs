@@ -1,7 +1,7 @@
 //! The wreck, as the survey knows it: nodes by pointer, what is whole, large values by their checksum.
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     collections::HashMap,
     hash::{DefaultHasher, Hash, Hasher},
     io,
@@ -18,8 +18,11 @@ use cowslip_pager::{
     storage::Storage,
 };
 
-use super::survey::Node;
+use super::survey::{Node, Proof};
 use crate::repair::node::{self, Entry};
+
+/// Pages that are read to prove large values, for each page of the wreck.
+const VALUES_FACTOR: u64 = 8;
 
 /// A tree: its kind, and of a table its number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -31,12 +34,52 @@ pub(super) struct Tree {
 pub(super) const NAMES: Tree = Tree { kind: META, id: 0 };
 pub(super) const TABLES: Tree = Tree { kind: CATALOG, id: 0 };
 
-/// What is known of a node and all that is below it.
+/// What is known of a node and all that is below it, within bounds of which this is a hash: states that share a
+/// node may have it within different ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Whole {
     Unknown,
-    Yes,
-    No,
+    Yes(u64),
+    No(u64),
+}
+
+/// A subtree, as its parent names it.
+#[derive(Debug, Clone)]
+pub(super) struct Item {
+    pub(super) pointer: Pointer,
+    pub(super) low: Vec<u8>,
+    pub(super) high: Option<Vec<u8>>,
+    /// Entries that its parent counts in it.
+    pub(super) entries: Option<u64>,
+}
+
+impl Item {
+    /// A whole tree.
+    pub(super) fn root(pointer: Pointer) -> Item {
+        Item { pointer, low: Vec::new(), high: None, entries: None }
+    }
+
+    fn has(&self, key: &[u8]) -> bool {
+        key >= &self.low[..] && self.high.as_ref().is_none_or(|high| key < &high[..])
+    }
+}
+
+/// What is in a node that is there, proves itself, and belongs where it stands.
+pub(super) enum Opened {
+    Leaf(Vec<Entry>),
+    Inner(Vec<Item>),
+}
+
+impl Opened {
+    /// Entries in and below it.
+    fn count(&self) -> Option<u64> {
+        match self {
+            Opened::Leaf(entries) => Some(entries.len() as u64),
+            Opened::Inner(children) => {
+                children.iter().try_fold(0u64, |sum, child| sum.checked_add(child.entries?))
+            }
+        }
+    }
 }
 
 pub(super) struct Wreck<'a> {
@@ -53,6 +96,8 @@ pub(super) struct Wreck<'a> {
     whole: RefCell<Vec<Whole>>,
     /// Large values that were looked at, by a hash of their encoding: are they right?
     values: RefCell<HashMap<u64, bool>>,
+    /// Pages that may still be read to prove large values.
+    value_pages: Cell<u64>,
 }
 
 impl<'a> Wreck<'a> {
@@ -65,9 +110,21 @@ impl<'a> Wreck<'a> {
     ) -> Wreck<'a> {
         let whole = RefCell::new(vec![Whole::Unknown; nodes.len()]);
         let values = RefCell::default();
+        let pages = length / geometry.page_size as u64;
+        let value_pages = Cell::new(pages.saturating_mul(VALUES_FACTOR));
         let (limit, tops) = (u64::MAX, HashMap::new());
-        let mut wreck =
-            Wreck { storage, geometry, length, store, limit, nodes, tops, whole, values };
+        let mut wreck = Wreck {
+            storage,
+            geometry,
+            length,
+            store,
+            limit,
+            nodes,
+            tops,
+            whole,
+            values,
+            value_pages,
+        };
         wreck.find_children();
         for (at, node) in wreck.nodes.iter().enumerate().filter(|(_, node)| !node.child) {
             let tree = Tree { kind: node.kind, id: node.tree };
@@ -80,7 +137,7 @@ impl<'a> Wreck<'a> {
     fn find_children(&mut self) {
         for at in 0..self.nodes.len() {
             let node = self.nodes[at];
-            if node.level == 0 {
+            if node.level == 0 || node.proof != Proof::Open {
                 continue;
             }
             for entry in self.entries(at).unwrap_or_default() {
@@ -105,7 +162,7 @@ impl<'a> Wreck<'a> {
         let node = &self.nodes[at];
         let same = (node.kind, node.level, node.stamp, node.tree)
             == (pointer.kind, pointer.level, pointer.stamp, tree.id);
-        (same && node.kind == tree.kind).then_some(at)
+        (same && node.kind == tree.kind && node.proof == Proof::Open).then_some(at)
     }
 
     pub(super) fn pointer(&self, at: usize) -> Pointer {
@@ -133,39 +190,76 @@ impl<'a> Wreck<'a> {
 
     /// Can all be read that is in and below what a pointer names, large values and what names lead to
     /// included?
-    pub(super) fn is_whole(&self, pointer: &Pointer, tree: Tree) -> bool {
-        if pointer.is_none() {
+    pub(super) fn is_whole(&self, item: &Item, tree: Tree) -> bool {
+        if item.pointer.is_none() {
             return true;
         }
-        let Some(at) = self.find(pointer, tree) else { return false };
-        let known = self.whole.borrow()[at];
-        if known != Whole::Unknown {
-            return known == Whole::Yes;
+        let Some(at) = self.find(&item.pointer, tree) else { return false };
+        let mut hasher = DefaultHasher::new();
+        (&item.low, &item.high, item.entries).hash(&mut hasher);
+        let within = hasher.finish();
+        match self.whole.borrow()[at] {
+            Whole::Yes(known) if known == within => return true,
+            Whole::No(known) if known == within => return false,
+            _ => {}
         }
         // Levels fall and kinds rise on the way down, so this comes to an end.
-        let whole = self.entries(at).is_some_and(|entries| {
+        let whole = self.open(item, tree).is_some_and(|opened| {
+            let counted = item.entries.is_none_or(|entries| opened.count() == Some(entries));
             // All children are looked at, whatever the first ones are.
-            entries.iter().filter(|entry| !self.is_entry_whole(pointer, tree, entry)).count() == 0
+            let whole = match &opened {
+                Opened::Inner(children) => {
+                    children.iter().filter(|child| !self.is_whole(child, tree)).count() == 0
+                }
+                Opened::Leaf(entries) => {
+                    let page = item.pointer.page;
+                    entries.iter().filter(|entry| !self.is_entry_whole(tree, entry, page)).count()
+                        == 0
+                }
+            };
+            whole && counted
         });
-        self.whole.borrow_mut()[at] = if whole { Whole::Yes } else { Whole::No };
+        self.whole.borrow_mut()[at] = if whole { Whole::Yes(within) } else { Whole::No(within) };
         whole
     }
 
-    fn is_entry_whole(&self, pointer: &Pointer, tree: Tree, entry: &Entry) -> bool {
-        if pointer.level > 0 {
-            return self.child(pointer, entry).is_some_and(|child| self.is_whole(&child, tree));
-        }
+    fn is_entry_whole(&self, tree: Tree, entry: &Entry, page: PageId) -> bool {
         match tree.kind {
             TABLE => !entry.extent || self.value(&entry.value).is_some(),
-            CATALOG => table_of(entry, pointer.page).is_some_and(|record| {
-                record.is_machine()
-                    || self.is_whole(&record.root, Tree { kind: TABLE, id: record.id })
+            CATALOG => table_of(entry, page).is_some_and(|record| {
+                let tree = Tree { kind: TABLE, id: record.id };
+                record.is_machine() || self.is_whole(&Item::root(record.root), tree)
             }),
-            _ => match catalog_of(entry, pointer.page) {
-                Some(Some(catalog)) => self.is_whole(&catalog, TABLES),
+            _ => match catalog_of(entry, page) {
+                Some(Some(catalog)) => self.is_whole(&Item::root(catalog), TABLES),
                 other => other.is_some(),
             },
         }
+    }
+
+    /// What is in a node, unless it has keys that are out of place: then it was made to look right.
+    pub(super) fn open(&self, item: &Item, tree: Tree) -> Option<Opened> {
+        let entries = self.entries(self.find(&item.pointer, tree)?)?;
+        if item.pointer.level == 0 {
+            return entries
+                .iter()
+                .all(|entry| item.has(&entry.key))
+                .then_some(Opened::Leaf(entries));
+        }
+        let mut children: Vec<Item> = Vec::with_capacity(entries.len());
+        for (i, cell) in entries.iter().enumerate() {
+            let pointer = self.child(&item.pointer, cell)?;
+            let low = if i == 0 { item.low.clone() } else { cell.key.clone() };
+            if !item.has(&low) || i > 0 && low <= children[i - 1].low {
+                return None;
+            }
+            if let Some(before) = children.last_mut() {
+                before.high = Some(low.clone());
+            }
+            let entries = Some(crate::check::Sums::of_child(&cell.value).entries);
+            children.push(Item { pointer, low, high: item.high.clone(), entries });
+        }
+        Some(Opened::Inner(children))
     }
 
     /// What a cell of an inner node names, if it can be a child of it.
@@ -189,6 +283,10 @@ impl<'a> Wreck<'a> {
         let key = hasher.finish();
         let known = self.values.borrow().get(&key).copied();
         let right = known.unwrap_or_else(|| {
+            // Values that were made to overlap would be read again and again (W14).
+            let size = extent.runs.iter().map(|run| run.end() - run.start.0).sum::<u64>();
+            let Some(left) = self.value_pages.get().checked_sub(size) else { return false };
+            self.value_pages.set(left);
             let mut reader = self.reader(extent.clone());
             let right = io::copy(&mut reader, &mut io::sink()).is_ok();
             self.values.borrow_mut().insert(key, right);

@@ -16,7 +16,7 @@ use cowslip::{
     storage::{MemoryStorage, SimulatedStorage},
     vm::{Access, ForkMode, Machine, Mapping, Settings},
 };
-use cowslip_fsck::{Error, Options, REPAIR_TABLE, Report};
+use cowslip_fsck::{Error, Options, REPAIR_TABLE, Report, SALVAGE_TABLE};
 use cowslip_pager::{
     PageId, Pointer, Raw,
     geometry::Geometry,
@@ -310,7 +310,7 @@ pub type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
 /// By state and table.
 pub type Contents = BTreeMap<(String, String), Rows>;
 
-/// What every branch and snapshot holds, but for what repair writes down.
+/// What every branch and snapshot holds, but for what repair and salvage write down.
 pub fn contents(bytes: &[u8]) -> Contents {
     let db = database(Arc::new(SimulatedStorage::from_image(bytes.to_vec())));
     let mut states: Vec<(String, cowslip::ReadTransaction)> = Vec::new();
@@ -324,7 +324,7 @@ pub fn contents(bytes: &[u8]) -> Contents {
     let mut all = Contents::new();
     for (state, rx) in states {
         for name in rx.tables().unwrap() {
-            if name == REPAIR_TABLE || name == "machine" {
+            if [REPAIR_TABLE, SALVAGE_TABLE, "machine"].contains(&&name[..]) {
                 continue;
             }
             let table = rx.open_table(&name).unwrap();
@@ -334,4 +334,13 @@ pub fn contents(bytes: &[u8]) -> Contents {
         }
     }
     all
+}
+
+pub fn zero_superblocks(bytes: &mut [u8]) {
+    for slot in 0..2 {
+        for copy in 0..2 {
+            let at = cowslip_pager::superblock::Superblock::offset(slot, copy) as usize;
+            bytes[at..at + 4096].fill(0);
+        }
+    }
 }

@@ -5,7 +5,7 @@
 use cowslip::meta::TableRecord;
 use cowslip_pager::{PageId, Raw};
 
-use super::{Item, Walk};
+use super::{Walk, item::Item};
 use crate::{
     check::{
         hex,

@@ -257,6 +257,9 @@ impl Builder {
             return Err(Error::NotADatabase);
         }
         let (pager, replay) = Pager::open(storage, self.config.clone(), Arc::new(EngineKinds))?;
+        if pager.lacks_root(&replay) {
+            return Err(Error::corrupted(0, "root in the superblock", 1, 0));
+        }
         draft::replay(&pager, replay, self.config.background)?;
         self.finish(pager, path)
     }

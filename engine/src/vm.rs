@@ -58,7 +58,7 @@ pub use map::Mapping;
 pub use merge::Merged;
 pub use program::{Object, Part, Program};
 pub use reclaim::{Replaced, Replacement};
-pub use stored::StoredMachine;
+pub use stored::{StoredMachine, try_stored};
 pub use swap::Swap;
 pub use tables::PAGES;
 pub use tally::Tally;

@@ -4,6 +4,7 @@ pub(crate) mod arriving;
 mod counts;
 pub(crate) mod live;
 mod log;
+pub(crate) mod machine;
 pub(crate) mod map;
 mod records;
 mod replay;

@@ -130,6 +130,9 @@ catalogue! {
     FileTooShort "F0111" Damage Lossless "I2"
         "The file is shorter than its superblock says."
         => "make it as long again; what stood there is reported page by page";
+    RootMissing "F0112" Damage None "I2"
+        "The superblock leads to no names, though pages or the log show that there was a commit."
+        => "nothing in place: the data must be salvaged from the pages' own headers";
     LogDamaged "F0201" Damage Lossy "I12"
         "A log record that was durable is damaged: transactions behind it are lost."
         => "cut the log there, on demand: the transactions behind it are lost";
@@ -213,6 +216,9 @@ catalogue! {
         => "take the machine from a snapshot that has it, or drop it, on demand";
     RawPointer "F0505" Damage Lossy "I7"
         "A table of a stored machine leads to no page that it may use, or at a wrong height."
+        => "take the machine from a snapshot that has it, or drop it, on demand";
+    MachineState "F0506" Damage Lossy "I7"
+        "The pages of a stored machine are whole and make no machine: it cannot be resumed."
         => "take the machine from a snapshot that has it, or drop it, on demand";
     Record "F0601" Damage Lossy "I9"
         "A record of a branch, snapshot, table or release is not readable."

@@ -212,7 +212,8 @@ pub(crate) fn run(storage: &dyn Storage, options: &RepairOptions<'_>) -> Result<
     if before.is_clean() {
         return Ok(Repaired::untouched(before, None));
     }
-    if before.counts.contains_key(&Kind::SuperblocksLost) {
+    let lost = [Kind::SuperblocksLost, Kind::RootMissing];
+    if lost.iter().any(|kind| before.counts.contains_key(kind)) {
         return Ok(Repaired::untouched(before, Some(Refusal::Unreadable)));
     }
     let mut kept = None;

@@ -344,6 +344,13 @@ impl Pager {
         self.inner.geometry.page_size
     }
 
+    /// Is there no root, though there was a commit? Without one no page is used but for superblocks, the map and the
+    /// log's ring, and there is nothing to replay.
+    pub fn lacks_root(&self, replay: &Replay) -> bool {
+        let root = self.inner.head.lock().version.root;
+        root.is_none() && !(self.inner.space.lock().is_blank() && replay.transactions() == 0)
+    }
+
     /// The random number that the store got at its creation.
     pub fn store_id(&self) -> u64 {
         self.inner.store

@@ -53,6 +53,13 @@ pub struct Replay {
     generation: u64,
 }
 
+impl Replay {
+    /// Transactions that the log has.
+    pub(crate) fn transactions(&self) -> u64 {
+        self.transactions
+    }
+}
+
 pub(crate) fn is_unfinished(storage: &dyn Storage) -> Result<bool> {
     let length = storage.len().map_err(|e| Error::io("reading the file's length", None, e))?;
     if length == 0 {

@@ -177,6 +177,13 @@ impl Space {
         self.total_available + self.waiting_pages
     }
 
+    /// Is no page used but for superblocks, the map and the log's ring?
+    pub(crate) fn is_blank(&self) -> bool {
+        let usable: u64 =
+            (0..self.geometry.groups(self.pages)).map(|group| self.group_limit(group)).sum();
+        usable.saturating_sub(self.ring.length) <= self.free_pages()
+    }
+
     /// Pages of `group` that exist and are not reserved for the map.
     fn group_limit(&self, group: u64) -> u64 {
         let start = self.geometry.group_start(group);

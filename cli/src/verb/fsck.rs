@@ -1,9 +1,10 @@
 //! `fsck`: the checker, which writes nothing unless it is told to repair; the only file here that knows its library.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
+pub(crate) use cowslip_fsck::arguments::Arguments as Args;
 use cowslip_fsck::{Options, RepairOptions, Report, SalvageOptions};
 
 use crate::failure::{Failure, complain};
@@ -14,40 +15,6 @@ use crate::progress;
 const OPERATIONAL: u8 = 8;
 /// The arguments make no sense (fsck(8)).
 pub(crate) const USAGE: u8 = 16;
-
-/// Check the whole file and report numbered problems; writes nothing unless it is told to repair
-#[derive(clap::Args)]
-#[command(
-    after_help = "Exit status: 0 no problems; 1 problems, all repaired; 4 problems left; 8 could not \
-                  check; 16 usage error. With --salvage: 0 all was recovered for certain; 1 something is \
-                  missing or uncertain; 4 nothing was recovered."
-)]
-pub(crate) struct Args {
-    /// The database
-    #[arg(required_unless_present = "list_problems")]
-    file: Option<PathBuf>,
-    /// Print the report as one JSON object
-    #[arg(long)]
-    json: bool,
-    /// Repair what loses nothing; with `=lossy` the rest too
-    #[arg(long, value_name = "HOW", num_args = 0..=1, require_equals = true, default_missing_value = "lossless", value_parser = ["lossless", "lossy"])]
-    repair: Option<String>,
-    /// With --repair: keep what is overwritten in this new file
-    #[arg(long, value_name = "FILE", requires = "repair", conflicts_with_all = ["salvage", "undo_apply"])]
-    undo: Option<PathBuf>,
-    /// Put back what a repair has overwritten, from its undo file
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["repair", "json"])]
-    undo_apply: Option<PathBuf>,
-    /// Write what can be read into this new database; the file itself is only read
-    #[arg(long, value_name = "OUT", conflicts_with_all = ["repair", "undo_apply", "live"])]
-    salvage: Option<PathBuf>,
-    /// Check the newest checkpoint of a database that may be in use; the log is not judged
-    #[arg(long, conflicts_with_all = ["repair", "undo_apply"])]
-    live: bool,
-    /// Print the catalogue of problems and end
-    #[arg(long)]
-    list_problems: bool,
-}
 
 pub(crate) fn run(args: &Args) -> ExitCode {
     let Some(file) = &args.file else {
@@ -87,7 +54,7 @@ fn work(args: &Args, file: &Path) -> Result<(String, u8), String> {
         let text = if args.json { salvaged.to_json().to_string() } else { salvaged.to_string() };
         return Ok((text, salvaged.exit_code()));
     }
-    let report = check(file, args.live)?;
+    let report = check(file, args.live, !args.no_replay)?;
     let text = if args.json { report.to_json().to_string() } else { report.to_string() };
     Ok((text, report.exit_code()))
 }
@@ -104,21 +71,21 @@ fn ended(printed: Result<(), Failure>, status: u8) -> ExitCode {
 }
 
 /// Checks the database at `path`, and says how far it is.
-fn check(path: &Path, live: bool) -> Result<Report, String> {
+fn check(path: &Path, live: bool, replay: bool) -> Result<Report, String> {
     let bar = progress::bar(0, "pages");
     let tell = |done, total| {
         bar.set_length(total);
         bar.set_position(done);
     };
     let check = if live { cowslip_fsck::check_live } else { cowslip_fsck::check };
-    let report = check(path, &Options { progress: Some(&tell), ..Options::default() });
+    let report = check(path, &Options { progress: Some(&tell), replay, ..Options::default() });
     bar.finish_and_clear();
     report.map_err(|error| format!("{}: {error}", path.display()))
 }
 
 /// The verdict in a clause, for the tour; problems are an error.
 pub(crate) fn summary(path: &Path) -> Result<String, String> {
-    let report = check(path, false)?;
+    let report = check(path, false, true)?;
     if report.exit_code() != 0 {
         return Err(format!("{}: {}", path.display(), report.to_string().trim_end()));
     }

@@ -28,7 +28,7 @@ mod description;
 mod read;
 mod write;
 
-use cowslip_pager::Pointer;
+use cowslip_pager::{PageId, Pointer};
 
 use super::{
     frames::{Frame, PAGE},
@@ -144,6 +144,17 @@ impl ReadTransaction {
         let (reader, record) = self.machine_record(name)?;
         read::load(reader, record, modelled)
     }
+}
+
+/// Tries whether the pages that `record` leads to make a machine, which is thrown away. `read` has raw pages that
+/// follow one another, verified. For whoever checks a file: [`Error::Corrupted`] says what contradicts what;
+/// [`Error::InvalidArgument`], that it has more than `modelled` frames.
+pub fn try_stored(
+    record: &TableRecord,
+    modelled: u32,
+    read: &dyn Fn(PageId, &mut [u8]) -> cowslip_pager::Result<()>,
+) -> Result<()> {
+    read::resume(record, modelled, read).map(drop)
 }
 
 impl Machine {

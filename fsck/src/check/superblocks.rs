@@ -32,8 +32,9 @@ pub(super) fn run(
         copies.push(read(storage, length, index)?);
     }
     let ours = copies.iter().any(|copy| copy.bytes.starts_with(&MAGIC));
-    let newest =
-        copies.iter().filter_map(|copy| copy.block.as_ref().ok()).max_by_key(|b| b.checkpoint);
+    // Of two that contradict each other, the one from which something can be read.
+    let rank = |block: &&Superblock| (block.checkpoint, !block.root.is_none());
+    let newest = copies.iter().filter_map(|copy| copy.block.as_ref().ok()).max_by_key(rank);
     let Some(newest) = newest.cloned() else {
         if !ours || unfinished(&copies) {
             return Err(Error::NotADatabase);

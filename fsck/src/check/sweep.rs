@@ -94,26 +94,25 @@ fn sweep(check: &mut Check<'_>, map: &mut PageMap) -> Option<()> {
     let root = check.superblock.root;
     let mut work = Work { queues: Vec::new(), runs: Vec::new(), bytes: 0, found: Found::default() };
     work.queues.resize_with(Place::COUNT, Vec::new);
-    if !fixed {
+    // Without a root the walk says whether there ever was one.
+    if !fixed || root.is_none() {
         return None;
     }
-    if !root.is_none() {
-        let family = Family::of_root(META, root.level);
-        let mut out = Found::default();
-        sweep.meet_root(&mut out, Family { tree: Some(0), ..family }, &root, sweep.newest)?;
-        if root.kind != META {
-            return None;
-        }
-        for (place, piece) in out.pieces {
-            work.queues[place].push(piece);
-        }
+    let family = Family::of_root(META, root.level);
+    let mut out = Found::default();
+    sweep.meet_root(&mut out, Family { tree: Some(0), ..family }, &root, sweep.newest)?;
+    if root.kind != META {
+        return None;
+    }
+    for (place, piece) in out.pieces {
+        work.queues[place].push(piece);
     }
     let mut progress = Progress { check, told: Instant::now() };
     work.descend(&mut sweep, 0, &mut progress)?;
     work.raw(&mut sweep, &mut progress)?;
     let Progress { check, .. } = progress;
     let found = work.found;
-    if !root.is_none() && !found.is_consistent() {
+    if !found.is_consistent() {
         return None;
     }
     let is_branch = |name: &str| found.branches.iter().any(|branch| branch == name);

@@ -6,36 +6,28 @@
 //! A page that several own is read once. What the first owner's side knew of it is kept until all
 //! owners that the map counts were met, and compared with what the others know.
 
+mod entries;
 mod extents;
+mod item;
+mod node;
 mod raw;
 
 use std::{
     collections::{HashMap, HashSet},
-    hash::{DefaultHasher, Hash, Hasher},
     rc::Rc,
 };
 
-use cowslip::{
-    kinds::{CATALOG, META, TABLE},
-    meta::TableRecord,
-};
-use cowslip_pager::{
-    Pointer,
-    page::{Header, node_crc, u32_at, u64_at},
-};
+use cowslip::kinds::META;
+use cowslip_pager::Pointer;
 
-use super::{
-    Check,
-    arriving::Arriving,
-    hex,
-    map::PageMap,
-    records::{Name, Named, Released, table_name},
-};
+use super::{Check, arriving::Arriving, hex, map::PageMap};
 use crate::{
     problem::Kind,
-    report::{Problem, Range, keys_text, owner_text},
-    walk::{NodeReader, Role, Roles},
+    report::{Problem, Range, owner_text},
+    walk::{Role, Roles},
 };
+pub(crate) use item::Sums;
+use item::{Bounds, Item, Owner, Shared};
 
 /// Levels that a tree can have.
 pub(super) const LEVELS_MAX: u8 = 24;
@@ -43,39 +35,16 @@ pub(super) const CHILD: usize = 26;
 /// Owners that are listed for a problem.
 const AFFECTS_MAX: usize = 100;
 
-/// What is in and below a node, as its parent says or as was found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Sums {
-    pub(crate) entries: u64,
-    pub(crate) pages: u64,
-}
-
-impl Sums {
-    pub(crate) fn of_child(cell: &[u8]) -> Sums {
-        let entries = u64_at(cell, Pointer::SIZE) & 0xFFFF_FFFF_FFFF;
-        Sums { entries, pages: u32_at(cell, Pointer::SIZE + 6).into() }
-    }
-
-    /// `None`: more than a word holds.
-    pub(crate) fn plus(self, other: Sums) -> Option<Sums> {
-        Some(Sums {
-            entries: self.entries.checked_add(other.entries)?,
-            pages: self.pages.checked_add(other.pages)?,
-        })
-    }
-}
-
-impl std::fmt::Display for Sums {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} entries on {} pages", self.entries, self.pages)
-    }
-}
-
 /// Walks everything. False: some part could not be seen, so pages without an owner prove nothing.
 pub(super) fn run(check: &mut Check<'_>, map: &mut PageMap, roles: &mut Roles) -> bool {
     let root = check.superblock.root;
     if root.is_none() {
-        return true;
+        let fresh = is_fresh(check, map, roles);
+        if !fresh {
+            let problem = Problem::new(Kind::RootMissing, "root in the superblock");
+            check.report.add(problem.page(0).values("a page", root.page.0));
+        }
+        return fresh;
     }
     let page = vec![0; check.geometry.page_size];
     let mut walk = Walk {
@@ -86,6 +55,7 @@ pub(super) fn run(check: &mut Check<'_>, map: &mut PageMap, roles: &mut Roles) -
         shared: HashMap::new(),
         extents: HashMap::new(),
         raw: HashMap::new(),
+        machines: HashMap::new(),
         damaged: HashMap::new(),
         branches: HashSet::new(),
         arriving: Arriving::default(),
@@ -122,92 +92,13 @@ pub(super) fn run(check: &mut Check<'_>, map: &mut PageMap, roles: &mut Roles) -
     walk.complete
 }
 
-/// Who leads to a page.
-struct Owner {
-    /// Such as `branch main`.
-    line: String,
-    table: Option<String>,
-    /// A branch's promise that what is younger has one owner.
-    shared_at: Option<u64>,
-}
-
-impl Owner {
-    fn name(&self) -> String {
-        owner_text(&self.line, self.table.as_deref())
-    }
-}
-
-/// Inclusive, and exclusive; `None`: no bound.
-#[derive(Clone, Default)]
-struct Bounds {
-    low: Option<Rc<[u8]>>,
-    high: Option<Rc<[u8]>>,
-    /// Nothing is known: the tree is reached from its middle.
-    unknown: bool,
-}
-
-impl Bounds {
-    fn hash(&self) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        (&self.low, &self.high, self.unknown).hash(&mut hasher);
-        hasher.finish()
-    }
-
-    fn text(&self) -> Option<String> {
-        (!self.unknown).then(|| keys_text(self.low.as_deref(), self.high.as_deref()))
-    }
-}
-
-/// A step on the way from the root.
-struct Step {
-    page: u64,
-    index: usize,
-    above: Option<Rc<Step>>,
-}
-
-/// A pointer to follow, and what is known of its target.
-struct Item {
-    pointer: Pointer,
-    parent: u64,
-    parent_stamp: u64,
-    /// `None`: any.
-    kind: Option<u8>,
-    /// `None`: the root of a tree.
-    level: Option<u8>,
-    tree: Option<u64>,
-    /// In a cell of an inner node.
-    sums: Option<Sums>,
-    /// In the record of a table.
-    pages: Option<u64>,
-    bounds: Bounds,
-    owner: Rc<Owner>,
-    way: Option<Rc<Step>>,
-}
-
-impl Item {
-    fn path(&self) -> String {
-        let mut steps = vec![self.pointer.page.0.to_string()];
-        let mut at = self.way.as_ref();
-        while let Some(step) = at {
-            if steps.len() > 80 {
-                steps.push("…".into());
-                break;
-            }
-            steps.push(format!("{}:{}", step.page, step.index));
-            at = step.above.as_ref();
-        }
-        steps.reverse();
-        steps.join(" > ")
-    }
-}
-
-/// What is known of a page with several owners.
-struct Shared {
-    pointer: Pointer,
-    tree: u64,
-    sums: Option<Sums>,
-    bounds: u64,
-    owners_left: u32,
+/// Was there never a commit? Then the map counts no page of a tree, and the log has nothing.
+fn is_fresh(check: &mut Check<'_>, map: &mut PageMap, roles: &Roles) -> bool {
+    check.report.log_transactions == 0
+        && (0..roles.pages()).all(|page| {
+            roles.get(page).0 == Role::Fixed
+                || map.entry(check, page).is_some_and(|entry| entry.count == 0)
+        })
 }
 
 struct Walk<'w, 'c> {
@@ -220,6 +111,8 @@ struct Walk<'w, 'c> {
     extents: HashMap<u64, u64>,
     /// Raw pages above the data: their height, and the pages in and below them if all could be read.
     raw: HashMap<u64, (u8, Option<u64>)>,
+    /// The pages of each machine that was met, and what is wrong with it, by its root.
+    machines: HashMap<u64, (u64, Option<Problem>)>,
     /// Where problems stand in the report that are of a page, or of something below it.
     damaged: HashMap<u64, Vec<usize>>,
     branches: HashSet<String>,
@@ -374,362 +267,6 @@ impl Walk<'_, '_> {
             self.edges(item);
         }
     }
-
-    /// Compares what was found in and below a node with what its parent says (I10).
-    fn compare_sums(&mut self, item: &Item, found: Option<Sums>) {
-        let text = || found.map_or("more than can be counted".into(), |sums| sums.to_string());
-        if let Some(wanted) = item.sums
-            && found != Some(wanted)
-        {
-            let problem = Problem::new(Kind::EntryCount, "what is below a child");
-            self.problem(item, problem.page(item.parent).values(text(), wanted));
-        }
-        if let Some(wanted) = item.pages
-            && found.map(|sums| sums.pages) != Some(wanted)
-        {
-            let problem = Problem::new(Kind::EntryCount, "pages in the record of a table");
-            self.problem(item, problem.page(item.parent).values(text(), wanted));
-        }
-    }
-
-    /// Compares the outermost keys of a subtree that was read with bounds that are new.
-    fn edges(&mut self, item: &Item) {
-        let mut page = vec![0; self.check.geometry.page_size];
-        let mut key = Vec::new();
-        for last in [false, true] {
-            let mut at = item.pointer;
-            for _ in 0..=LEVELS_MAX {
-                if self.check.read(at.page.0, &mut page).is_err() {
-                    return;
-                }
-                let Ok(node) = NodeReader::new(&page) else { return };
-                let first = if node.is_leaf() { 0 } else { 1 };
-                let edge = if last { node.count() - 1 } else { first };
-                if edge >= first
-                    && edge < node.count()
-                    && let Ok(entry) = node.entry(edge)
-                {
-                    entry.key(&mut key);
-                    if let Some(problem) = outside(&item.bounds, &key, edge) {
-                        return self.problem(item, problem.page(at.page.0));
-                    }
-                }
-                if node.is_leaf() {
-                    break;
-                }
-                let Ok(child) = node.entry(if last { node.count() - 1 } else { 0 }) else { return };
-                let below = Pointer::decode(child.value);
-                if below.level >= at.level || below.page.0 >= self.roles.pages() {
-                    return;
-                }
-                at = below;
-            }
-        }
-    }
-
-    /// Reads and verifies a node, and puts what it points to on the stack.
-    fn read(&mut self, item: Item, count: Option<u32>) {
-        let mut page = std::mem::take(&mut self.page);
-        if page.is_empty() {
-            page = vec![0; self.check.geometry.page_size];
-        }
-        match self.check.read(item.pointer.page.0, &mut page) {
-            Err(what) => self.lost(&item, Problem::new(Kind::PageUnreadable, what)),
-            Ok(()) => {
-                if self.verify(&item, &page) {
-                    self.content(&item, &page, count);
-                }
-            }
-        }
-        self.page = page;
-    }
-
-    /// Is the page the node that was pointed to?
-    fn verify(&mut self, item: &Item, page: &[u8]) -> bool {
-        let header = Header::read(page);
-        let pointer = item.pointer;
-        let crc = node_crc(page);
-        let store = self.check.superblock.store;
-        let problem = if crc != header.crc {
-            Problem::new(Kind::NodeChecksum, "checksum of a node").values(hex(crc), hex(header.crc))
-        } else if header.store != store {
-            Problem::new(Kind::NodeStore, "store of a node").values(hex(store), hex(header.store))
-        } else if header.pointer.page != pointer.page {
-            Problem::new(Kind::NodePlace, "place of a node")
-                .values(pointer.page.0, header.pointer.page.0)
-        } else if header.pointer != pointer {
-            Problem::new(Kind::NodeIdentity, "identity of a node")
-                .values(identity(&pointer), identity(&header.pointer))
-        } else {
-            if let Some(entry) = self.map.entry(self.check, pointer.page.0)
-                && entry.count > 0
-                && entry.crc != crc
-            {
-                let problem = Problem::new(Kind::NodeMapChecksum, "the map's checksum of a node");
-                self.problem(item, problem.values(hex(crc), hex(entry.crc)));
-            }
-            if let Some(tree) = item.tree
-                && tree != header.tree
-            {
-                let problem = Problem::new(Kind::NodeTree, "tree of a node");
-                self.problem(item, problem.values(hex(tree), hex(header.tree)));
-            }
-            return true;
-        };
-        self.lost(item, problem);
-        false
-    }
-
-    fn content(&mut self, item: &Item, page: &[u8], count: Option<u32>) {
-        let header = Header::read(page);
-        let structure = |fault: crate::walk::Fault| {
-            Problem::new(Kind::NodeStructure, fault.what).values(fault.expected, fault.found)
-        };
-        let node = match NodeReader::new(page) {
-            Ok(node) => node,
-            Err(fault) => return self.lost(item, structure(fault)),
-        };
-        if let Err(fault) = node.accounts(&mut self.spans) {
-            self.problem(item, structure(fault));
-        }
-        let leaf = node.is_leaf();
-        if item.way.is_none() || item.level.is_none() {
-            self.check.report.trees += 1;
-        }
-        let (mut key, mut before) = (Vec::new(), Vec::new());
-        let mut sums = Some(Sums { entries: 0, pages: 1 });
-        let mut children: Vec<Item> = Vec::new();
-        // The child before, whose upper bound is the next key.
-        for i in 0..node.count() {
-            let entry = match node.entry(i) {
-                Ok(entry) => entry,
-                Err(fault) => {
-                    sums = None;
-                    self.lost(item, structure(fault));
-                    continue;
-                }
-            };
-            entry.key(&mut key);
-            if leaf || i > 0 {
-                if i > usize::from(!leaf) && key <= before {
-                    let what = format!("key {i} of a node is not above the one before");
-                    self.problem(item, Problem::new(Kind::NodeOrder, what));
-                }
-                if let Some(problem) = outside(&item.bounds, &key, i) {
-                    self.problem(item, problem);
-                }
-            }
-            if leaf {
-                let pages = match header.pointer.kind {
-                    TABLE if entry.extent && entry.value.len() >= 8 => {
-                        u64_at(entry.value, 0).div_ceil(page.len() as u64).max(1)
-                    }
-                    CATALOG => TableRecord::decode(entry.value, header.pointer.page)
-                        .map_or(0, |record| record.pages),
-                    _ => 0,
-                };
-                sums = sums.and_then(|sums| sums.plus(Sums { entries: 1, pages }));
-                let way =
-                    Rc::new(Step { page: item.pointer.page.0, index: i, above: item.way.clone() });
-                self.leaf_entry(item, &header, &key, &entry, way, &mut children);
-            } else {
-                let below = Sums::of_child(&entry.value[..CHILD]);
-                sums = sums.and_then(|sums| sums.plus(below));
-                let separator: Rc<[u8]> = key.as_slice().into();
-                if let Some(previous) = children.last_mut()
-                    && !item.bounds.unknown
-                {
-                    previous.bounds.high = Some(separator.clone());
-                }
-                children.push(Item {
-                    pointer: Pointer::decode(entry.value),
-                    parent: item.pointer.page.0,
-                    parent_stamp: item.pointer.stamp,
-                    kind: Some(item.pointer.kind),
-                    // A level of 0 is a leaf, so this is at least 1.
-                    level: Some(item.pointer.level.saturating_sub(1)),
-                    tree: Some(header.tree),
-                    sums: Some(below),
-                    pages: None,
-                    bounds: Bounds {
-                        low: if i == 0 { item.bounds.low.clone() } else { Some(separator) },
-                        high: item.bounds.high.clone(),
-                        unknown: false,
-                    },
-                    owner: item.owner.clone(),
-                    way: Some(Rc::new(Step {
-                        page: item.pointer.page.0,
-                        index: i,
-                        above: item.way.clone(),
-                    })),
-                });
-            }
-            std::mem::swap(&mut key, &mut before);
-        }
-        if leaf && header.pointer.kind == TABLE {
-            self.check.report.entries += node.count() as u64;
-        }
-        self.compare_sums(item, sums);
-        // With an unreadable count, or a wrong one, it may be met again as well.
-        let owners_left = count.map_or(u32::MAX, |count| count.saturating_sub(1));
-        if owners_left > 0 {
-            self.shared.insert(
-                item.pointer.page.0,
-                Shared {
-                    pointer: item.pointer,
-                    tree: header.tree,
-                    sums,
-                    bounds: item.bounds.hash(),
-                    owners_left,
-                },
-            );
-        }
-        // The first is visited first: branches before snapshots, keys as they ascend.
-        self.stack.extend(children.into_iter().rev());
-    }
-
-    fn leaf_entry(
-        &mut self,
-        item: &Item,
-        header: &Header,
-        key: &[u8],
-        entry: &crate::walk::EntryReader<'_>,
-        way: Rc<Step>,
-        children: &mut Vec<Item>,
-    ) {
-        let here = header.pointer.page;
-        if entry.extent && header.pointer.kind != TABLE {
-            let problem = Problem::new(Kind::Record, "a record is marked as a large value");
-            return self.lost(item, problem);
-        }
-        match header.pointer.kind {
-            TABLE if entry.extent => self.extent(item, entry.value, here),
-            TABLE => {}
-            CATALOG => {
-                let (name, fault) = table_name(key);
-                if let Some(fault) = fault {
-                    self.problem(item, fault);
-                }
-                match TableRecord::decode(entry.value, here) {
-                    Err(error) => self.lost(item, Problem::new(Kind::Record, error.to_string())),
-                    Ok(record) if record.root.is_none() => {}
-                    Ok(record) if record.is_machine() => self.machine(item, &record),
-                    Ok(record) => {
-                        let owner = Owner {
-                            line: item.owner.line.clone(),
-                            table: Some(name),
-                            shared_at: item.owner.shared_at,
-                        };
-                        let kind = Some(TABLE);
-                        let table = child(item, record.root, kind, Some(record.id), owner, way);
-                        children.push(Item { pages: Some(record.pages), ..table });
-                    }
-                }
-            }
-            META => self.name(item, key, entry.value, way, children),
-            other => {
-                let problem = Problem::new(Kind::ChildLevel, "kind of a node (at most)");
-                self.lost(item, problem.values(TABLE, other));
-            }
-        }
-    }
-
-    /// An entry of the tree of names.
-    fn name(
-        &mut self,
-        item: &Item,
-        key: &[u8],
-        value: &[u8],
-        way: Rc<Step>,
-        children: &mut Vec<Item>,
-    ) {
-        let newest = self.check.superblock.stamp;
-        let Name { text: name, fault, says } = Name::read(key, value, item.pointer.page);
-        if let Some(fault) = fault {
-            self.problem(item, fault);
-        }
-        for problem in says.iter().flat_map(|says| says.wrong_stamps(&name, newest)) {
-            self.problem(item, problem);
-        }
-        let (catalog, owner) = match says {
-            Err(problem) => return self.lost(item, problem),
-            Ok(Named::Branch(record)) => {
-                self.check.report.branches += u64::from(!record.incoming);
-                self.branches.insert(name.clone());
-                if record.incoming {
-                    self.arriving.mark(name.clone(), record.catalog, item.pointer.page.0);
-                }
-                let line = format!("branch {name}");
-                (record.catalog, Owner { line, table: None, shared_at: Some(record.shared_at) })
-            }
-            Ok(Named::Snapshot(record)) => {
-                self.check.report.snapshots += 1;
-                if self.branches.contains(&name) {
-                    self.problem(item, Problem::new(Kind::NameTwice, format!("name {name:?}")));
-                }
-                let line = format!("snapshot {name}");
-                (record.catalog, Owner { line, table: None, shared_at: None })
-            }
-            Ok(Named::Bookmark(_)) => return,
-            Ok(Named::Incoming(record)) => {
-                return self.arriving.record(name, record, item.pointer.page.0);
-            }
-            Ok(Named::Release(released)) => {
-                self.check.report.releases += 1;
-                let owner =
-                    Owner { line: "the release queue".into(), table: None, shared_at: None };
-                match released {
-                    Released::Node(pointer) => {
-                        let mut child = child(item, pointer, None, None, owner, way);
-                        child.bounds.unknown = true;
-                        children.push(child);
-                    }
-                    Released::Extent(extent) => self.extent(item, extent, item.pointer.page),
-                    Released::Raw(raw) => {
-                        self.raw(item, raw);
-                    }
-                }
-                return;
-            }
-        };
-        if !catalog.is_none() {
-            children.push(child(item, catalog, Some(CATALOG), Some(0), owner, way));
-        }
-    }
-}
-
-/// The root of a tree that an entry of a leaf names.
-fn child(
-    item: &Item,
-    pointer: Pointer,
-    kind: Option<u8>,
-    tree: Option<u64>,
-    owner: Owner,
-    way: Rc<Step>,
-) -> Item {
-    Item {
-        pointer,
-        parent: item.pointer.page.0,
-        parent_stamp: item.pointer.stamp,
-        kind,
-        level: None,
-        tree,
-        sums: None,
-        pages: None,
-        bounds: Bounds::default(),
-        owner: Rc::new(owner),
-        way: Some(way),
-    }
-}
-
-fn outside(bounds: &Bounds, key: &[u8], index: usize) -> Option<Problem> {
-    let low = bounds.low.as_ref().is_some_and(|low| key < &low[..]);
-    let high = bounds.high.as_ref().is_some_and(|high| key >= &high[..]);
-    if !low && !high {
-        return None;
-    }
-    let side = if low { "below the lower" } else { "not below the upper" };
-    Some(Problem::new(Kind::NodeBounds, format!("key {index} of a node is {side} bound")))
 }
 
 fn identity(pointer: &Pointer) -> String {

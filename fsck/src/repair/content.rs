@@ -4,10 +4,7 @@
 //! map says. A machine's page has its checksum in the map only; where a group is damaged, either of its two
 //! slots may still have the entry. A page that neither proves is *unverifiable*.
 
-use std::{
-    collections::HashSet,
-    hash::{DefaultHasher, Hash, Hasher},
-};
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use cowslip::meta::TableRecord;
 use cowslip_pager::{
@@ -16,7 +13,11 @@ use cowslip_pager::{
 };
 
 use super::trees::Rebuild;
-use crate::{problem::Kind, walk::Role};
+use crate::{
+    check::machine::{Tried, distinct, try_machine},
+    problem::Kind,
+    walk::Role,
+};
 
 impl Rebuild<'_, '_, '_> {
     /// Is a large value whole?
@@ -76,13 +77,27 @@ impl Rebuild<'_, '_, '_> {
         }
         let before = self.raws.len() as u64;
         let most = self.raw(root)?;
-        let least = self.raws.len() as u64 - before;
-        if (least..=most).contains(&record.pages) {
-            return Ok(record.pages);
+        if let Some(known) = self.machines.get(&root.page.0) {
+            return *known;
         }
-        let mut pages = HashSet::new();
-        self.collect(root, &mut pages)?;
-        Ok(pages.len() as u64)
+        let work = &*self.work;
+        let read = |page, out: &mut [u8]| {
+            work.read(page).is_some_and(|bytes| {
+                out.copy_from_slice(&bytes);
+                true
+            })
+        };
+        let pages = match self.raws.len() as u64 - before == most {
+            true => Some(most),
+            false => distinct(root, self.roles.pages(), &read),
+        };
+        let pages = pages.ok_or(Kind::PageUnreadable);
+        let tried = pages.and_then(|pages| match try_machine(record, pages, &read) {
+            Tried::Wrong(_) => Err(Kind::MachineState),
+            Tried::Well | Tried::TooLarge => Ok(pages),
+        });
+        self.machines.insert(root.page.0, tried);
+        tried
     }
 
     /// A raw page and what is below it: how many pages, each once for every way that leads to it.
@@ -135,17 +150,6 @@ impl Rebuild<'_, '_, '_> {
             let bytes = self.work.read(geometry.group_slot(group, slot).0);
             bytes.is_some_and(|bytes| u64_at(&bytes, at) != 0 && u32_at(&bytes, at + 4) == crc)
         })
-    }
-
-    fn collect(&self, raw: Raw, pages: &mut HashSet<u64>) -> Result<(), Kind> {
-        if !pages.insert(raw.page.0) {
-            return Ok(());
-        }
-        let bytes = self.work.read(raw.page.0).ok_or(Kind::PageUnreadable)?;
-        for child in children(raw, &bytes)? {
-            self.collect(child, pages)?;
-        }
-        Ok(())
     }
 }
 

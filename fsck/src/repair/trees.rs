@@ -93,6 +93,8 @@ pub(super) struct Rebuild<'r, 'a, 'c> {
     pub(super) way: Vec<u64>,
     pub(super) extents: HashMap<u64, (u64, Result<(), Kind>)>,
     pub(super) raws: HashMap<u64, (u8, Result<u64, Kind>)>,
+    /// The pages of each machine, by its root, or what is wrong with it.
+    pub(super) machines: HashMap<u64, Result<u64, Kind>>,
     pub(super) losses: Vec<Loss>,
     /// Raw pages that nothing proves, and that were believed.
     pub(super) unverifiable: Vec<u64>,
@@ -137,6 +139,7 @@ impl<'r, 'a, 'c> Rebuild<'r, 'a, 'c> {
             way: Vec::new(),
             extents: HashMap::new(),
             raws: HashMap::new(),
+            machines: HashMap::new(),
             losses: Vec::new(),
             unverifiable: Vec::new(),
             lost: Lost::default(),

@@ -74,6 +74,7 @@ pub fn wound(code: &str, mut wreck: Wreck) -> Option<Wreck> {
             let length = wreck.bytes.len() - 2 * 4096;
             wreck.bytes.truncate(length);
         }
+        "F0112" => forge_superblock(&mut wreck, &[0, 1], |block| block[80..96].fill(0)),
         "F0301" => {
             let top = wreck.top(1);
             wreck.flip(top, 3);
@@ -220,6 +221,14 @@ pub fn wound(code: &str, mut wreck: Wreck) -> Option<Wreck> {
             page[a + 2..a + 4].copy_from_slice(&length);
             page[52] += 2;
             wreck.seal(names);
+        }
+        "F0506" => {
+            // A bit of an entry that is none of a page of memory.
+            let table = wreck.raw(1).page.0;
+            let page = wreck.page(table);
+            let word = (0..512).find(|word| u64_at(page, 8 * word) != 0).unwrap();
+            page[8 * word + 7] |= 1;
+            wreck.seal_raw(table);
         }
         "F0605" => {
             let (leaf, at) = value_of(&mut wreck, META, b"bmain");

@@ -9,7 +9,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use cowslip_pager::{PageId, Raw, Reader, View, page::u64_at};
+use cowslip_pager::{PageId, Raw, Reader, page::u64_at};
 
 use super::{
     super::{
@@ -47,10 +47,31 @@ const SWAPPED: u64 = Entry::SWAPPED | Entry::EXCLUSIVE;
 /// A page of an object: number, bits of its entry, where it is.
 type Listed = (u64, u64, PageId);
 
+/// Reads raw pages that follow one another.
+type Read<'r> = dyn Fn(PageId, &mut [u8]) -> cowslip_pager::Result<()> + 'r;
+
+/// A machine of a database.
 pub(super) fn load(reader: &Reader, record: TableRecord, modelled: u32) -> Result<Machine> {
     let view = reader.view();
+    if view.page_size() != PAGE {
+        let what = "page size of a stored machine";
+        return Err(Error::corrupted(
+            record.root.page.0,
+            what,
+            PAGE as u64,
+            view.page_size() as u64,
+        ));
+    }
+    let read = |page, out: &mut [u8]| view.read_raw(page, out);
+    let mut machine = resume(&record, modelled, &read)?;
+    machine.home = Some(Home::new(reader.pager().store_id(), &record));
+    Ok(machine)
+}
+
+/// A machine from its pages, wherever they come from.
+pub(super) fn resume(record: &TableRecord, modelled: u32, view: &Read<'_>) -> Result<Machine> {
     let fault = |what, expected, found| Error::corrupted(record.root.page.0, what, expected, found);
-    if record.root.level != TOP || view.page_size() != PAGE {
+    if record.root.level != TOP {
         return Err(fault("height of a stored machine", TOP.into(), record.root.level.into()));
     }
     let objects = objects(view, record.root.page)?;
@@ -131,8 +152,7 @@ pub(super) fn load(reader: &Reader, record: TableRecord, modelled: u32) -> Resul
     }
     let free = free_frames(&description, &used).map_err(wrong)?;
     frames.restore_pool(free, next, used.len() as u32, description.copies);
-    let home = Home::new(reader.pager().store_id(), &record);
-    let machine = assemble(description, frames, swap, files, &spaces, modelled, home);
+    let machine = assemble(description, frames, swap, files, &spaces, modelled);
     let problems = machine.check();
     tracing::debug!(?problems, "a stored machine was checked");
     if problems.is_empty() {
@@ -143,32 +163,30 @@ pub(super) fn load(reader: &Reader, record: TableRecord, modelled: u32) -> Resul
 }
 
 /// The roots of all objects.
-fn objects(view: View<'_>, top: PageId) -> Result<HashMap<u64, PageId>> {
+fn objects(view: &Read<'_>, top: PageId) -> Result<HashMap<u64, PageId>> {
     let mut roots = HashMap::new();
     let mut seen = HashSet::new();
     let mut upper = Vec::new();
     let mut bytes = vec![0; PAGE];
-    view.read_raw(top, &mut bytes)?;
-    Raw { page: top, height: TOP }.children(&bytes, &mut |index, raw| {
-        upper.push((index as u64, raw));
-        Ok(())
-    })?;
+    view(top, &mut bytes)?;
+    for (index, _, raw) in entries(Raw { page: top, height: TOP }, &bytes)? {
+        upper.push((index, raw));
+    }
     for (high, raw) in upper {
         if !seen.insert(raw.page) {
             return Err(Error::corrupted(raw.page.0, "pages of objects, named", 1, 2));
         }
-        view.read_raw(raw.page, &mut bytes)?;
-        raw.children(&bytes, &mut |index, root| {
-            roots.insert(high * WORDS as u64 + index as u64, root.page);
-            Ok(())
-        })?;
+        view(raw.page, &mut bytes)?;
+        for (index, _, root) in entries(raw, &bytes)? {
+            roots.insert(high * WORDS as u64 + index, root.page);
+        }
     }
     debug_assert!(roots.len() as u64 <= OBJECTS);
     Ok(roots)
 }
 
 /// The pages of an object that is not an address space, in order.
-fn list(view: View<'_>, root: Option<PageId>) -> Result<Vec<Listed>> {
+fn list(view: &Read<'_>, root: Option<PageId>) -> Result<Vec<Listed>> {
     let mut listed = Vec::new();
     let mut seen = HashSet::new();
     let mut waiting: Vec<(u64, Raw)> =
@@ -179,29 +197,38 @@ fn list(view: View<'_>, root: Option<PageId>) -> Result<Vec<Listed>> {
         if !seen.insert(raw.page) {
             return Err(Error::corrupted(raw.page.0, "owners of a table of an object", 1, 2));
         }
-        view.read_raw(raw.page, &mut bytes)?;
-        let mut below = Vec::new();
-        raw.children(&bytes, &mut |index, child| {
-            below.push((number * WORDS as u64 + index as u64, index, child));
-            Ok(())
-        })?;
+        view(raw.page, &mut bytes)?;
+        let below = entries(raw, &bytes)?.into_iter();
+        let below = below.map(|(index, bits, child)| (number * WORDS as u64 + index, bits, child));
         if raw.height > 1 {
-            waiting.extend(below.into_iter().rev().map(|(number, _, child)| (number, child)));
-            continue;
-        }
-        for (number, index, child) in below {
-            let bits = u64_at(&bytes, 8 * index) & !Raw::PAGE_BITS;
-            if bits & HERE == 0 || bits & !(HERE | AWAY) != 0 {
-                return Err(Error::corrupted(raw.page.0, "bits of an object's entry", HERE, bits));
-            }
-            listed.push((number, bits, child.page));
+            waiting.extend(below.rev().map(|(number, _, child)| (number, child)));
+        } else {
+            listed.extend(below.map(|(number, bits, child)| (number, bits, child.page)));
         }
     }
     Ok(listed)
 }
 
+/// The words of a table that is no page table: where they stand, their bits, and what they name.
+fn entries(raw: Raw, bytes: &[u8]) -> Result<Vec<(u64, u64, Raw)>> {
+    let Some(height) = raw.height.checked_sub(1) else { return Ok(Vec::new()) };
+    let mut entries = Vec::new();
+    for (index, word) in (0..).zip(words(bytes)).filter(|(_, word)| *word != 0) {
+        let (page, bits) = (Raw::named(word), word & !Raw::PAGE_BITS);
+        let right = match height {
+            0 => bits & HERE != 0 && bits & !(HERE | AWAY) == 0,
+            _ => bits == Entry::PRESENT,
+        };
+        if !right || page == PageId::NONE || page.0 >= PageId::LIMIT {
+            return Err(Error::corrupted(raw.page.0, "word of an object's table", HERE, word));
+        }
+        entries.push((index, bits, Raw { page, height }));
+    }
+    Ok(entries)
+}
+
 /// The bytes of an object.
-fn contents(view: View<'_>, root: Option<PageId>, length: u64) -> Result<Vec<u8>> {
+fn contents(view: &Read<'_>, root: Option<PageId>, length: u64) -> Result<Vec<u8>> {
     let pages = list(view, root)?;
     let at = root.unwrap_or(PageId::NONE).0;
     let wanted = length.div_ceil(PAGE as u64);
@@ -210,14 +237,14 @@ fn contents(view: View<'_>, root: Option<PageId>, length: u64) -> Result<Vec<u8>
     }
     let mut bytes = vec![0; pages.len() * PAGE];
     for ((.., page), place) in pages.iter().zip(bytes.chunks_exact_mut(PAGE)) {
-        view.read_raw(*page, place)?;
+        view(*page, place)?;
     }
     bytes.truncate(length as usize);
     Ok(bytes)
 }
 
 /// The description begins with its own length.
-fn description_bytes(view: View<'_>, root: Option<PageId>) -> Result<Vec<u8>> {
+fn description_bytes(view: &Read<'_>, root: Option<PageId>) -> Result<Vec<u8>> {
     let pages = list(view, root)?.len();
     let mut bytes = contents(view, root, (pages * PAGE) as u64)?;
     let length = if bytes.len() < 8 { u64::MAX } else { u64_at(&bytes, 0) };
@@ -270,7 +297,7 @@ struct Known {
 }
 
 struct Loader<'p, 'd> {
-    view: View<'p>,
+    view: &'p Read<'p>,
     root: PageId,
     frames: Frames,
     /// Frames from here on were never used.
@@ -297,7 +324,7 @@ struct Fetched {
 impl Loader<'_, '_> {
     fn read(&self, page: PageId) -> Result<Vec<u8>> {
         let mut bytes = vec![0; PAGE];
-        self.view.read_raw(page, &mut bytes)?;
+        (self.view)(page, &mut bytes)?;
         Ok(bytes)
     }
 
@@ -370,7 +397,7 @@ impl Loader<'_, '_> {
         let mut at = 0;
         for run in pages.chunk_by(|a, b| a.0 + 1 == b.0) {
             let (part, behind) = rest.split_at_mut(run.len() * PAGE);
-            self.view.read_raw(run[0], part)?;
+            (self.view)(run[0], part)?;
             for &page in run {
                 places.insert(page, at);
                 at += PAGE;
@@ -497,7 +524,6 @@ fn assemble(
     files: Vec<File>,
     spaces: &[Arc<Mutex<Space>>],
     modelled: u32,
-    home: Home,
 ) -> Machine {
     let mut machine =
         Machine::new(super::super::machine::Settings { memory: 1, ..description.settings.clone() });
@@ -534,6 +560,5 @@ fn assemble(
         })
         .collect();
     machine.annex = description.annex;
-    machine.home = Some(home);
     machine
 }

@@ -4,7 +4,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use cowslip_pager::{Extent, PageId};
 
-use super::{Item, Walk};
+use super::{Walk, item::Item};
 use crate::{check::hex, problem::Kind, report::Problem, walk::Role};
 
 impl Walk<'_, '_> {

@@ -5,8 +5,16 @@
 use cowslip::meta::TableRecord;
 use cowslip_pager::{PageId, Raw};
 
-use super::{Item, Walk};
-use crate::{check::hex, problem::Kind, report::Problem, walk::Role};
+use super::{Walk, item::Item};
+use crate::{
+    check::{
+        hex,
+        machine::{Tried, distinct, try_machine},
+    },
+    problem::Kind,
+    report::Problem,
+    walk::Role,
+};
 
 impl Walk<'_, '_> {
     /// A machine, from its record in a catalog.
@@ -24,11 +32,49 @@ impl Walk<'_, '_> {
         }
         let before = self.check.report.raw_pages;
         let Some(most) = self.raw(item, root) else { return };
-        // Each page counts once, and some were met below other machines: exact is only this.
-        let least = self.check.report.raw_pages - before;
-        if !(least..=most).contains(&record.pages) {
+        let page = root.page.0;
+        if let Some((pages, wrong)) = self.machines.get(&page).cloned() {
+            // Another version has it, too.
+            return self.judge_machine(item, record, pages, wrong);
+        }
+        let (storage, geometry) = (self.check.storage, self.check.geometry);
+        let read =
+            |page, bytes: &mut [u8]| storage.read_at(bytes, geometry.offset(PageId(page))).is_ok();
+        // Each page counts once; some may have been met below other machines, or twice below this one.
+        let new = self.check.report.raw_pages - before;
+        let pages = match new == most {
+            true => Some(most),
+            false => distinct(root, self.roles.pages(), &read),
+        };
+        let Some(pages) = pages else { return };
+        let wrong = match try_machine(record, pages, &read) {
+            Tried::Well => None,
+            Tried::Wrong(problem) => Some(problem),
+            Tried::TooLarge => {
+                self.check.report.note(format!(
+                    "not tried: whether the machine of {pages} pages at page {page} can be resumed"
+                ));
+                None
+            }
+        };
+        self.machines.insert(page, (pages, wrong.clone()));
+        self.judge_machine(item, record, pages, wrong);
+    }
+
+    /// What is wrong with a machine that has so many pages, each once.
+    fn judge_machine(
+        &mut self,
+        item: &Item,
+        record: &TableRecord,
+        pages: u64,
+        wrong: Option<Problem>,
+    ) {
+        if pages != record.pages {
             let problem = Problem::new(Kind::EntryCount, "pages in the record of a machine");
-            self.problem(item, problem.values(format!("{least} to {most}"), record.pages));
+            self.problem(item, problem.values(pages, record.pages));
+        }
+        if let Some(problem) = wrong {
+            self.problem(item, problem);
         }
     }
 

@@ -531,8 +531,9 @@ impl Cache {
 
     /// Keeps a large value in memory that no frame has used, as long as there is some.
     pub(crate) fn keep_value(&self, extent: &Extent, bytes: &Arc<Vec<u8>>) {
-        let room = self.untouched_bytes(&self.pool.lock());
-        self.values.keep(extent, bytes, room);
+        // Under the lock, so that no frame is touched meanwhile.
+        let pool = self.pool.lock();
+        self.values.keep(extent, bytes, self.untouched_bytes(&pool));
     }
 
     /// Large values in memory.

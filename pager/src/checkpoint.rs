@@ -169,15 +169,19 @@ fn seal(inner: &Inner, state: &CheckpointState, scope: Scope) -> Result<Option<S
         }
     }
     let mut new_ring = None;
-    if let Some(blocks) = wanted_blocks {
-        // A full disk only means that the log stays as small as it is.
+    let mut wanted = wanted_blocks;
+    while let Some(blocks) = wanted {
         match space.take_at_end(log_pages(inner, blocks)) {
             Ok(run) => {
                 let ring = Ring { offset: inner.geometry.offset(run.start), blocks };
                 zero_ring(inner, &ring)?;
                 new_ring = Some((ring, run));
+                wanted = None;
             }
-            Err(Error::DiskFull { .. }) => {}
+            // A disk that is nearly full means that the log becomes less large, or stays as it is.
+            Err(Error::DiskFull { .. }) => {
+                wanted = Some(blocks / 2).filter(|&blocks| blocks > inner.log.blocks());
+            }
             Err(error) => return Err(error),
         }
     }

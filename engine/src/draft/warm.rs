@@ -24,6 +24,8 @@ use crate::{
 
 /// Bytes of records for which a thread is worth its making.
 const WORTH: usize = 64 << 10;
+/// Keys of one record that are noted: a record can have millions, and memory is for pages.
+const KEYS_MAX: usize = 1 << 16;
 
 /// Calls `work` while the leaves that `bodies` name are read in the version of this root.
 pub(super) fn beside<T>(
@@ -38,20 +40,25 @@ pub(super) fn beside<T>(
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
         // Without the thread it only takes longer.
-        let _ = thread::Builder::new()
+        let reader = thread::Builder::new()
             .name("cowslip-replay".into())
             .spawn_scoped(scope, || read_backwards(view, root, bodies, &done));
-        let _done = OnDrop(|| done.store(true, Ordering::Relaxed));
-        work()
+        let result = {
+            let _done = Done(&done);
+            work()
+        };
+        // However it ended: what it met, the work has met.
+        let _ = reader.map(thread::ScopedJoinHandle::join);
+        result
     })
 }
 
 /// A panic of the work must not leave the other thread reading.
-struct OnDrop<F: FnMut()>(F);
+struct Done<'d>(&'d AtomicBool);
 
-impl<F: FnMut()> Drop for OnDrop<F> {
+impl Drop for Done<'_> {
     fn drop(&mut self) {
-        (self.0)();
+        self.0.store(true, Ordering::Relaxed);
     }
 }
 
@@ -72,13 +79,15 @@ fn read_backwards(
     Ok(())
 }
 
-/// The keys that a record puts and removes, each with its table as it was.
+/// The keys that a record puts and removes (the first of them), each with its table as it was.
 fn keys<'b>(view: View<'_>, root: Pointer, body: &'b [u8]) -> Result<Vec<(Tree, &'b [u8])>> {
     let mut keys = Vec::new();
     let Record::Writes { branch, mut operations } = Record::decode(body)? else { return Ok(keys) };
     let catalog = Tree::new(CATALOG, 0, find_branch(view, root, branch)?);
     let mut table = None;
-    while let Some(operation) = operations.next()? {
+    while keys.len() < KEYS_MAX
+        && let Some(operation) = operations.next()?
+    {
         match operation {
             Operation::Table(name) => {
                 table = find_table(view, &catalog, name)?.map(|(tree, _)| tree);

@@ -5,7 +5,7 @@
 //! none:                  blocks that begin with a record; chains of them; the chain of the newest generation
 //! ```
 
-use std::collections::HashSet;
+use std::{cell::Cell, collections::HashSet};
 
 use cowslip::{Database, Durability, Error as EngineError, Result};
 use cowslip_pager::{
@@ -120,6 +120,8 @@ struct Chains<'a> {
     length: u64,
     store: u64,
     starts: &'a [Start],
+    /// Bytes of records that may still be read: a forged file can have the same ones in many chains.
+    left: Cell<u64>,
 }
 
 /// A chain of records: where it begins, and generation and sequence of its last one.
@@ -137,15 +139,14 @@ struct Follow {
 
 impl<'a> Chains<'a> {
     fn new(storage: &'a dyn Storage, (length, store): (u64, u64), starts: &'a [Start]) -> Self {
-        Chains { storage, length, store, starts }
+        let left = Cell::new(length.saturating_mul(READ_FACTOR));
+        Chains { storage, length, store, starts, left }
     }
 
     /// All of them; calls `each` with each record.
     fn all(&self, each: &mut dyn FnMut(&Record)) -> Vec<Chain> {
         let mut met = HashSet::new();
         let mut chains = Vec::new();
-        // What a forged file can have read.
-        let mut left = self.length.saturating_mul(READ_FACTOR);
         // By sequence, so the beginning of a chain comes before the rest of it.
         for start in self.starts {
             if met.contains(&start.offset) {
@@ -161,8 +162,6 @@ impl<'a> Chains<'a> {
                 met.insert(at);
                 each(&record);
                 end = Some((record.generation, record.sequence));
-                let Some(less) = left.checked_sub(size(&body)) else { return chains };
-                left = less;
             }
             chains.extend(end.map(|end| Chain { begin: start.offset, end }));
         }
@@ -175,13 +174,17 @@ impl<'a> Chains<'a> {
 
     /// A record at a place of the file that follows this one.
     fn at(&self, at: u64, last: Option<(u64, u32, u64)>) -> Option<(Record, Vec<u8>)> {
-        let (record, body) = record(self.storage, at, self.length, self.store)?;
+        let record = header(self.storage, at, self.length, self.store)?;
         let follows = last.is_none_or(|(sequence, crc, generation)| {
             sequence.checked_add(1) == Some(record.sequence)
                 && crc == record.chain
                 && generation <= record.generation
         });
-        follows.then_some((record, body))
+        if !follows {
+            return None;
+        }
+        self.left.set(self.left.get().checked_sub(u64::from(record.length))?);
+        Some((record, body(self.storage, at, &record)?))
     }
 }
 
@@ -216,21 +219,21 @@ fn size(body: &[u8]) -> u64 {
     ((RECORD_HEADER + body.len()) as u64).next_multiple_of(8)
 }
 
-fn record(storage: &dyn Storage, at: u64, length: u64, store: u64) -> Option<(Record, Vec<u8>)> {
+/// What may be a record's header.
+fn header(storage: &dyn Storage, at: u64, length: u64, store: u64) -> Option<Record> {
     let mut header = [0; RECORD_HEADER];
     storage.read_at(&mut header, at).ok()?;
     let record = Record::decode(&header);
     let size = u64::from(record.length);
     let end = at.checked_add(RECORD_HEADER as u64)?.checked_add(size)?;
-    if record.store != store || size == 0 || size >= RING_MAX || end > length {
-        return None;
-    }
-    let mut body = vec![0; size as usize];
-    storage.read_at(&mut body, at + RECORD_HEADER as u64).ok()?;
-    let mut hasher = crc32fast::Hasher::new();
-    hasher.update(&header[4..]);
-    hasher.update(&body);
-    (hasher.finalize() == record.crc).then_some((record, body))
+    (record.store == store && size > 0 && size < RING_MAX && end <= length).then_some(record)
+}
+
+/// The body of the record at this place, if the record's checksum is right.
+fn body(storage: &dyn Storage, at: u64, record: &Record) -> Option<Vec<u8>> {
+    let mut bytes = vec![0; RECORD_HEADER + record.length as usize];
+    storage.read_at(&mut bytes, at).ok()?;
+    (crc32fast::hash(&bytes[4..]) == record.crc).then(|| bytes.split_off(RECORD_HEADER))
 }
 
 impl Replay {

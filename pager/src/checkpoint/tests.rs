@@ -306,6 +306,19 @@ fn a_log_grows_for_a_large_record_or_when_it_is_half_full() {
     }
 }
 
+#[test]
+fn a_log_that_cannot_become_as_large_as_it_should_becomes_half_as_large() {
+    let geometry = crate::geometry::Geometry::new(4096).unwrap();
+    let max_size = (geometry.reserved(0) + BLOCKS_MIN + 450) * 4096;
+    let config = Config { max_size, ..config() };
+    let disk = Arc::new(Recorder::default());
+    let inner = Arc::new(recovery::create(disk, config, Arc::new(Opaque)).unwrap());
+    commit(&inner, 1);
+    // It asks for 512 blocks.
+    checkpoint(&inner, Scope { log_for: Some(300_000), ..Scope::default() });
+    assert_eq!(inner.log.blocks(), 256);
+}
+
 /// Moving the log gives the version a stamp of its own; readers that begin now have it, so that they
 /// hold none of the pages that die with it.
 #[test]

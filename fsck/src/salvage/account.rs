@@ -44,7 +44,7 @@ impl<'a, 'w> Account<'a, 'w> {
             database.branches()?.into_iter().map(|branch| (false, branch.name)).collect();
         all.extend(database.snapshots()?.into_iter().map(|snapshot| (true, snapshot.name)));
         // What the log made is as whole as all else is.
-        let all_whole = self.build.built.iter().all(|&at| self.is_whole(at));
+        let all_whole = !self.build.halted && self.build.built.iter().all(|&at| self.is_whole(at));
         for (snapshot, name) in all {
             let rx = if snapshot {
                 database.begin_read_at(&name)
@@ -76,8 +76,9 @@ impl<'a, 'w> Account<'a, 'w> {
                 let known = tables.remove(&table).unwrap_or(SalvagedTable {
                     table,
                     rows: 0,
-                    // Nobody says what a table has to have that nobody names.
-                    whole: !nameless && (of.is_some() || all_whole),
+                    // Nobody says what a table has to have that nobody names; and where writing was halted,
+                    // any may have been cut.
+                    whole: !nameless && of.map_or(all_whole, |at| self.build.halted_in != Some(at)),
                     root: nameless.then_some(Origin::Doubtful),
                     gaps: Vec::new(),
                     lost_values: 0,

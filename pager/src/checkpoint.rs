@@ -64,8 +64,6 @@ pub(crate) struct Scope {
     pub(crate) stamp: Option<u64>,
     /// Let the ring grow if it was the log that called for this checkpoint.
     pub(crate) grow_log: bool,
-    /// Move the log to this ring, unless it has moved since the ring was made.
-    pub(crate) ready: Option<ReadyRing>,
     /// Move the log to a small ring near the front (compaction).
     pub(crate) log_to_front: bool,
     /// Give free pages at the end of the file back if they are at least this many.
@@ -164,37 +162,49 @@ pub(crate) fn background(inner: &Inner) {
 /// Moves the log to a larger ring. That needs the writer lock until the superblock is durable, so what
 /// takes long is done before, while commits go on: the new ring is cleared, and what is dirty written.
 fn grow_log(inner: &Inner) -> Result<()> {
-    let follows = inner.log.ring().offset;
     let grow = Scope { grow_log: true, ..Scope::default() };
-    let wanted = {
-        let file_pages = inner.space.lock().pages();
-        wanted_log_blocks(inner, &grow, inner.log.used(), file_pages)
-    };
-    let taken = match wanted {
-        Some(blocks) => take_ring(inner, &mut inner.space.lock(), blocks),
-        None => Ok(None),
-    };
-    let ready = match inner.poison.on_failure(taken)? {
-        Some((ring, run)) => {
+    {
+        // Who finds the log full meanwhile waits for this ring, and clears none of his own.
+        let mut place = inner.ready_ring.lock();
+        let follows = inner.log.ring().offset;
+        let mut space = inner.space.lock();
+        let wanted = wanted_log_blocks(inner, &grow, inner.log.used(), space.pages());
+        let taken = match wanted {
+            Some(blocks) => take_ring(inner, &mut space, blocks),
+            None => Ok(None),
+        };
+        drop(space);
+        if let Some((ring, run)) = inner.poison.on_failure(taken)? {
             inner.poison.on_failure(zero_ring(inner, &ring))?;
-            Some(ReadyRing { ring, run, follows })
+            *place = Some(ReadyRing { ring, run, follows });
         }
-        None => None,
-    };
-    let begun = inner
-        .writer
-        .lock()
+    }
+    let lock = || inner.writer.lock();
+    let result = lock()
         .and_then(|()| seal_release_write(inner, Scope::default()))
-        .and_then(|()| inner.writer.lock());
-    if let Err(error) = begun {
-        ready.inspect(|ready| inner.space.lock().give_back(ready.run));
-        return Err(error);
+        .and_then(|()| lock())
+        .and_then(|()| {
+            let _unlock = inner.writer.unlock_later();
+            exclusive(inner, grow)
+        });
+    if let Some(unused) = inner.ready_ring.lock().take() {
+        inner.space.lock().give_back(unused.run);
     }
-    let _unlock = inner.writer.unlock_later();
-    match ready {
-        Some(_) => exclusive(inner, Scope { ready, ..Scope::default() }),
-        None => Ok(()),
+    result
+}
+
+/// The ring that stands ready, if the log is still where it was then.
+fn ready_ring(
+    inner: &Inner,
+    space: &mut Space,
+    place: &mut Option<ReadyRing>,
+) -> Option<(Ring, Run)> {
+    let ready = place.take()?;
+    if ready.follows == inner.log.ring().offset {
+        return Some((ready.ring, ready.run));
     }
+    space.give_back(ready.run);
+    None
 }
 
 /// Space for a ring of so many blocks, or of as many as fit a disk that is nearly full. None: the log
@@ -216,6 +226,9 @@ fn take_ring(inner: &Inner, space: &mut Space, blocks: u64) -> Result<Option<(Ri
 
 fn seal(inner: &Inner, state: &CheckpointState, scope: Scope) -> Result<Option<Seal>> {
     inner.reclaim();
+    // Before the space is locked: whoever makes a ring takes its space.
+    let grows = scope.grow_log || scope.log_for.is_some();
+    let ready = grows.then(|| inner.ready_ring.lock());
     let log_used = inner.log.used();
     let mut space = inner.space.lock();
     let wanted_blocks = wanted_log_blocks(inner, &scope, log_used, space.pages());
@@ -227,19 +240,13 @@ fn seal(inner: &Inner, state: &CheckpointState, scope: Scope) -> Result<Option<S
             shrunk = true;
         }
     }
-    let mut new_ring = None;
-    if let Some(ready) = scope.ready {
-        if ready.follows == inner.log.ring().offset {
-            new_ring = Some((ready.ring, ready.run));
-        } else {
-            space.give_back(ready.run);
-        }
-    }
-    if let Some(blocks) = wanted_blocks
-        && let Some((ring, run)) = take_ring(inner, &mut space, blocks)?
+    let mut new_ring = ready.and_then(|mut place| ready_ring(inner, &mut space, &mut place));
+    let blocks = new_ring.map_or(0, |(ring, _)| ring.blocks);
+    if let Some(wanted) = wanted_blocks.filter(|&wanted| wanted > blocks)
+        && let Some((ring, run)) = take_ring(inner, &mut space, wanted)?
     {
         zero_ring(inner, &ring)?;
-        new_ring = Some((ring, run));
+        new_ring.replace((ring, run)).inspect(|&(_, unused)| space.give_back(unused));
     }
     if scope.log_to_front
         && let Some(run) = space.take_at_front(log_pages(inner, BLOCKS_MIN))?

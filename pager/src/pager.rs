@@ -15,7 +15,7 @@ use parking_lot::{Condvar, Mutex};
 use crate::{
     aligned::Aligned,
     cache::{Cache, CacheStats, PageRef},
-    checkpoint::{self, CheckpointState, Scope},
+    checkpoint::{self, CheckpointState, ReadyRing, Scope},
     counters::{BytesWritten, Counters},
     epoch,
     error::{Corruption, Error, Result},
@@ -198,6 +198,8 @@ pub(crate) struct Inner {
     pub(crate) head: Mutex<Head>,
     pub(crate) writer: WriterLock,
     pub(crate) checkpoint: Mutex<CheckpointState>,
+    /// Locked while a ring is cleared.
+    pub(crate) ready_ring: Mutex<Option<ReadyRing>>,
     /// Number of the newest durable checkpoint, readable while one is being written.
     pub(crate) checkpoint_number: AtomicU64,
     pub(crate) stamp_ceiling: AtomicU64,

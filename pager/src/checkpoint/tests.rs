@@ -319,6 +319,25 @@ fn a_log_that_cannot_become_as_large_as_it_should_becomes_half_as_large() {
     assert_eq!(inner.log.blocks(), 256);
 }
 
+/// A ring that the background has cleared is used by whoever lets the log grow; if the log has moved since,
+/// its space is given back.
+#[test]
+fn a_ring_that_stands_ready_is_used_or_given_back() {
+    for in_time in [true, false] {
+        let (_, inner) = created();
+        let old = inner.log.ring();
+        commit(&inner, 1);
+        let (ring, run) = take_ring(&inner, &mut inner.space.lock(), 128).unwrap().unwrap();
+        let follows = if in_time { old.offset } else { ring.offset };
+        *inner.ready_ring.lock() = Some(ReadyRing { ring, run, follows });
+        checkpoint(&inner, Scope { grow_log: true, ..Scope::default() });
+        assert_eq!(inner.log.ring(), if in_time { ring } else { old });
+        assert!(inner.ready_ring.lock().is_none());
+        let end = inner.space.lock().shrinkable_to().unwrap();
+        assert_eq!(end > run.start.0, in_time, "the file could be cut to {end} pages");
+    }
+}
+
 /// Moving the log gives the version a stamp of its own; readers that begin now have it, so that they
 /// hold none of the pages that die with it.
 #[test]

@@ -317,8 +317,11 @@ impl Sweep<'_> {
                     near
                 })
                 .count();
+            // Memory in the order of pages is memory in no order.
+            rest[..count].iter().for_each(|at| batch.expect(*at));
             let bytes = &mut window[..(last - start + 1) as usize * size];
             self.storage.read_at(bytes, self.geometry.offset(PageId(start))).ok()?;
+            rest[..count].iter().for_each(|at| batch.expect_keys(*at));
             for at in &rest[..count] {
                 let from = (u64::from(at.page) - start) as usize * size;
                 self.node(batch, *at, &bytes[from..from + size], room, out)?;

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use cowslip::kinds::{META, TABLE};
+use cowslip_pager::prefetch;
 
 use crate::check::{arriving::Arriving, trees::LEVELS_MAX};
 
@@ -169,6 +170,20 @@ impl Batch {
     pub(super) fn get(&self, at: At) -> (&Piece, &Task) {
         let piece = &self.pieces[at.piece as usize];
         (piece, &piece.tasks[at.task as usize])
+    }
+
+    /// The task will be looked at soon.
+    pub(super) fn expect(&self, at: At) {
+        let (_, task) = self.get(at);
+        prefetch(task);
+        prefetch(&task.high);
+    }
+
+    /// The task is there by now, and what it refers to will be looked at soon.
+    pub(super) fn expect_keys(&self, at: At) {
+        let (piece, task) = self.get(at);
+        prefetch(piece.family_of(task));
+        [task.low, task.high].into_iter().filter_map(|key| piece.key(key)?.first()).for_each(prefetch);
     }
 
     pub(super) fn bytes(&self) -> usize {

@@ -19,6 +19,7 @@
 //! Memory: sixteen bytes for each page of the file ([`Ledger`]), and some [`QUEUED_BYTES`] of tasks.
 
 mod content;
+mod copies;
 mod ledger;
 mod node;
 mod queue;
@@ -34,6 +35,7 @@ use cowslip_pager::{geometry::Geometry, page::PageId, storage::Storage};
 
 use super::{Check, PageMap, counts};
 use crate::{report::Report, walk::Role};
+use copies::Copies;
 use ledger::{Claim, Ledger, Use};
 use queue::{Batch, Family, Found, Piece, Place};
 
@@ -55,6 +57,7 @@ struct Sweep<'a> {
     storage: &'a dyn Storage,
     geometry: Geometry,
     ledger: Ledger,
+    copies: Copies,
     store: u64,
     /// The superblock's stamp: nothing is younger.
     newest: u64,
@@ -82,6 +85,7 @@ fn sweep(check: &mut Check<'_>, map: &mut PageMap) -> Option<()> {
     let mut sweep = Sweep {
         storage: check.storage,
         geometry: check.geometry,
+        copies: Copies::new(check.geometry.page_size, ledger.pages()),
         ledger,
         store: check.superblock.store,
         newest: check.superblock.stamp,
@@ -110,6 +114,7 @@ fn sweep(check: &mut Check<'_>, map: &mut PageMap) -> Option<()> {
     let mut progress = Progress { check, told: Instant::now() };
     work.descend(&mut sweep, 0, &mut progress)?;
     work.raw(&mut sweep, &mut progress)?;
+    sweep.copies.settle(&sweep)?;
     let Progress { check, .. } = progress;
     let found = work.found;
     if !found.is_consistent() {
@@ -235,11 +240,13 @@ impl Work {
 }
 
 /// Memory that a thread works in.
+#[derive(Default)]
 struct Room {
     pages: Vec<u8>,
     used: Vec<u64>,
     key: Vec<u8>,
     next: Vec<u8>,
+    changed: Vec<usize>,
 }
 
 impl Sweep<'_> {
@@ -256,7 +263,7 @@ impl Sweep<'_> {
         let turns = |tell: &mut dyn FnMut()| {
             let mut out = Found::default();
             let pages = vec![0; WINDOW.max(sweep.geometry.page_size)];
-            let mut room = Room { pages, used: Vec::new(), key: Vec::new(), next: Vec::new() };
+            let mut room = Room { pages, ..Room::default() };
             while !sweep.suspect.load(Relaxed) {
                 let Some(rest) = items.get(next.fetch_add(share, Relaxed)..) else { break };
                 if rest.is_empty() {

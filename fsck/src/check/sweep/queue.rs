@@ -183,7 +183,10 @@ impl Batch {
     pub(super) fn expect_keys(&self, at: At) {
         let (piece, task) = self.get(at);
         prefetch(piece.family_of(task));
-        [task.low, task.high].into_iter().filter_map(|key| piece.key(key)?.first()).for_each(prefetch);
+        [task.low, task.high]
+            .into_iter()
+            .filter_map(|key| piece.key(key)?.first())
+            .for_each(prefetch);
     }
 
     pub(super) fn bytes(&self) -> usize {

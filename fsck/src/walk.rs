@@ -250,6 +250,22 @@ impl<'a> NodeReader<'a> {
         to.extend_from_slice(key.2);
     }
 
+    /// Does all stand where it stands in `other`, with the same keys? Then both are sound, or none is.
+    pub(crate) fn has_layout_of(&self, other: &NodeReader<'_>) -> bool {
+        let keys_end = self.page.len().min(
+            HEADER + self.prefix.len() + self.heads.len() + self.slots.len() + self.keys.len(),
+        );
+        // Kind, level and count; all lengths; what has these lengths.
+        self.page.len() == other.page.len()
+            && self.page[4..8] == other.page[4..8]
+            && self.page[40..keys_end] == other.page[40..keys_end]
+    }
+
+    /// The whole page.
+    pub(crate) fn bytes(&self) -> &'a [u8] {
+        self.page
+    }
+
     /// What all keys begin with.
     pub(crate) fn prefix(&self) -> &'a [u8] {
         self.prefix

@@ -75,6 +75,10 @@ impl Ledger {
         Some(Ledger(ledger))
     }
 
+    pub(super) fn pages(&self) -> usize {
+        self.0.len()
+    }
+
     fn page(&self, page: u64) -> Option<&Page> {
         self.0.get(usize::try_from(page).ok()?)
     }
@@ -109,6 +113,18 @@ impl Ledger {
             differs if differs & USE_BITS == 0 => Claim::Other,
             _ => Claim::Wrong,
         }
+    }
+
+    /// So many more owners, who know of the page what one did who was met. False: the map counts fewer.
+    pub(super) fn claim_more(&self, page: u64, owners: u32) -> bool {
+        let before = self.page(page).map_or(0, |page| page.left.fetch_sub(owners, Relaxed));
+        before & !SHARED >= owners
+    }
+
+    /// Does the map count several owners?
+    #[inline]
+    pub(super) fn is_shared(&self, page: u64) -> bool {
+        self.page(page).is_some_and(|page| page.left.load(Relaxed) & SHARED != 0)
     }
 
     /// Owners that were not met.

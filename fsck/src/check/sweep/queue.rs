@@ -6,11 +6,12 @@
 use std::collections::BTreeMap;
 
 use cowslip::kinds::{META, TABLE};
+use cowslip_pager::prefetch;
 
 use crate::check::{arriving::Arriving, trees::LEVELS_MAX};
 
 /// Runs grow no longer, so that there is something for every thread.
-const RUN_PAGES: u32 = 64;
+pub(super) const RUN_PAGES: u32 = 64;
 
 /// Kind and level in one number, which grows on the way down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -145,6 +146,23 @@ pub(super) struct At {
     task: u32,
 }
 
+/// What is read in the order of the file: first page and length.
+pub(super) trait Span {
+    fn span(&self) -> (u32, u32);
+}
+
+impl Span for At {
+    fn span(&self) -> (u32, u32) {
+        (self.page, 1)
+    }
+}
+
+impl Span for (u32, u32) {
+    fn span(&self) -> (u32, u32) {
+        *self
+    }
+}
+
 /// The tasks of a place, sorted.
 pub(super) struct Batch {
     pieces: Vec<Piece>,
@@ -169,6 +187,23 @@ impl Batch {
     pub(super) fn get(&self, at: At) -> (&Piece, &Task) {
         let piece = &self.pieces[at.piece as usize];
         (piece, &piece.tasks[at.task as usize])
+    }
+
+    /// The task will be looked at soon.
+    pub(super) fn expect(&self, at: At) {
+        let (_, task) = self.get(at);
+        prefetch(task);
+        prefetch(&task.high);
+    }
+
+    /// The task is there by now, and what it refers to will be looked at soon.
+    pub(super) fn expect_keys(&self, at: At) {
+        let (piece, task) = self.get(at);
+        prefetch(piece.family_of(task));
+        [task.low, task.high]
+            .into_iter()
+            .filter_map(|key| piece.key(key)?.first())
+            .for_each(prefetch);
     }
 
     pub(super) fn bytes(&self) -> usize {

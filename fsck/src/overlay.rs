@@ -184,9 +184,6 @@ impl Storage for Laid<'_> {
     fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()> {
         self.overlay.read(buf, offset, |out, at| self.below.read_at(out, at))
     }
-    fn will_read(&self, offset: u64, len: u64) {
-        self.below.will_read(offset, len);
-    }
     fn set_len(&self, _: u64) -> io::Result<()> {
         Err(io::ErrorKind::PermissionDenied.into())
     }

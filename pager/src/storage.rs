@@ -76,10 +76,6 @@ pub trait Storage: Send + Sync + Debug {
         self.read_at(buf, offset)
     }
 
-    /// A hint that this range will be read soon: the platform may begin to fetch it. Nothing is promised,
-    /// and a range that is not there is no error.
-    fn will_read(&self, _offset: u64, _len: u64) {}
-
     /// Writes `buf` at `offset`, possibly only into a cache: not durable before [`sync`].
     ///
     /// Writing past the end extends the storage, without the reservation that

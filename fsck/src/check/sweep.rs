@@ -37,7 +37,7 @@ use super::{Check, PageMap, counts};
 use crate::{report::Report, walk::Role};
 use copies::Copies;
 use ledger::{Claim, Ledger, Use};
-use queue::{Batch, Family, Found, Piece, Place, RUN_PAGES, Span};
+use queue::{Batch, Family, Found, Piece, Place};
 
 /// Tasks may take so much memory before those furthest down are done first.
 const QUEUED_BYTES: usize = 64 << 20;
@@ -45,10 +45,6 @@ const QUEUED_BYTES: usize = 64 << 20;
 const WINDOW: usize = 64 << 10;
 /// Pages that are read and not looked at, to save a call.
 const GAP: u64 = 3;
-/// Bytes, of tasks that stand side by side, that the system is told of before they are read.
-const AHEAD: usize = 8 << 20;
-/// Pages that are fetched ahead and not looked at, to save a call.
-const GAP_AHEAD: u64 = 15;
 /// Tasks that a thread takes at a time.
 const SHARE: usize = 256;
 /// More threads than cores, so that some wait for the disk while others work.
@@ -201,13 +197,9 @@ impl Work {
             false => (QUEUED_BYTES / 2 / sweep.geometry.page_size).max(16),
         };
         for order in batch.order.chunks(portion.min(batch.order.len().max(1))) {
-            let ahead = AHEAD / sweep.geometry.page_size;
-            let outs = sweep.in_threads(
-                order,
-                Shares { length: SHARE, ahead },
-                progress,
-                |sweep, order, room, out| sweep.nodes(&batch, order, room, out),
-            )?;
+            let outs = sweep.in_threads(order, SHARE, progress, |sweep, order, room, out| {
+                sweep.nodes(&batch, order, room, out)
+            })?;
             for out in outs {
                 self.take(out, place)?;
             }
@@ -225,9 +217,7 @@ impl Work {
         let mut runs = std::mem::take(&mut self.runs);
         self.bytes = self.bytes.saturating_sub(runs.len() * 8);
         runs.sort_unstable();
-        let ahead = AHEAD / sweep.geometry.page_size / RUN_PAGES as usize;
-        let shares = Shares { length: 16, ahead };
-        sweep.in_threads(&runs, shares, progress, |sweep, runs, room, _| sweep.raw(runs, room))?;
+        sweep.in_threads(&runs, 16, progress, |sweep, runs, room, _| sweep.raw(runs, room))?;
         Some(())
     }
 
@@ -249,14 +239,6 @@ impl Work {
     }
 }
 
-/// How items, sorted by page, are dealt out to threads.
-struct Shares {
-    /// Items that a thread takes at a time.
-    length: usize,
-    /// Items behind them that the system is told of.
-    ahead: usize,
-}
-
 /// Memory that a thread works in.
 #[derive(Default)]
 struct Room {
@@ -269,26 +251,24 @@ struct Room {
 
 impl Sweep<'_> {
     /// `work` on shares of `items`, in as many threads as are worth it. `None`: something is suspect.
-    fn in_threads<T: Span + Sync>(
+    fn in_threads<T: Sync>(
         &mut self,
         items: &[T],
-        shares: Shares,
+        share: usize,
         progress: &mut Progress<'_, '_>,
         work: impl Fn(&Sweep<'_>, &[T], &mut Room, &mut Found) -> Option<()> + Sync,
     ) -> Option<Vec<Found>> {
         let sweep = &*self;
-        let share = shares.length;
-        let (next, told) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let next = AtomicUsize::new(0);
         let turns = |tell: &mut dyn FnMut()| {
             let mut out = Found::default();
             let pages = vec![0; WINDOW.max(sweep.geometry.page_size)];
             let mut room = Room { pages, ..Room::default() };
             while !sweep.suspect.load(Relaxed) {
-                let start = next.fetch_add(share, Relaxed);
-                let Some(rest) = items.get(start..).filter(|rest| !rest.is_empty()) else { break };
-                let until = items.len().min(start + share + shares.ahead);
-                let from = told.fetch_max(until, Relaxed);
-                sweep.expect(items.get(from..until).unwrap_or_default());
+                let Some(rest) = items.get(next.fetch_add(share, Relaxed)..) else { break };
+                if rest.is_empty() {
+                    break;
+                }
                 if work(sweep, &rest[..share.min(rest.len())], &mut room, &mut out).is_none() {
                     sweep.suspect.store(true, Relaxed);
                 }
@@ -316,23 +296,6 @@ impl Sweep<'_> {
             outs
         });
         (!self.suspect.load(Relaxed)).then_some(outs)
-    }
-
-    /// Tells the system of pages that will be read: a disk that has many to fetch is faster, and
-    /// nobody waits for the first of them meanwhile.
-    fn expect(&self, items: &[impl Span]) {
-        let size = self.geometry.page_size as u64;
-        let tell = |start, end| self.storage.will_read(start * size, (end - start) * size);
-        let mut run = (0, 0);
-        for (start, length) in items.iter().map(Span::span) {
-            let (start, length) = (u64::from(start), u64::from(length));
-            if start > run.1 + GAP_AHEAD {
-                tell(run.0, run.1);
-                run = (start, start);
-            }
-            run.1 = run.1.max(start + length);
-        }
-        tell(run.0, run.1);
     }
 
     /// Verifies nodes, in the order of their pages.

@@ -353,17 +353,6 @@ impl Storage for FileStorage {
         self.read_at(&mut buf[done..], offset + done as u64)
     }
 
-    fn will_read(&self, offset: u64, len: u64) {
-        #[cfg(target_os = "linux")]
-        if let Some(len) = std::num::NonZeroU64::new(len) {
-            use rustix::fs::{Advice, fadvise};
-            // A file system that takes no hints reads when it is asked to.
-            let _ = fadvise(&self.file, offset, Some(len), Advice::WillNeed);
-        }
-        #[cfg(not(target_os = "linux"))]
-        let _ = (offset, len);
-    }
-
     fn write_at(&self, buf: &[u8], offset: u64) -> io::Result<()> {
         self.check_writable()?;
         let end = end_of(buf, offset)?;

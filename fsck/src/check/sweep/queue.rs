@@ -11,7 +11,7 @@ use cowslip_pager::prefetch;
 use crate::check::{arriving::Arriving, trees::LEVELS_MAX};
 
 /// Runs grow no longer, so that there is something for every thread.
-pub(super) const RUN_PAGES: u32 = 64;
+const RUN_PAGES: u32 = 64;
 
 /// Kind and level in one number, which grows on the way down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -144,23 +144,6 @@ pub(super) struct At {
     pub(super) page: u32,
     piece: u32,
     task: u32,
-}
-
-/// What is read in the order of the file: first page and length.
-pub(super) trait Span {
-    fn span(&self) -> (u32, u32);
-}
-
-impl Span for At {
-    fn span(&self) -> (u32, u32) {
-        (self.page, 1)
-    }
-}
-
-impl Span for (u32, u32) {
-    fn span(&self) -> (u32, u32) {
-        *self
-    }
 }
 
 /// The tasks of a place, sorted.

@@ -288,7 +288,7 @@ impl Job<'_> {
         if build.built.is_empty() && salvaged.found_tables.is_empty() && salvaged.log.done == 0 {
             return Ok(());
         }
-        salvaged.cut_short = fills.is_exhausted();
+        salvaged.cut_short = fills.is_exhausted() || build.halted;
         salvaged.left.append(&mut build.left);
         salvaged.left.extend(build.machines.iter().map(|name| format!("machine {name:?}")));
         Account::new(&build, salvaged).run().map_err(Error::Out)?;

@@ -5,7 +5,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use cowslip::{Database, Durability, kinds::TABLE};
+use cowslip::{Database, Durability, kinds::TABLE, meta::Lineage};
 
 use super::{
     SALVAGE_TABLE,
@@ -52,9 +52,12 @@ impl<'a, 'w> Account<'a, 'w> {
                 database.begin_read_on(&name)
             }?;
             let of = built.get(&(snapshot, &name[..])).copied();
+            let cut_short =
+                self.build.halted && of.is_none_or(|at| self.build.halted_in == Some(at));
             let mut state = SalvagedState {
                 state: format!("{} {name}", if snapshot { "snapshot" } else { "branch" }),
                 whole: of.map_or(all_whole, |at| self.is_whole(at)),
+                cut_short,
                 name: of.and_then(|at| self.build.states[at].origin),
                 tables: Vec::new(),
                 gaps: Vec::new(),
@@ -63,6 +66,9 @@ impl<'a, 'w> Account<'a, 'w> {
                 Some(at) if !state.whole => self.hurt(at, &mut state),
                 _ => HashMap::new(),
             };
+            if !snapshot && name == "main" {
+                tables.extend(self.found());
+            }
             for table in rx.tables()? {
                 if self.tables == TABLES_MAX {
                     self.salvaged.unlisted += 1;
@@ -70,22 +76,20 @@ impl<'a, 'w> Account<'a, 'w> {
                 }
                 self.tables += 1;
                 let rows = rx.open_table(&table)?.len()?;
-                let nameless = !snapshot && name == "main";
-                let nameless =
-                    nameless && self.salvaged.found_tables.iter().any(|(found, _)| *found == table);
                 let known = tables.remove(&table).unwrap_or(SalvagedTable {
                     table,
                     rows: 0,
-                    // Nobody says what a table has to have that nobody names; and where writing was halted,
-                    // any may have been cut.
-                    whole: !nameless && of.map_or(all_whole, |at| self.build.halted_in != Some(at)),
-                    root: nameless.then_some(Origin::Doubtful),
+                    whole: of.is_some() || all_whole,
+                    cut_short: of.is_none() && cut_short,
+                    root: None,
                     gaps: Vec::new(),
                     lost_values: 0,
                     lost_keys: Vec::new(),
                 });
+                state.cut_short |= known.cut_short;
                 state.tables.push(SalvagedTable { rows, ..known });
             }
+            self.salvaged.cut_short |= state.cut_short;
             self.salvaged.states.push(state);
         }
         Ok(())
@@ -109,28 +113,49 @@ impl<'a, 'w> Account<'a, 'w> {
             let Ok(name) = String::from_utf8(row.entry.key.clone()) else { continue };
             let Some(Root { id, pointer, origin }) = root_of(look, of, &row) else { continue };
             let tree = Tree { kind: TABLE, id };
+            let cut_short = self.build.halted_in == Some(at) && self.build.cut.contains(&name);
             let whole = self.build.wreck.is_whole(&Item::root(pointer), tree);
-            if whole && origin.is_none() {
+            if whole && origin.is_none() && !cut_short {
                 continue;
             }
-            let mut table = Cursor::new(look, tree, Some(Item::root(pointer)), EACH_MAX);
-            table.find_holes();
-            self.salvaged.unlisted += table.unkept;
-            hurt.insert(
-                name.clone(),
-                SalvagedTable {
-                    table: name,
-                    rows: 0,
-                    whole: false,
-                    root: origin,
-                    gaps: self.list(look, &table.holes),
-                    lost_values: table.lost_count,
-                    lost_keys: table.lost,
-                },
-            );
+            let table = self.table(look, name.clone(), Root { id, pointer, origin });
+            hurt.insert(name, SalvagedTable { cut_short: table.cut_short || cut_short, ..table });
         }
+        state.cut_short |= rows.cut_short;
         state.gaps = self.list(look, &rows.holes);
+        self.salvaged.unlisted += rows.unkept;
         hurt
+    }
+
+    /// The tables of `main` that nobody names: nobody says either what they have to have.
+    fn found(&mut self) -> Vec<(String, SalvagedTable)> {
+        let lineage = Lineage::default();
+        let build = self.build;
+        let look = Look { wreck: build.wreck, fills: build.fills, lineage: &lineage };
+        let each = |(name, root): (&String, &Root)| {
+            let table = self.table(look, name.clone(), *root);
+            let cut_short = table.cut_short || build.cut_found.contains(name);
+            (name.clone(), SalvagedTable { cut_short, ..table })
+        };
+        build.found.iter().map(each).collect()
+    }
+
+    /// A table that is not whole.
+    fn table(&mut self, look: Look<'_>, name: String, root: Root) -> SalvagedTable {
+        let tree = Tree { kind: TABLE, id: root.id };
+        let mut rows = Cursor::new(look, tree, Some(Item::root(root.pointer)), EACH_MAX);
+        rows.find_holes();
+        self.salvaged.unlisted += rows.unkept;
+        SalvagedTable {
+            table: name,
+            rows: 0,
+            whole: false,
+            cut_short: rows.cut_short,
+            root: root.origin,
+            gaps: self.list(look, &rows.holes),
+            lost_values: rows.lost_count,
+            lost_keys: rows.lost,
+        }
     }
 
     fn list(&mut self, look: Look<'_>, holes: &[Hole]) -> Vec<Gap> {
@@ -148,6 +173,7 @@ impl<'a, 'w> Account<'a, 'w> {
                 found: 0,
                 older: 0,
                 doubtful: 0,
+                cut_short: hole.cut_short,
             };
             for piece in &hole.pieces {
                 let entries = look.wreck.entries(piece.node).unwrap_or_default();

@@ -69,7 +69,14 @@ struct Index {
     highest: Vec<usize>,
 }
 
-type Known = HashMap<(Pointer, Tree, u64), Rc<Vec<Piece>>>;
+/// What there is for a hole.
+pub(super) struct Fill {
+    pub(super) pieces: Vec<Piece>,
+    /// Not all candidates were looked at.
+    pub(super) cut_short: bool,
+}
+
+type Known = HashMap<(Pointer, Tree, u64), Rc<Fill>>;
 
 /// All that is known about holes.
 #[derive(Default)]
@@ -130,7 +137,7 @@ impl Fills {
         item: &Item,
         tree: Tree,
         lineage: &Lineage,
-    ) -> Rc<Vec<Piece>> {
+    ) -> Rc<Fill> {
         let mut bounds = DefaultHasher::new();
         (&item.low, &item.high).hash(&mut bounds);
         let key = (item.pointer, tree, bounds.finish());
@@ -142,13 +149,18 @@ impl Fills {
         pieces
     }
 
-    fn pieces(&self, wreck: &Wreck<'_>, item: &Item, tree: Tree, lineage: &Lineage) -> Vec<Piece> {
+    fn pieces(&self, wreck: &Wreck<'_>, item: &Item, tree: Tree, lineage: &Lineage) -> Fill {
         let index = self.index(wreck, tree);
         let below = |leaf: &Leaf| item.high.as_ref().is_none_or(|high| leaf.first < *high);
         let end = index.leaves.partition_point(below);
         let mut candidates = Vec::new();
+        let mut cut_short = false;
         for at in (0..end).rev() {
-            if index.leaves[index.highest[at]].last < item.low || !self.spend() {
+            if index.leaves[index.highest[at]].last < item.low {
+                break;
+            }
+            if !self.spend() {
+                cut_short = true;
                 break;
             }
             let leaf = &index.leaves[at];
@@ -180,7 +192,7 @@ impl Fills {
             }
         }
         pieces.sort_unstable_by(|a, b| a.from.cmp(&b.from));
-        pieces
+        Fill { pieces, cut_short }
     }
 
     fn index(&self, wreck: &Wreck<'_>, tree: Tree) -> Rc<Index> {

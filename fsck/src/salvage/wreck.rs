@@ -43,6 +43,15 @@ enum Whole {
     No(u64),
 }
 
+/// What is known of a large value.
+pub(super) enum Value {
+    /// Its bytes are those that were written.
+    Right(Extent),
+    Wrong,
+    /// Nobody looked: enough was read (W14).
+    CutShort,
+}
+
 /// A subtree, as its parent names it.
 #[derive(Debug, Clone)]
 pub(super) struct Item {
@@ -225,7 +234,7 @@ impl<'a> Wreck<'a> {
 
     fn is_entry_whole(&self, tree: Tree, entry: &Entry, page: PageId) -> bool {
         match tree.kind {
-            TABLE => !entry.extent || self.value(&entry.value).is_some(),
+            TABLE => !entry.extent || matches!(self.value(&entry.value), Value::Right(_)),
             CATALOG => table_of(entry, page).is_some_and(|record| {
                 let tree = Tree { kind: TABLE, id: record.id };
                 record.is_machine() || self.is_whole(&Item::root(record.root), tree)
@@ -271,28 +280,36 @@ impl<'a> Wreck<'a> {
             .then_some(child)
     }
 
-    /// A large value that is right, pages and all.
-    pub(super) fn value(&self, encoded: &[u8]) -> Option<Extent> {
-        let extent = Extent::decode(encoded, PageId::NONE, self.geometry.page_size).ok()?;
+    /// A large value, and whether it is right, pages and all.
+    pub(super) fn value(&self, encoded: &[u8]) -> Value {
+        let Ok(extent) = Extent::decode(encoded, PageId::NONE, self.geometry.page_size) else {
+            return Value::Wrong;
+        };
         let pages = self.length / self.geometry.page_size as u64;
         if extent.runs.is_empty() || extent.runs.iter().any(|run| run.end() > pages) {
-            return None;
+            return Value::Wrong;
         }
         let mut hasher = DefaultHasher::new();
         encoded.hash(&mut hasher);
         let key = hasher.finish();
         let known = self.values.borrow().get(&key).copied();
-        let right = known.unwrap_or_else(|| {
-            // Values that were made to overlap would be read again and again (W14).
-            let size = extent.runs.iter().map(|run| run.end() - run.start.0).sum::<u64>();
-            let Some(left) = self.value_pages.get().checked_sub(size) else { return false };
-            self.value_pages.set(left);
-            let mut reader = self.reader(extent.clone());
-            let right = io::copy(&mut reader, &mut io::sink()).is_ok();
-            self.values.borrow_mut().insert(key, right);
-            right
-        });
-        right.then_some(extent)
+        let right = match known {
+            Some(right) => right,
+            None => {
+                // Values that were made to overlap would be read again and again (W14). What is left falls only,
+                // so who asks twice hears the same.
+                let size = extent.runs.iter().map(|run| run.end() - run.start.0).sum::<u64>();
+                let Some(left) = self.value_pages.get().checked_sub(size) else {
+                    return Value::CutShort;
+                };
+                self.value_pages.set(left);
+                let mut reader = self.reader(extent.clone());
+                let right = io::copy(&mut reader, &mut io::sink()).is_ok();
+                self.values.borrow_mut().insert(key, right);
+                right
+            }
+        };
+        if right { Value::Right(extent) } else { Value::Wrong }
     }
 
     /// The bytes of a large value; an error at the end if they are not those that were written.

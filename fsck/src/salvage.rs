@@ -12,9 +12,11 @@ mod account;
 mod build;
 mod cursor;
 mod fill;
+mod place;
 mod redo;
 mod replay;
 mod report;
+mod roots;
 mod states;
 mod survey;
 mod wreck;
@@ -34,11 +36,13 @@ use crate::{
 use account::Account;
 use build::Build;
 use fill::Fills;
+use replay::Past;
 use states::Names;
 use survey::{Node, Proof};
 use wreck::{Item, NAMES, Wreck};
 
 pub use fill::Origin;
+pub(crate) use place::salvage_to;
 pub use replay::Replay;
 pub use report::{Footing, Gap, Salvaged, SalvagedState, SalvagedTable};
 
@@ -103,8 +107,8 @@ pub(crate) fn run(
         None => Vec::new(),
     };
     let mut wreck = Wreck::new(storage, length, geometry, survey.store, survey.nodes);
-    let root = root(&mut wreck, &head, &survey.log);
-    let mut fills = Fills::default();
+    let mut fills = Fills::new(&wreck);
+    let root = root(&mut wreck, &fills, &head, &survey.log);
     if head.block.as_ref().is_some_and(|(_, block)| Some(block.root) == root) {
         fills.live = live;
     }
@@ -139,6 +143,7 @@ pub(crate) fn run(
     let job = Job { head: &head, root, log: &survey.log, wreck: &wreck, fills: &fills, names };
     job.write(&database, &mut salvaged, &progress)?;
     database.close().map_err(Error::Out)?;
+    out.sync().map_err(Error::OutFile)?;
     if !salvaged.is_empty() {
         let report = crate::check_storage(&*out, &Options::default())?;
         if !report.is_clean() {
@@ -175,28 +180,23 @@ fn head(storage: &dyn Storage) -> Result<Head, Error> {
     }
 }
 
-/// The root of the names, and the newest stamp that counts (W3).
-fn root(wreck: &mut Wreck<'_>, head: &Head, log: &[survey::Start]) -> Option<Pointer> {
+/// The root of the names, and the newest stamp that counts (W3, W15).
+fn root(
+    wreck: &mut Wreck<'_>,
+    fills: &Fills,
+    head: &Head,
+    log: &[survey::Start],
+) -> Option<Pointer> {
     let block = head.block.as_ref().map(|(_, block)| block);
     if let (Footing::Certain, Some(block)) = (head.footing, block) {
         wreck.limit = block.stamp;
         return Some(block.root);
     }
-    let mut tops: Vec<usize> = wreck.tops(NAMES).to_vec();
-    tops.sort_unstable_by_key(|&at| std::cmp::Reverse(wreck.nodes[at].stamp));
-    let newest = tops
-        .iter()
-        .map(|&at| wreck.pointer(at))
-        .find(|top| wreck.is_whole(&Item::root(*top), NAMES));
-    let record = replay::newest(wreck.storage, (wreck.length, wreck.store), log);
-    let proved = [block.map(|block| block.stamp), newest.map(|root| root.stamp), record];
+    let past = Past::new(wreck.storage, (wreck.length, wreck.store), log);
+    let found = roots::names(wreck, fills, block, &past);
+    let proved = [block.map(|block| block.stamp), found.stamp, past.stamp];
     wreck.limit = proved.into_iter().flatten().max().unwrap_or(u64::MAX);
-    match (newest, block.map(|block| block.root)) {
-        (Some(newest), Some(root)) if newest.stamp > root.stamp => Some(newest),
-        (_, Some(root)) => Some(root),
-        (Some(newest), None) => Some(newest),
-        (None, None) => tops.first().map(|&at| wreck.pointer(at)),
-    }
+    found.root
 }
 
 /// For each node, does the map count it? Empty: it cannot be read. The map of a certain superblock also

@@ -59,6 +59,7 @@ impl<'a, 'w> Account<'a, 'w> {
                 whole: of.map_or(all_whole, |at| self.is_whole(at)),
                 cut_short,
                 name: of.and_then(|at| self.build.states[at].origin),
+                part: of.is_some_and(|at| self.build.states[at].part),
                 tables: Vec::new(),
                 gaps: Vec::new(),
             };
@@ -99,6 +100,7 @@ impl<'a, 'w> Account<'a, 'w> {
         let state = &self.build.states[at];
         let found = matches!(state.origin, None | Some(Origin::Found));
         found
+            && !state.nameless
             && self.build.halted_in != Some(at)
             && self.build.wreck.is_whole(&Item::root(state.catalog), TABLES)
     }

@@ -14,7 +14,7 @@ use cowslip_pager::{PageId, Pointer};
 
 use super::{
     cursor::{Change, Cursor, Look, Row, differences},
-    fill::{Fills, Origin},
+    fill::{Fills, Newest, Origin},
     states::{State, nowhere},
     wreck::{Item, TABLES, Tree, Wreck, table_of},
 };
@@ -388,9 +388,11 @@ pub(super) fn root_of(look: Look<'_>, state: &State, row: &Row) -> Option<Root> 
     let limit = state.catalog.stamp;
     let newest = look.fills.newest_root(look.wreck, tree, limit, look.lineage);
     let (pointer, origin) = match newest {
-        Some((pointer, origin)) => (pointer, Some(origin)),
-        None if look.wreck.is_whole(&Item::root(record.root), tree) => (record.root, row.origin),
-        None => (nowhere(TABLE, limit), row.origin),
+        Newest::Root(pointer, origin) => (pointer, Some(origin)),
+        Newest::None if look.wreck.is_whole(&Item::root(record.root), tree) => {
+            (record.root, row.origin)
+        }
+        Newest::Part | Newest::None => (nowhere(TABLE, limit), row.origin),
     };
     Some(Root { pointer, origin, ..known })
 }

@@ -20,6 +20,7 @@ use cowslip_pager::Pointer;
 use serde::Serialize;
 
 use super::{
+    roots,
     survey::Proof,
     wreck::{Item, Tree, Wreck},
 };
@@ -69,6 +70,14 @@ struct Index {
     highest: Vec<usize>,
 }
 
+/// What is at the top of a tree whose root nobody names.
+pub(super) enum Newest {
+    Root(Pointer, Origin),
+    /// What may be a part of it only: the nodes above are lost.
+    Part,
+    None,
+}
+
 /// What there is for a hole.
 pub(super) struct Fill {
     pub(super) pieces: Vec<Piece>,
@@ -85,8 +94,10 @@ pub(super) struct Fills {
     pub(super) lines: HashMap<u64, u64>,
     /// Pages that the map counts, by the number of the node; empty: there is no map.
     pub(super) live: Vec<bool>,
-    /// There are several lines.
+    /// There are several lines, as far as is known.
     pub(super) several: bool,
+    /// There is one.
+    pub(super) single: bool,
     /// Leaves of each tree.
     by_tree: HashMap<Tree, Vec<usize>>,
     indices: RefCell<HashMap<Tree, Rc<Index>>>,
@@ -95,6 +106,12 @@ pub(super) struct Fills {
 }
 
 impl Fills {
+    pub(super) fn new(wreck: &Wreck<'_>) -> Fills {
+        let fills = Fills::default();
+        fills.work.set((wreck.nodes.len() as u64 + 1024) * WORK_FACTOR);
+        fills
+    }
+
     /// After the survey, and after what is reached is known.
     pub(super) fn prepare(&mut self, wreck: &Wreck<'_>) {
         for (at, node) in wreck.nodes.iter().enumerate() {
@@ -103,7 +120,6 @@ impl Fills {
                 self.by_tree.entry(tree).or_default().push(at);
             }
         }
-        self.work.set((wreck.nodes.len() as u64 + 1024) * WORK_FACTOR);
     }
 
     /// Was something left out, for want of time?
@@ -217,17 +233,17 @@ impl Fills {
         index
     }
 
-    /// The newest root of a tree whose root nobody names, if it is whole (W8).
+    /// The newest root of a tree whose root nobody names (W8).
     pub(super) fn newest_root(
         &self,
         wreck: &Wreck<'_>,
         tree: Tree,
         stamp: u64,
         lineage: &Lineage,
-    ) -> Option<(Pointer, Origin)> {
+    ) -> Newest {
         let tops = wreck.tops(tree);
         let found = tops.iter().filter(|&&at| wreck.nodes[at].stamp <= stamp.min(wreck.limit));
-        let mut best: Option<(bool, u64, usize, Origin)> = None;
+        let mut best: Option<((bool, u64), usize, Origin)> = None;
         for &at in found {
             if !self.spend() {
                 break;
@@ -240,13 +256,15 @@ impl Fills {
                 _ => Origin::Older,
             };
             let rank = (self.is_lost(wreck, at), node.stamp);
-            if best.is_none_or(|(live, stamp, ..)| rank > (live, stamp))
-                && wreck.is_whole(&Item::root(wreck.pointer(at)), tree)
-            {
-                best = Some((rank.0, rank.1, at, origin));
+            if best.is_none_or(|(known, ..)| rank > known) {
+                best = Some((rank, at, origin));
             }
         }
-        best.map(|(_, _, at, origin)| (wreck.pointer(at), origin))
+        match best {
+            None => Newest::None,
+            Some((_, at, _)) if roots::is_part(wreck, self, at, tree) => Newest::Part,
+            Some((_, at, origin)) => Newest::Root(wreck.pointer(at), origin),
+        }
     }
 }
 

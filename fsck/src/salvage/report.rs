@@ -84,6 +84,9 @@ pub struct SalvagedState {
     /// Its name was not where it should be.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<Origin>,
+    /// What nobody names was taken for its tables, and is perhaps a part of them only.
+    #[serde(skip_serializing_if = "is_false")]
+    pub part: bool,
     /// Its tables.
     pub tables: Vec<SalvagedTable>,
     /// Names of tables that could not be read where they should be.
@@ -258,7 +261,8 @@ impl fmt::Display for Salvaged {
         for state in &self.states {
             let part = if state.whole { "whole" } else { "in part, or uncertain" };
             let cut = if state.cut_short { ", cut short" } else { "" };
-            write!(f, "{}: {part}{cut}", state.state)?;
+            let of = if state.part { ", perhaps only a part of its tables" } else { "" };
+            write!(f, "{}: {part}{cut}{of}", state.state)?;
             match state.name {
                 Some(origin) => writeln!(f, " ({origin})")?,
                 None => writeln!(f)?,

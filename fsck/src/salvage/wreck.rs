@@ -102,6 +102,8 @@ pub(super) struct Wreck<'a> {
     pub(super) nodes: Vec<Node>,
     /// Nodes that no inner node names.
     tops: HashMap<Tree, Vec<usize>>,
+    /// Inner nodes.
+    inner: HashMap<Tree, Vec<usize>>,
     whole: RefCell<Vec<Whole>>,
     /// Large values that were looked at, by a hash of their encoding: are they right?
     values: RefCell<HashMap<u64, bool>>,
@@ -121,7 +123,7 @@ impl<'a> Wreck<'a> {
         let values = RefCell::default();
         let pages = length / geometry.page_size as u64;
         let value_pages = Cell::new(pages.saturating_mul(VALUES_FACTOR));
-        let (limit, tops) = (u64::MAX, HashMap::new());
+        let (limit, tops, inner) = (u64::MAX, HashMap::new(), HashMap::new());
         let mut wreck = Wreck {
             storage,
             geometry,
@@ -130,12 +132,14 @@ impl<'a> Wreck<'a> {
             limit,
             nodes,
             tops,
+            inner,
             whole,
             values,
             value_pages,
         };
         wreck.find_children();
-        for (at, node) in wreck.nodes.iter().enumerate().filter(|(_, node)| !node.child) {
+        let top = |node: &Node| !node.child && node.proof == Proof::Open;
+        for (at, node) in wreck.nodes.iter().enumerate().filter(|(_, node)| top(node)) {
             let tree = Tree { kind: node.kind, id: node.tree };
             wreck.tops.entry(tree).or_default().push(at);
         }
@@ -149,9 +153,10 @@ impl<'a> Wreck<'a> {
             if node.level == 0 || node.proof != Proof::Open {
                 continue;
             }
+            let tree = Tree { kind: node.kind, id: node.tree };
+            self.inner.entry(tree).or_default().push(at);
             for entry in self.entries(at).unwrap_or_default() {
                 let child = Pointer::decode(&entry.value);
-                let tree = Tree { kind: node.kind, id: node.tree };
                 if let Some(child) = self.find(&child, tree) {
                     self.nodes[child].child = true;
                 }
@@ -162,6 +167,11 @@ impl<'a> Wreck<'a> {
     /// Nodes of a tree that no inner node names.
     pub(super) fn tops(&self, tree: Tree) -> &[usize] {
         self.tops.get(&tree).map_or(&[], Vec::as_slice)
+    }
+
+    /// Inner nodes of a tree.
+    pub(super) fn inner(&self, tree: Tree) -> &[usize] {
+        self.inner.get(&tree).map_or(&[], Vec::as_slice)
     }
 
     /// The number of the node that a pointer names, if it is there and proves itself.

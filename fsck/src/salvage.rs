@@ -132,16 +132,17 @@ pub(crate) fn run(
         return Ok(salvaged);
     }
     let out = make_out()?;
+    let max_size = length.saturating_mul(8).saturating_add(64 << 20);
     let database = Database::builder()
         .page_size(geometry.page_size)
         .cache_size(CACHE)
-        .max_size(length.saturating_mul(8).saturating_add(64 << 20))
+        .max_size(max_size)
         .durability(Durability::None)
         .background(false)
         .open_or_create_on(out.clone())
         .map_err(Error::Out)?;
     let job = Job { head: &head, root, log: &survey.log, wreck: &wreck, fills: &fills, names };
-    job.write(&database, &mut salvaged, &progress)?;
+    job.write((&database, max_size), &mut salvaged, &progress)?;
     database.close().map_err(Error::Out)?;
     out.sync().map_err(Error::OutFile)?;
     if !salvaged.is_empty() {
@@ -250,12 +251,12 @@ struct Job<'w> {
 impl Job<'_> {
     fn write(
         self,
-        database: &Database,
+        (database, max_size): (&Database, u64),
         salvaged: &mut Salvaged,
         progress: &dyn Fn(u64, u64),
     ) -> Result<(), Error> {
         let Job { head, root, log, wreck, fills, names } = self;
-        let mut build = Build::new(database, wreck, fills, &names.states);
+        let mut build = Build::new((database, max_size), wreck, fills, &names.states);
         build.run(progress)?;
         salvaged.names_whole = names.whole;
         salvaged.left = names.left;

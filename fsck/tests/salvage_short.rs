@@ -4,10 +4,12 @@ mod support;
 
 use std::sync::Arc;
 
-use cowslip::storage::SimulatedStorage;
+use cowslip::{Database, storage::SimulatedStorage};
 use cowslip_fsck::{SalvageOptions, Salvaged, SalvagedTable};
+use cowslip_pager::page::u64_at;
 use support::*;
 
+const CATALOG: u8 = 2;
 const TABLE: u8 = 3;
 
 fn salvage(bytes: &[u8]) -> (Salvaged, Vec<u8>) {
@@ -137,4 +139,102 @@ fn large_values_that_nobody_looked_at_are_cut_short_and_not_lost() {
     // Those that were read are wrong; the rest, who knows.
     assert!(t.lost_values > 0 && t.lost_values < 20, "{salvaged}");
     assert!(salvaged.states[0].cut_short && !salvaged.states[0].whole);
+}
+
+#[test]
+fn many_names_of_one_table_give_what_has_room() {
+    let storage = Arc::new(SimulatedStorage::new());
+    let db = database(storage.clone());
+    let tx = db.begin_write().unwrap();
+    for name in 0..20_000 {
+        // Of several lengths: else the leaves would be uniform.
+        tx.open_table(&format!("{name:06}{}", "x".repeat(name % 3))).unwrap();
+    }
+    tx.open_table("000000").unwrap().insert(b"key", b"value").unwrap();
+    tx.commit().unwrap();
+    db.close().unwrap();
+    let mut wreck = Wreck::of(storage.image());
+    let leaves = wreck.nodes(CATALOG, 0);
+    let at = wreck.value(leaves[0], 0);
+    let record = wreck.page(leaves[0])[at..at + 32].to_vec();
+    assert!(u64_at(&record, 0) > 0);
+    for leaf in leaves {
+        for entry in 0..wreck.entries(leaf) {
+            let at = wreck.value(leaf, entry);
+            wreck.page(leaf)[at..at + 32].copy_from_slice(&record);
+        }
+        wreck.seal(leaf);
+    }
+    let (salvaged, out) = salvage(&wreck.bytes);
+    assert!(salvaged.exit_code() == 1 && salvaged.cut_short, "{}", salvaged.verdict());
+    let there = contents(&out).values().filter(|rows| rows.len() == 1).count();
+    assert!(there > 500 && there < 20_000, "{there}");
+    assert!(!salvaged.states[0].whole && salvaged.states[0].cut_short);
+}
+
+#[test]
+fn holes_in_a_catalog_that_are_too_many_to_list_are_counted() {
+    let storage = Arc::new(SimulatedStorage::new());
+    let db = database(storage.clone());
+    let tx = db.begin_write().unwrap();
+    for name in 0..1200 {
+        tx.open_table(&format!("{name:06}{:n<500}", "")).unwrap();
+    }
+    tx.commit().unwrap();
+    db.close().unwrap();
+    let mut wreck = Wreck::of(storage.image());
+    let leaves = wreck.nodes(CATALOG, 0);
+    for &leaf in &leaves {
+        wreck.flip(leaf, 1000);
+    }
+    let (salvaged, _) = salvage(&wreck.bytes);
+    let told = salvaged.states[0].gaps.len() as u64 + salvaged.unlisted;
+    assert!(leaves.len() > 100 && told >= leaves.len() as u64, "{told} of {}", leaves.len());
+}
+
+fn put(db: &Database, mark: &str) {
+    let tx = db.begin_write().unwrap();
+    {
+        let mut table = tx.open_table("t").unwrap();
+        for i in 0..3000 {
+            let value = format!("{mark} {i}, with some length, so that leaves fill up well");
+            table.insert(format!("{i:06}").as_bytes(), value.as_bytes()).unwrap();
+        }
+    }
+    tx.commit().unwrap();
+}
+
+#[test]
+fn a_branch_that_the_log_rolled_back_is_no_more_whole_than_its_snapshot() {
+    let storage = Arc::new(SimulatedStorage::new());
+    let db = database(storage.clone());
+    put(&db, "a");
+    db.create_snapshot("monday").unwrap();
+    put(&db, "b");
+    db.checkpoint().unwrap();
+    db.rollback("monday").unwrap();
+    let mut wreck = Wreck::of(storage.image());
+    let leaves = wreck.nodes(TABLE, 0);
+    let leaf = leaves.into_iter().min_by_key(|&leaf| u64_at(wreck.page(leaf), 16)).unwrap();
+    wreck.flip(leaf, 1000);
+    let (salvaged, out) = salvage(&wreck.bytes);
+    assert_eq!(salvaged.log.done, 1, "{salvaged}");
+    let rows = |state: &str| contents(&out)[&(state.to_owned(), "t".to_owned())].clone();
+    assert!(rows("branch main") == rows("snapshot monday") && rows("branch main").len() < 3000);
+    assert!(salvaged.states.iter().all(|state| !state.whole), "{salvaged}");
+    assert!(!table(&salvaged, "branch main", "t").whole);
+}
+
+#[test]
+fn a_branch_whose_log_nobody_knows_the_beginning_of_is_not_called_whole() {
+    let storage = Arc::new(SimulatedStorage::new());
+    let db = database(storage.clone());
+    put(&db, "a");
+    db.create_snapshot("monday").unwrap();
+    db.close().unwrap();
+    let mut bytes = storage.image();
+    zero_superblocks(&mut bytes);
+    let (salvaged, _) = salvage(&bytes);
+    let whole = |name: &str| salvaged.states.iter().find(|of| of.state == name).unwrap().whole;
+    assert!(whole("snapshot monday") && !whole("branch main"), "{salvaged}");
 }

@@ -27,11 +27,13 @@ pub(super) struct Account<'a, 'w> {
     pub(super) salvaged: &'a mut Salvaged,
     tables: usize,
     gaps: usize,
+    /// What is known of tables, and all their holes, by their roots: states that share one share them (W13).
+    known: HashMap<Root, (SalvagedTable, u64)>,
 }
 
 impl<'a, 'w> Account<'a, 'w> {
     pub(super) fn new(build: &'a Build<'w>, salvaged: &'a mut Salvaged) -> Account<'a, 'w> {
-        Account { build, salvaged, tables: 0, gaps: 0 }
+        Account { build, salvaged, tables: 0, gaps: 0, known: HashMap::new() }
     }
 
     /// Lists all states of the new store.
@@ -43,7 +45,9 @@ impl<'a, 'w> Account<'a, 'w> {
         let mut all: Vec<(bool, String)> =
             database.branches()?.into_iter().map(|branch| (false, branch.name)).collect();
         all.extend(database.snapshots()?.into_iter().map(|snapshot| (true, snapshot.name)));
-        // What the log made is as whole as all else is.
+        // What the log made is as whole as all else is; and where it is not whole, who knows what branches had.
+        let log = &self.salvaged.log;
+        let (remade, log_whole) = (log.remade.clone(), log.whole && log.failed == 0);
         let all_whole = !self.build.halted && self.build.built.iter().all(|&at| self.is_whole(at));
         for (snapshot, name) in all {
             let rx = if snapshot {
@@ -51,12 +55,13 @@ impl<'a, 'w> Account<'a, 'w> {
             } else {
                 database.begin_read_on(&name)
             }?;
-            let of = built.get(&(snapshot, &name[..])).copied();
+            let of = built.get(&(snapshot, &name[..])).filter(|_| !remade.contains(&name)).copied();
+            let whole = of.map_or(all_whole, |at| self.is_whole(at));
             let cut_short =
                 self.build.halted && of.is_none_or(|at| self.build.halted_in == Some(at));
             let mut state = SalvagedState {
                 state: format!("{} {name}", if snapshot { "snapshot" } else { "branch" }),
-                whole: of.map_or(all_whole, |at| self.is_whole(at)),
+                whole: whole && (snapshot && of.is_some() || log_whole),
                 cut_short,
                 name: of.and_then(|at| self.build.states[at].origin),
                 part: of.is_some_and(|at| self.build.states[at].part),
@@ -64,7 +69,7 @@ impl<'a, 'w> Account<'a, 'w> {
                 gaps: Vec::new(),
             };
             let mut tables = match of {
-                Some(at) if !state.whole => self.hurt(at, &mut state),
+                Some(at) if !whole => self.hurt(at, &mut state),
                 _ => HashMap::new(),
             };
             if !snapshot && name == "main" {
@@ -111,16 +116,29 @@ impl<'a, 'w> Account<'a, 'w> {
         let look = Look { wreck: self.build.wreck, fills: self.build.fills, lineage: &of.lineage };
         let mut rows = Cursor::new(look, TABLES, Some(Item::root(of.catalog)), EACH_MAX);
         let mut hurt = HashMap::new();
-        while let Some(row) = rows.next() {
+        let is_cut = self.build.halted_in == Some(at);
+        while let Some(row) = if is_cut { rows.next() } else { rows.next_unsure() } {
             let Ok(name) = String::from_utf8(row.entry.key.clone()) else { continue };
             let Some(Root { id, pointer, origin }) = root_of(look, of, &row) else { continue };
             let tree = Tree { kind: TABLE, id };
-            let cut_short = self.build.halted_in == Some(at) && self.build.cut.contains(&name);
+            let cut_short = is_cut && self.build.cut.contains(&name);
             let whole = self.build.wreck.is_whole(&Item::root(pointer), tree);
             if whole && origin.is_none() && !cut_short {
                 continue;
             }
-            let table = self.table(look, name.clone(), Root { id, pointer, origin });
+            let root = Root { id, pointer, origin };
+            let table = match self.known.get(&root) {
+                Some((known, holes)) => {
+                    let mut table = SalvagedTable { table: name.clone(), ..known.clone() };
+                    if self.gaps + table.gaps.len() > GAPS_MAX {
+                        table.gaps.clear();
+                    }
+                    self.gaps += table.gaps.len();
+                    self.salvaged.unlisted += holes - table.gaps.len() as u64;
+                    table
+                }
+                None => self.table(look, name.clone(), root),
+            };
             hurt.insert(name, SalvagedTable { cut_short: table.cut_short || cut_short, ..table });
         }
         state.cut_short |= rows.cut_short;
@@ -148,7 +166,7 @@ impl<'a, 'w> Account<'a, 'w> {
         let mut rows = Cursor::new(look, tree, Some(Item::root(root.pointer)), EACH_MAX);
         rows.find_holes();
         self.salvaged.unlisted += rows.unkept;
-        SalvagedTable {
+        let table = SalvagedTable {
             table: name,
             rows: 0,
             whole: false,
@@ -157,7 +175,12 @@ impl<'a, 'w> Account<'a, 'w> {
             gaps: self.list(look, &rows.holes),
             lost_values: rows.lost_count,
             lost_keys: rows.lost,
+        };
+        if self.known.len() < TABLES_MAX {
+            let holes = rows.holes.len() as u64 + rows.unkept;
+            self.known.insert(root, (table.clone(), holes));
         }
+        table
     }
 
     fn list(&mut self, look: Look<'_>, holes: &[Hole]) -> Vec<Gap> {

@@ -25,7 +25,7 @@ const WORK: &str = "cowslip.salvage.work";
 const MAIN: &str = "main";
 
 /// Where a state's table stands in the wreck.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Root {
     pub(super) id: u64,
     pub(super) pointer: Pointer,
@@ -59,6 +59,8 @@ pub(super) struct Build<'w> {
     pub(super) trees: HashSet<u64>,
     /// Tables of `main` that have no name in the wreck.
     pub(super) found: HashMap<String, Root>,
+    /// Bytes that the new store may have at most.
+    max_size: u64,
     /// Bytes that may still be written.
     budget: u64,
     /// Nothing more is written: the budget is spent.
@@ -72,7 +74,7 @@ pub(super) struct Build<'w> {
 
 impl<'w> Build<'w> {
     pub(super) fn new(
-        database: &'w Database,
+        (database, max_size): (&'w Database, u64),
         wreck: &'w Wreck<'w>,
         fills: &'w Fills,
         states: &'w [State],
@@ -93,6 +95,7 @@ impl<'w> Build<'w> {
             catalog_holes: false,
             trees: HashSet::new(),
             found: HashMap::new(),
+            max_size,
             budget: wreck.length.saturating_mul(4).saturating_add(1 << 20),
             halted: false,
             halted_in: None,
@@ -106,8 +109,7 @@ impl<'w> Build<'w> {
         let states = self.states;
         for (at, state) in states.iter().enumerate() {
             if self.halted {
-                let what = if state.snapshot { "snapshot" } else { "branch" };
-                self.left.push(format!("{what} {:?}: cut short", state.name));
+                self.left.push(format!("{}: cut short", title(state)));
                 continue;
             }
             match self.state(at) {
@@ -117,6 +119,8 @@ impl<'w> Build<'w> {
                     if self.halted {
                         self.halted_in = Some(at);
                     }
+                    // Names, and paths to what differs, are not counted: the rest is for what is still to come.
+                    self.halted |= self.database.stats().file_bytes > self.max_size / 2;
                     if let Some(place) = state.lineage.tip() {
                         self.lines.insert(place.line, at);
                     }
@@ -126,11 +130,21 @@ impl<'w> Build<'w> {
                 Err(EngineError::AlreadyExists(name)) => {
                     self.left.push(format!("{name:?}: the name is there twice"));
                 }
+                Err(EngineError::DiskFull { pages }) if self.is_at_limit(pages) => {
+                    self.halted = true;
+                    self.left.push(format!("{}: cut short", title(state)));
+                }
                 Err(error) => return Err(Error::Out(error)),
             }
             progress(at as u64 + 1, states.len() as u64);
         }
         self.tidy().map_err(Error::Out)
+    }
+
+    /// Is it the new store's own limit that leaves no room, and not the disk?
+    fn is_at_limit(&self, pages: u64) -> bool {
+        let more = pages.saturating_mul(self.wreck.geometry.page_size as u64);
+        self.database.stats().file_bytes.saturating_add(more) > self.max_size
     }
 
     fn state(&mut self, at: usize) -> cowslip::Result<()> {
@@ -374,6 +388,10 @@ impl<'w> Build<'w> {
     pub(super) fn has_catalog_holes(&self) -> bool {
         self.catalog_holes
     }
+}
+
+fn title(state: &State) -> String {
+    format!("{} {:?}", if state.snapshot { "snapshot" } else { "branch" }, state.name)
 }
 
 /// Where a table of a state stands; none: it is a machine, or no record.

@@ -128,6 +128,22 @@ impl<'w> Cursor<'w> {
         }
     }
 
+    /// The next row that stands in a node which is not whole, or comes from a hole.
+    pub(super) fn next_unsure(&mut self) -> Option<Row> {
+        loop {
+            self.settle();
+            if let Some(row) = self.rows.pop() {
+                return Some(row);
+            }
+            let whole = self.look.wreck.is_whole(self.sub()?, self.tree);
+            if whole {
+                self.stack.pop();
+            } else {
+                self.open();
+            }
+        }
+    }
+
     /// Passes by what is whole, and ends with all holes known.
     pub(super) fn find_holes(&mut self) {
         loop {

@@ -28,6 +28,9 @@ use super::{
 /// Candidates that are looked at for all holes, for each node page of the wreck.
 const WORK_FACTOR: u64 = 64;
 
+/// Pieces of holes that are kept, if the wreck has no more node pages.
+const KNOWN_MIN: usize = 10_000;
+
 /// In the place of a line: compaction moved pages of several with one stamp.
 pub(super) const MANY: u64 = u64::MAX;
 
@@ -102,6 +105,8 @@ pub(super) struct Fills {
     by_tree: HashMap<Tree, Vec<usize>>,
     indices: RefCell<HashMap<Tree, Rc<Index>>>,
     known: RefCell<Known>,
+    /// Pieces in them.
+    known_pieces: Cell<usize>,
     work: Cell<u64>,
 }
 
@@ -160,9 +165,17 @@ impl Fills {
         if let Some(known) = self.known.borrow().get(&key) {
             return known.clone();
         }
-        let pieces = Rc::new(self.pieces(wreck, item, tree, lineage));
-        self.known.borrow_mut().insert(key, pieces.clone());
-        pieces
+        let fill = Rc::new(self.pieces(wreck, item, tree, lineage));
+        let all = self.known_pieces.get() + fill.pieces.len() + 1;
+        let mut known = self.known.borrow_mut();
+        // Many holes over the same leaves would take more memory than the leaves.
+        let full = all > wreck.nodes.len().max(KNOWN_MIN);
+        if full {
+            known.clear();
+        }
+        self.known_pieces.set(if full { fill.pieces.len() + 1 } else { all });
+        known.insert(key, fill.clone());
+        fill
     }
 
     fn pieces(&self, wreck: &Wreck<'_>, item: &Item, tree: Tree, lineage: &Lineage) -> Fill {

@@ -41,6 +41,9 @@ pub struct Replay {
     /// Why not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
+    /// Branches and snapshots that it made, or gave what others had.
+    #[serde(skip)]
+    pub(super) remade: HashSet<String>,
 }
 
 /// Does again what the log of a certain superblock has.
@@ -280,20 +283,41 @@ impl Replay {
     fn perform(&mut self, database: &Database, body: &[u8]) -> std::result::Result<(), Error> {
         let why = match redo::read(body) {
             None => "its record cannot be read".into(),
-            Some(redo) => match perform(database, &redo) {
-                Ok(()) => {
-                    self.done += 1;
-                    return Ok(());
+            Some(redo) => {
+                remade(&redo, &mut self.remade);
+                match perform(database, &redo) {
+                    Ok(()) => {
+                        self.done += 1;
+                        return Ok(());
+                    }
+                    Err(error @ (EngineError::DiskFull { .. } | EngineError::Io { .. })) => {
+                        return Err(Error::Out(error));
+                    }
+                    Err(error) => error.to_string(),
                 }
-                Err(error @ (EngineError::DiskFull { .. } | EngineError::Io { .. })) => {
-                    return Err(Error::Out(error));
-                }
-                Err(error) => error.to_string(),
-            },
+            }
         };
         self.failed += 1;
         self.first_failure.get_or_insert(why);
         Ok(())
+    }
+}
+
+/// The names that hold something else when it is done.
+fn remade(redo: &Redo<'_>, names: &mut HashSet<String>) {
+    match redo {
+        Redo::CreateSnapshot { name, .. }
+        | Redo::CreateBranch { name, .. }
+        | Redo::Rollback { branch: name, .. } => {
+            names.insert((*name).to_owned());
+        }
+        Redo::Promote(name) => names.extend([(*name).to_owned(), "main".to_owned()]),
+        Redo::Several(records) => records.iter().for_each(|record| remade(record, names)),
+        Redo::Writes { .. }
+        | Redo::DeleteSnapshot(_)
+        | Redo::DeleteBranch(_)
+        | Redo::Hold { .. }
+        | Redo::Bookmark(_) => {}
     }
 }
 

@@ -48,7 +48,9 @@ impl<'a, 'w> Account<'a, 'w> {
         // What the log made is as whole as all else is; and where it is not whole, who knows what branches had.
         let log = &self.salvaged.log;
         let (remade, log_whole) = (log.remade.clone(), log.whole && log.failed == 0);
-        let all_whole = !self.build.halted && self.build.built.iter().all(|&at| self.is_whole(at));
+        let all_whole = !self.build.halted
+            && self.build.found.is_empty()
+            && self.build.built.iter().all(|&at| self.is_whole(at));
         for (snapshot, name) in all {
             let rx = if snapshot {
                 database.begin_read_at(&name)
@@ -57,11 +59,14 @@ impl<'a, 'w> Account<'a, 'w> {
             }?;
             let of = built.get(&(snapshot, &name[..])).filter(|_| !remade.contains(&name)).copied();
             let whole = of.map_or(all_whole, |at| self.is_whole(at));
+            // Whatever is whole in it, it may not be what was there last.
+            let newest = (snapshot && of.is_some() || log_whole)
+                && of.map_or(all_whole, |at| self.is_newest(at));
             let cut_short =
                 self.build.halted && of.is_none_or(|at| self.build.halted_in == Some(at));
             let mut state = SalvagedState {
                 state: format!("{} {name}", if snapshot { "snapshot" } else { "branch" }),
-                whole: whole && (snapshot && of.is_some() || log_whole),
+                whole: whole && newest,
                 cut_short,
                 name: of.and_then(|at| self.build.states[at].origin),
                 part: of.is_some_and(|at| self.build.states[at].part),
@@ -85,7 +90,7 @@ impl<'a, 'w> Account<'a, 'w> {
                 let known = tables.remove(&table).unwrap_or(SalvagedTable {
                     table,
                     rows: 0,
-                    whole: of.is_some() || all_whole,
+                    whole: true,
                     cut_short: of.is_none() && cut_short,
                     root: None,
                     gaps: Vec::new(),
@@ -93,7 +98,8 @@ impl<'a, 'w> Account<'a, 'w> {
                     lost_keys: Vec::new(),
                 });
                 state.cut_short |= known.cut_short;
-                state.tables.push(SalvagedTable { rows, ..known });
+                let whole = known.whole && newest;
+                state.tables.push(SalvagedTable { rows, whole, ..known });
             }
             self.salvaged.cut_short |= state.cut_short;
             self.salvaged.states.push(state);
@@ -102,12 +108,16 @@ impl<'a, 'w> Account<'a, 'w> {
     }
 
     fn is_whole(&self, at: usize) -> bool {
-        let state = &self.build.states[at];
-        let found = matches!(state.origin, None | Some(Origin::Found));
-        found
-            && !state.nameless
+        let catalog = Item::root(self.build.states[at].catalog);
+        self.is_newest(at)
             && self.build.halted_in != Some(at)
-            && self.build.wreck.is_whole(&Item::root(state.catalog), TABLES)
+            && self.build.wreck.is_whole(&catalog, TABLES)
+    }
+
+    /// Does its name say, for certain, which catalog is its?
+    fn is_newest(&self, at: usize) -> bool {
+        let state = &self.build.states[at];
+        matches!(state.origin, None | Some(Origin::Found)) && !state.nameless
     }
 
     /// The tables of a state that are not whole.

@@ -245,3 +245,45 @@ fn a_leaf_whose_parent_is_lost_is_not_the_root_of_a_table_without_a_name() {
         }
     }
 }
+
+#[test]
+fn what_may_be_of_either_of_two_branches_without_names_is_called_doubtful() {
+    let (storage, db) = new();
+    put(&db, "t", 0..3000, "first");
+    db.create_branch("side", "main").unwrap();
+    for round in 0..3 {
+        for (branch, step) in [("main", 7), ("side", 500)] {
+            let tx = db.begin_write_on(branch).unwrap();
+            for i in (0..3000).step_by(step) {
+                let value = format!("{round} of {branch}, with some length");
+                let mut table = tx.open_table("t").unwrap();
+                table.insert(format!("{i:06}").as_bytes(), value.as_bytes()).unwrap();
+            }
+            tx.commit().unwrap();
+        }
+        db.checkpoint().unwrap();
+    }
+    db.close().unwrap();
+    for mapless in [false, true] {
+        let mut wreck = Wreck::of(storage.image());
+        for page in all_nodes(&mut wreck, META) {
+            wreck.flip(page, 1000);
+        }
+        for page in wreck.nodes(TABLE, 1) {
+            wreck.flip(page, 1000);
+        }
+        if mapless {
+            zero_superblocks(&mut wreck.bytes);
+        }
+        let (salvaged, found) = salvage(&wreck.bytes);
+        for ((state, table), rows) in found.iter().filter(|((_, table), _)| table == "t") {
+            let of =
+                |mark: &str| rows.values().filter(|row| row.ends_with(mark.as_bytes())).count();
+            let mixed = of("of main, with some length") > 0 && of("of side, with some length") > 0;
+            let state = salvaged.states.iter().find(|of| of.state == *state).unwrap();
+            let table = state.tables.iter().find(|of| of.table == *table).unwrap();
+            let doubtful: u64 = table.gaps.iter().map(|gap| gap.doubtful).sum();
+            assert!(!mixed || doubtful > 0, "{salvaged}");
+        }
+    }
+}

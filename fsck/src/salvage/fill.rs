@@ -104,6 +104,8 @@ pub(super) struct Fills {
     /// Leaves of each tree.
     by_tree: HashMap<Tree, Vec<usize>>,
     indices: RefCell<HashMap<Tree, Rc<Index>>>,
+    /// Nodes that were asked about: are they parts?
+    parts: RefCell<HashMap<usize, bool>>,
     known: RefCell<Known>,
     /// Pieces in them.
     known_pieces: Cell<usize>,
@@ -224,6 +226,16 @@ impl Fills {
         Fill { pieces, cut_short }
     }
 
+    /// May a node at the top of a table's tree be a part of it? Many states ask about the same ones.
+    fn is_part(&self, wreck: &Wreck<'_>, at: usize, tree: Tree) -> bool {
+        let known = self.parts.borrow().get(&at).copied();
+        known.unwrap_or_else(|| {
+            let part = roots::is_part(wreck, self, at, tree);
+            self.parts.borrow_mut().insert(at, part);
+            part
+        })
+    }
+
     fn index(&self, wreck: &Wreck<'_>, tree: Tree) -> Rc<Index> {
         if let Some(index) = self.indices.borrow().get(&tree) {
             return index.clone();
@@ -275,7 +287,7 @@ impl Fills {
         }
         match best {
             None => Newest::None,
-            Some((_, at, _)) if roots::is_part(wreck, self, at, tree) => Newest::Part,
+            Some((_, at, _)) if self.is_part(wreck, at, tree) => Newest::Part,
             Some((_, at, origin)) => Newest::Root(wreck.pointer(at), origin),
         }
     }

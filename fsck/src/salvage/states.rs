@@ -233,6 +233,10 @@ pub(super) fn find_catalogs(wreck: &mut Wreck<'_>, fills: &mut Fills, names: &mu
             part,
         });
     }
+    // Each of them may be of a line of its own; and without a map, who knows how many there were.
+    let nameless = names.states.iter().filter(|state| state.nameless).count();
+    fills.several |= nameless + usize::from(fills.single) > 1 || !has_map && !fills.single;
+    fills.single &= !fills.several;
     sort(&mut names.states);
     for state in &names.states {
         walk(wreck, fills, state.catalog, TABLES, &state.lineage);

@@ -48,6 +48,7 @@ impl<'a, 'w> Account<'a, 'w> {
         // What the log made is as whole as all else is; and where it is not whole, who knows what branches had.
         let log = &self.salvaged.log;
         let (remade, log_whole) = (log.remade.clone(), log.whole && log.failed == 0);
+        let log_done = log.done > 0;
         let all_whole = !self.build.halted
             && self.build.found.is_empty()
             && self.build.built.iter().all(|&at| self.is_whole(at));
@@ -90,7 +91,8 @@ impl<'a, 'w> Account<'a, 'w> {
                 let known = tables.remove(&table).unwrap_or(SalvagedTable {
                     table,
                     rows: 0,
-                    whole: true,
+                    // The log may have made it where the names of tables were lost.
+                    whole: whole || !log_done,
                     cut_short: of.is_none() && cut_short,
                     root: None,
                     gaps: Vec::new(),

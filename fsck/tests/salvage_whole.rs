@@ -107,8 +107,9 @@ fn what_is_called_whole_is_what_was_there() {
                 let other = then.iter().find(|(key, value)| now.get(*key) != Some(*value));
                 let other = other.or(now.iter().find(|(key, _)| !then.contains_key(*key)));
                 if let Some((key, value)) = other {
+                    let now = now.get(key).map(|value| value.escape_ascii().to_string());
                     let (key, value) = (key.escape_ascii(), value.escape_ascii());
-                    panic!("SEED={seed} {of:?}: {key} of {value}\n{salvaged}");
+                    panic!("SEED={seed} {of:?}: {key} of {value}, now {now:?}\n{salvaged}");
                 }
                 tables += 1;
             }

@@ -60,8 +60,9 @@ impl<'a, 'w> Account<'a, 'w> {
             }?;
             let of = built.get(&(snapshot, &name[..])).filter(|_| !remade.contains(&name)).copied();
             let whole = of.map_or(all_whole, |at| self.is_whole(at));
-            // Whatever is whole in it, it may not be what was there last.
-            let newest = (snapshot && of.is_some() || log_whole)
+            // Whatever is whole in it, it may not be what was there last: where something is missing, what the
+            // log did to a branch may have built on it.
+            let newest = (snapshot && of.is_some() || log_whole && (all_whole || !log_done))
                 && of.map_or(all_whole, |at| self.is_newest(at));
             let cut_short =
                 self.build.halted && of.is_none_or(|at| self.build.halted_in == Some(at));

@@ -123,6 +123,8 @@ pub enum Error {
     Empty,
     /// What salvage is to make exists already.
     OutExists,
+    /// The file exists in which salvage writes before it is finished: another one is at work, or was killed.
+    PartialExists(std::path::PathBuf),
     /// Writing the new store failed.
     Out(cowslip::Error),
     /// The file of the new store cannot be made.
@@ -170,6 +172,11 @@ impl fmt::Display for Error {
             }
             Error::Empty => write!(f, "the file is empty"),
             Error::OutExists => write!(f, "the file to salvage to exists already"),
+            Error::PartialExists(path) => write!(
+                f,
+                "{} exists: the unfinished work of another salvage; if none is running, remove it",
+                path.display()
+            ),
             Error::Out(error) => write!(f, "writing the salvaged database failed: {error}"),
             Error::OutFile(error) => write!(f, "making the salvaged database failed: {error}"),
             Error::OutUnsound { problems } => {
@@ -242,35 +249,11 @@ pub fn repair_storage(
 }
 
 /// Salvages what can be read of the file at `path` into a new store at `out`, which must not exist. Nothing is
-/// written to the wreck. If nothing was recovered, or it fails, `out` is not there afterwards.
+/// written to the wreck. It is written as `out.partial`, and gets its name when it is finished and checked; if nothing was
+/// recovered, or it fails, neither is there afterwards. One that is killed leaves the former.
 pub fn salvage(path: &Path, out: &Path, options: &SalvageOptions<'_>) -> Result<Salvaged, Error> {
     let storage = FileStorage::open_read_only(path).map_err(opened)?;
-    if out.symlink_metadata().is_ok() {
-        return Err(Error::OutExists);
-    }
-    let mut made = false;
-    let result = salvage::run(
-        &storage,
-        &mut || {
-            let storage = FileStorage::create(out).map_err(|error| match error {
-                OpenError::Io(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-                    Error::OutExists
-                }
-                OpenError::Io(error) => Error::OutFile(error),
-                OpenError::Locked | OpenError::NotAFile => Error::OutExists,
-            })?;
-            made = true;
-            Ok(Arc::new(storage))
-        },
-        options,
-    );
-    if made && result.as_ref().map_or(true, Salvaged::is_empty) {
-        let removed = std::fs::remove_file(out);
-        if result.is_ok() {
-            removed.map_err(Error::OutFile)?;
-        }
-    }
-    result
+    salvage::salvage_to(&storage, out, options)
 }
 
 /// Salvages a wreck that lies on any storage to another one, which must be empty.

@@ -12,9 +12,11 @@ mod account;
 mod build;
 mod cursor;
 mod fill;
+mod place;
 mod redo;
 mod replay;
 mod report;
+mod roots;
 mod states;
 mod survey;
 mod wreck;
@@ -34,11 +36,13 @@ use crate::{
 use account::Account;
 use build::Build;
 use fill::Fills;
+use replay::Past;
 use states::Names;
 use survey::{Node, Proof};
 use wreck::{Item, NAMES, Wreck};
 
 pub use fill::Origin;
+pub(crate) use place::salvage_to;
 pub use replay::Replay;
 pub use report::{Footing, Gap, Salvaged, SalvagedState, SalvagedTable};
 
@@ -103,8 +107,8 @@ pub(crate) fn run(
         None => Vec::new(),
     };
     let mut wreck = Wreck::new(storage, length, geometry, survey.store, survey.nodes);
-    let root = root(&mut wreck, &head, &survey.log);
-    let mut fills = Fills::default();
+    let mut fills = Fills::new(&wreck);
+    let root = root(&mut wreck, &fills, &head, &survey.log);
     if head.block.as_ref().is_some_and(|(_, block)| Some(block.root) == root) {
         fills.live = live;
     }
@@ -128,17 +132,19 @@ pub(crate) fn run(
         return Ok(salvaged);
     }
     let out = make_out()?;
+    let max_size = length.saturating_mul(8).saturating_add(64 << 20);
     let database = Database::builder()
         .page_size(geometry.page_size)
         .cache_size(CACHE)
-        .max_size(length.saturating_mul(8).saturating_add(64 << 20))
+        .max_size(max_size)
         .durability(Durability::None)
         .background(false)
         .open_or_create_on(out.clone())
         .map_err(Error::Out)?;
     let job = Job { head: &head, root, log: &survey.log, wreck: &wreck, fills: &fills, names };
-    job.write(&database, &mut salvaged, &progress)?;
+    job.write((&database, max_size), &mut salvaged, &progress)?;
     database.close().map_err(Error::Out)?;
+    out.sync().map_err(Error::OutFile)?;
     if !salvaged.is_empty() {
         let report = crate::check_storage(&*out, &Options::default())?;
         if !report.is_clean() {
@@ -175,28 +181,23 @@ fn head(storage: &dyn Storage) -> Result<Head, Error> {
     }
 }
 
-/// The root of the names, and the newest stamp that counts (W3).
-fn root(wreck: &mut Wreck<'_>, head: &Head, log: &[survey::Start]) -> Option<Pointer> {
+/// The root of the names, and the newest stamp that counts (W3, W15).
+fn root(
+    wreck: &mut Wreck<'_>,
+    fills: &Fills,
+    head: &Head,
+    log: &[survey::Start],
+) -> Option<Pointer> {
     let block = head.block.as_ref().map(|(_, block)| block);
     if let (Footing::Certain, Some(block)) = (head.footing, block) {
         wreck.limit = block.stamp;
         return Some(block.root);
     }
-    let mut tops: Vec<usize> = wreck.tops(NAMES).to_vec();
-    tops.sort_unstable_by_key(|&at| std::cmp::Reverse(wreck.nodes[at].stamp));
-    let newest = tops
-        .iter()
-        .map(|&at| wreck.pointer(at))
-        .find(|top| wreck.is_whole(&Item::root(*top), NAMES));
-    let record = replay::newest(wreck.storage, (wreck.length, wreck.store), log);
-    let proved = [block.map(|block| block.stamp), newest.map(|root| root.stamp), record];
+    let past = Past::new(wreck.storage, (wreck.length, wreck.store), log);
+    let found = roots::names(wreck, fills, block, &past);
+    let proved = [block.map(|block| block.stamp), found.stamp, past.stamp];
     wreck.limit = proved.into_iter().flatten().max().unwrap_or(u64::MAX);
-    match (newest, block.map(|block| block.root)) {
-        (Some(newest), Some(root)) if newest.stamp > root.stamp => Some(newest),
-        (_, Some(root)) => Some(root),
-        (Some(newest), None) => Some(newest),
-        (None, None) => tops.first().map(|&at| wreck.pointer(at)),
-    }
+    found.root
 }
 
 /// For each node, does the map count it? Empty: it cannot be read. The map of a certain superblock also
@@ -250,12 +251,12 @@ struct Job<'w> {
 impl Job<'_> {
     fn write(
         self,
-        database: &Database,
+        (database, max_size): (&Database, u64),
         salvaged: &mut Salvaged,
         progress: &dyn Fn(u64, u64),
     ) -> Result<(), Error> {
         let Job { head, root, log, wreck, fills, names } = self;
-        let mut build = Build::new(database, wreck, fills, &names.states);
+        let mut build = Build::new((database, max_size), wreck, fills, &names.states);
         build.run(progress)?;
         salvaged.names_whole = names.whole;
         salvaged.left = names.left;
@@ -288,7 +289,7 @@ impl Job<'_> {
         if build.built.is_empty() && salvaged.found_tables.is_empty() && salvaged.log.done == 0 {
             return Ok(());
         }
-        salvaged.cut_short = fills.is_exhausted();
+        salvaged.cut_short = fills.is_exhausted() || build.halted;
         salvaged.left.append(&mut build.left);
         salvaged.left.extend(build.machines.iter().map(|name| format!("machine {name:?}")));
         Account::new(&build, salvaged).run().map_err(Error::Out)?;

@@ -405,27 +405,3 @@ fn what_the_checker_calls_damaged_is_never_recovered_for_certain() {
     assert!(salvaged.states.iter().all(|state| state.whole), "{salvaged}");
     assert_eq!(salvaged.exit_code(), 1, "{salvaged}");
 }
-
-/// Keys that are nearly all prefix: more of them are written than the wreck is long (W14).
-#[test]
-fn a_table_that_was_cut_is_not_called_whole() {
-    let storage = Arc::new(SimulatedStorage::new());
-    let db = database(storage.clone());
-    let tx = db.begin_write().unwrap();
-    {
-        let mut table = tx.open_table("t").unwrap();
-        for i in 0..12_000 {
-            table.insert(format!("{:p<1000}{i:06}", "").as_bytes(), b"").unwrap();
-        }
-    }
-    tx.commit().unwrap();
-    db.create_snapshot("monday").unwrap();
-    db.close().unwrap();
-    let (salvaged, _) = salvage(&storage.image());
-    assert_eq!(salvaged.exit_code(), 1, "{salvaged}");
-    let tables = || salvaged.states.iter().flat_map(|state| &state.tables);
-    assert!(tables().any(|table| table.rows < 12_000), "{salvaged}");
-    for table in tables().filter(|table| table.table == "t") {
-        assert_eq!(table.whole, table.rows == 12_000, "{salvaged}");
-    }
-}

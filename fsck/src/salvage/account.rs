@@ -5,7 +5,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use cowslip::{Database, Durability, kinds::TABLE};
+use cowslip::{Database, Durability, kinds::TABLE, meta::Lineage};
 
 use super::{
     SALVAGE_TABLE,
@@ -27,11 +27,13 @@ pub(super) struct Account<'a, 'w> {
     pub(super) salvaged: &'a mut Salvaged,
     tables: usize,
     gaps: usize,
+    /// What is known of tables, and all their holes, by their roots: states that share one share them (W13).
+    known: HashMap<Root, (SalvagedTable, u64)>,
 }
 
 impl<'a, 'w> Account<'a, 'w> {
     pub(super) fn new(build: &'a Build<'w>, salvaged: &'a mut Salvaged) -> Account<'a, 'w> {
-        Account { build, salvaged, tables: 0, gaps: 0 }
+        Account { build, salvaged, tables: 0, gaps: 0, known: HashMap::new() }
     }
 
     /// Lists all states of the new store.
@@ -43,26 +45,43 @@ impl<'a, 'w> Account<'a, 'w> {
         let mut all: Vec<(bool, String)> =
             database.branches()?.into_iter().map(|branch| (false, branch.name)).collect();
         all.extend(database.snapshots()?.into_iter().map(|snapshot| (true, snapshot.name)));
-        // What the log made is as whole as all else is.
-        let all_whole = !self.build.halted && self.build.built.iter().all(|&at| self.is_whole(at));
+        // What the log made is as whole as all else is; and where it is not whole, who knows what branches had.
+        let log = &self.salvaged.log;
+        let (remade, log_whole) = (log.remade.clone(), log.whole && log.failed == 0);
+        let log_done = log.done > 0;
+        let all_whole = !self.build.halted
+            && self.build.found.is_empty()
+            && self.build.built.iter().all(|&at| self.is_whole(at));
         for (snapshot, name) in all {
             let rx = if snapshot {
                 database.begin_read_at(&name)
             } else {
                 database.begin_read_on(&name)
             }?;
-            let of = built.get(&(snapshot, &name[..])).copied();
+            let of = built.get(&(snapshot, &name[..])).filter(|_| !remade.contains(&name)).copied();
+            let whole = of.map_or(all_whole, |at| self.is_whole(at));
+            // Whatever is whole in it, it may not be what was there last: where something is missing, what the
+            // log did to a branch may have built on it.
+            let newest = (snapshot && of.is_some() || log_whole && (all_whole || !log_done))
+                && of.map_or(all_whole, |at| self.is_newest(at));
+            let cut_short =
+                self.build.halted && of.is_none_or(|at| self.build.halted_in == Some(at));
             let mut state = SalvagedState {
                 state: format!("{} {name}", if snapshot { "snapshot" } else { "branch" }),
-                whole: of.map_or(all_whole, |at| self.is_whole(at)),
+                whole: whole && newest,
+                cut_short,
                 name: of.and_then(|at| self.build.states[at].origin),
+                part: of.is_some_and(|at| self.build.states[at].part),
                 tables: Vec::new(),
                 gaps: Vec::new(),
             };
             let mut tables = match of {
-                Some(at) if !state.whole => self.hurt(at, &mut state),
+                Some(at) if !whole => self.hurt(at, &mut state),
                 _ => HashMap::new(),
             };
+            if !snapshot && name == "main" {
+                tables.extend(self.found());
+            }
             for table in rx.tables()? {
                 if self.tables == TABLES_MAX {
                     self.salvaged.unlisted += 1;
@@ -70,33 +89,38 @@ impl<'a, 'w> Account<'a, 'w> {
                 }
                 self.tables += 1;
                 let rows = rx.open_table(&table)?.len()?;
-                let nameless = !snapshot && name == "main";
-                let nameless =
-                    nameless && self.salvaged.found_tables.iter().any(|(found, _)| *found == table);
                 let known = tables.remove(&table).unwrap_or(SalvagedTable {
                     table,
                     rows: 0,
-                    // Nobody says what a table has to have that nobody names; and where writing was halted,
-                    // any may have been cut.
-                    whole: !nameless && of.map_or(all_whole, |at| self.build.halted_in != Some(at)),
-                    root: nameless.then_some(Origin::Doubtful),
+                    // The log may have made it where the names of tables were lost.
+                    whole: whole || !log_done,
+                    cut_short: of.is_none() && cut_short,
+                    root: None,
                     gaps: Vec::new(),
                     lost_values: 0,
                     lost_keys: Vec::new(),
                 });
-                state.tables.push(SalvagedTable { rows, ..known });
+                state.cut_short |= known.cut_short;
+                let whole = known.whole && newest;
+                state.tables.push(SalvagedTable { rows, whole, ..known });
             }
+            self.salvaged.cut_short |= state.cut_short;
             self.salvaged.states.push(state);
         }
         Ok(())
     }
 
     fn is_whole(&self, at: usize) -> bool {
-        let state = &self.build.states[at];
-        let found = matches!(state.origin, None | Some(Origin::Found));
-        found
+        let catalog = Item::root(self.build.states[at].catalog);
+        self.is_newest(at)
             && self.build.halted_in != Some(at)
-            && self.build.wreck.is_whole(&Item::root(state.catalog), TABLES)
+            && self.build.wreck.is_whole(&catalog, TABLES)
+    }
+
+    /// Does its name say, for certain, which catalog is its?
+    fn is_newest(&self, at: usize) -> bool {
+        let state = &self.build.states[at];
+        matches!(state.origin, None | Some(Origin::Found)) && !state.nameless
     }
 
     /// The tables of a state that are not whole.
@@ -105,32 +129,71 @@ impl<'a, 'w> Account<'a, 'w> {
         let look = Look { wreck: self.build.wreck, fills: self.build.fills, lineage: &of.lineage };
         let mut rows = Cursor::new(look, TABLES, Some(Item::root(of.catalog)), EACH_MAX);
         let mut hurt = HashMap::new();
-        while let Some(row) = rows.next() {
+        let is_cut = self.build.halted_in == Some(at);
+        while let Some(row) = if is_cut { rows.next() } else { rows.next_unsure() } {
             let Ok(name) = String::from_utf8(row.entry.key.clone()) else { continue };
             let Some(Root { id, pointer, origin }) = root_of(look, of, &row) else { continue };
             let tree = Tree { kind: TABLE, id };
+            let cut_short = is_cut && self.build.cut.contains(&name);
             let whole = self.build.wreck.is_whole(&Item::root(pointer), tree);
-            if whole && origin.is_none() {
+            if whole && origin.is_none() && !cut_short {
                 continue;
             }
-            let mut table = Cursor::new(look, tree, Some(Item::root(pointer)), EACH_MAX);
-            table.find_holes();
-            self.salvaged.unlisted += table.unkept;
-            hurt.insert(
-                name.clone(),
-                SalvagedTable {
-                    table: name,
-                    rows: 0,
-                    whole: false,
-                    root: origin,
-                    gaps: self.list(look, &table.holes),
-                    lost_values: table.lost_count,
-                    lost_keys: table.lost,
-                },
-            );
+            let root = Root { id, pointer, origin };
+            let table = match self.known.get(&root) {
+                Some((known, holes)) => {
+                    let mut table = SalvagedTable { table: name.clone(), ..known.clone() };
+                    if self.gaps + table.gaps.len() > GAPS_MAX {
+                        table.gaps.clear();
+                    }
+                    self.gaps += table.gaps.len();
+                    self.salvaged.unlisted += holes - table.gaps.len() as u64;
+                    table
+                }
+                None => self.table(look, name.clone(), root),
+            };
+            hurt.insert(name, SalvagedTable { cut_short: table.cut_short || cut_short, ..table });
         }
+        state.cut_short |= rows.cut_short;
         state.gaps = self.list(look, &rows.holes);
+        self.salvaged.unlisted += rows.unkept;
         hurt
+    }
+
+    /// The tables of `main` that nobody names: nobody says either what they have to have.
+    fn found(&mut self) -> Vec<(String, SalvagedTable)> {
+        let lineage = Lineage::default();
+        let build = self.build;
+        let look = Look { wreck: build.wreck, fills: build.fills, lineage: &lineage };
+        let each = |(name, root): (&String, &Root)| {
+            let table = self.table(look, name.clone(), *root);
+            let cut_short = table.cut_short || build.cut_found.contains(name);
+            (name.clone(), SalvagedTable { cut_short, ..table })
+        };
+        build.found.iter().map(each).collect()
+    }
+
+    /// A table that is not whole.
+    fn table(&mut self, look: Look<'_>, name: String, root: Root) -> SalvagedTable {
+        let tree = Tree { kind: TABLE, id: root.id };
+        let mut rows = Cursor::new(look, tree, Some(Item::root(root.pointer)), EACH_MAX);
+        rows.find_holes();
+        self.salvaged.unlisted += rows.unkept;
+        let table = SalvagedTable {
+            table: name,
+            rows: 0,
+            whole: false,
+            cut_short: rows.cut_short,
+            root: root.origin,
+            gaps: self.list(look, &rows.holes),
+            lost_values: rows.lost_count,
+            lost_keys: rows.lost,
+        };
+        if self.known.len() < TABLES_MAX {
+            let holes = rows.holes.len() as u64 + rows.unkept;
+            self.known.insert(root, (table.clone(), holes));
+        }
+        table
     }
 
     fn list(&mut self, look: Look<'_>, holes: &[Hole]) -> Vec<Gap> {
@@ -148,6 +211,7 @@ impl<'a, 'w> Account<'a, 'w> {
                 found: 0,
                 older: 0,
                 doubtful: 0,
+                cut_short: hole.cut_short,
             };
             for piece in &hole.pieces {
                 let entries = look.wreck.entries(piece.node).unwrap_or_default();

@@ -14,7 +14,7 @@ use cowslip_pager::{PageId, Pointer};
 
 use super::{
     cursor::{Change, Cursor, Look, Row, differences},
-    fill::{Fills, Origin},
+    fill::{Fills, Newest, Origin},
     states::{State, nowhere},
     wreck::{Item, TABLES, Tree, Wreck, table_of},
 };
@@ -25,7 +25,7 @@ const WORK: &str = "cowslip.salvage.work";
 const MAIN: &str = "main";
 
 /// Where a state's table stands in the wreck.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Root {
     pub(super) id: u64,
     pub(super) pointer: Pointer,
@@ -57,17 +57,24 @@ pub(super) struct Build<'w> {
     catalog_holes: bool,
     /// The trees that catalogs know.
     pub(super) trees: HashSet<u64>,
-    /// Bytes of rows that may still be written.
+    /// Tables of `main` that have no name in the wreck.
+    pub(super) found: HashMap<String, Root>,
+    /// Bytes that the new store may have at most.
+    max_size: u64,
+    /// Bytes that may still be written.
     budget: u64,
     /// Nothing more is written: the budget is spent.
     pub(super) halted: bool,
-    /// The state in which that happened: some of its rows are not there, and some are those of the state before.
+    /// The state in which that happened; the tables of which then not all rows were written are in `cut`.
     pub(super) halted_in: Option<usize>,
+    pub(super) cut: HashSet<String>,
+    /// The same of tables that have no name.
+    pub(super) cut_found: HashSet<String>,
 }
 
 impl<'w> Build<'w> {
     pub(super) fn new(
-        database: &'w Database,
+        (database, max_size): (&'w Database, u64),
         wreck: &'w Wreck<'w>,
         fills: &'w Fills,
         states: &'w [State],
@@ -87,9 +94,13 @@ impl<'w> Build<'w> {
             machines: BTreeSet::new(),
             catalog_holes: false,
             trees: HashSet::new(),
+            found: HashMap::new(),
+            max_size,
             budget: wreck.length.saturating_mul(4).saturating_add(1 << 20),
             halted: false,
             halted_in: None,
+            cut: HashSet::new(),
+            cut_found: HashSet::new(),
         }
     }
 
@@ -98,8 +109,7 @@ impl<'w> Build<'w> {
         let states = self.states;
         for (at, state) in states.iter().enumerate() {
             if self.halted {
-                let what = if state.snapshot { "snapshot" } else { "branch" };
-                self.left.push(format!("{what} {:?}: too much would be written", state.name));
+                self.left.push(format!("{}: cut short", title(state)));
                 continue;
             }
             match self.state(at) {
@@ -108,11 +118,9 @@ impl<'w> Build<'w> {
                     self.last = Some(at);
                     if self.halted {
                         self.halted_in = Some(at);
-                        let what = if state.snapshot { "snapshot" } else { "branch" };
-                        let name = &state.name;
-                        self.left
-                            .push(format!("rows of {what} {name:?}: too much would be written"));
                     }
+                    // Names, and paths to what differs, are not counted: the rest is for what is still to come.
+                    self.halted |= self.database.stats().file_bytes > self.max_size / 2;
                     if let Some(place) = state.lineage.tip() {
                         self.lines.insert(place.line, at);
                     }
@@ -122,11 +130,21 @@ impl<'w> Build<'w> {
                 Err(EngineError::AlreadyExists(name)) => {
                     self.left.push(format!("{name:?}: the name is there twice"));
                 }
+                Err(EngineError::DiskFull { pages }) if self.is_at_limit(pages) => {
+                    self.halted = true;
+                    self.left.push(format!("{}: cut short", title(state)));
+                }
                 Err(error) => return Err(Error::Out(error)),
             }
             progress(at as u64 + 1, states.len() as u64);
         }
         self.tidy().map_err(Error::Out)
+    }
+
+    /// Is it the new store's own limit that leaves no room, and not the disk?
+    fn is_at_limit(&self, pages: u64) -> bool {
+        let more = pages.saturating_mul(self.wreck.geometry.page_size as u64);
+        self.database.stats().file_bytes.saturating_add(more) > self.max_size
     }
 
     fn state(&mut self, at: usize) -> cowslip::Result<()> {
@@ -288,19 +306,31 @@ impl<'w> Build<'w> {
             None => Cursor::new(self.look(state), Tree { kind: TABLE, id: 0 }, None, 0),
         };
         let mut to = rows(state, new);
-        let (wreck, mut budget, mut halted) = (self.wreck, self.budget, self.halted);
+        // A table that is not there yet, or shares a root no more, takes a page at least.
+        let page = self.wreck.geometry.page_size as u64;
+        let left = self.budget.checked_sub(if new.pointer.is_none() { 0 } else { page });
+        let (wreck, mut budget) = (self.wreck, left.unwrap_or(0));
+        let (mut halted, mut cut) = (self.halted || left.is_none(), false);
         differences(&mut from, &mut to, &mut |change| match change {
-            _ if halted => Ok(()),
             Change::Remove(row) => table.remove(&row.entry.key).map(|_| ()),
             // A row that is the same, but from elsewhere.
             Change::Put { new, old: Some(old) } if new.entry == old.entry => Ok(()),
-            Change::Put { new, .. } => {
-                let size = put(wreck, &mut table, new, budget)?;
-                halted = size.is_none();
+            Change::Put { new, old } => {
+                let size = if halted { None } else { put(wreck, &mut table, new, budget)? };
+                if size.is_none() {
+                    (halted, cut) = (true, true);
+                    // Rather none than one of another state.
+                    if old.is_some() {
+                        table.remove(&new.entry.key)?;
+                    }
+                }
                 budget -= size.unwrap_or(0);
                 Ok(())
             }
         })?;
+        if cut {
+            self.cut.insert(name.to_owned());
+        }
         (self.budget, self.halted) = (budget, halted);
         Ok(())
     }
@@ -311,26 +341,37 @@ impl<'w> Build<'w> {
         let look = Look { wreck: self.wreck, fills: self.fills, lineage: &lineage };
         let tree = Tree { kind: TABLE, id };
         let mut rows = Cursor::new(look, tree, Some(Item::root(pointer)), 0);
-        let mut count = 0;
+        let (mut count, mut cut) = (0, false);
+        let page = self.wreck.geometry.page_size as u64;
         let mut work = || {
             let mut tx = self.database.begin_write()?;
             tx.set_durability(Durability::None);
             {
                 let mut table = tx.open_table(name)?;
-                while let (false, Some(row)) = (self.halted, rows.next()) {
-                    match put(self.wreck, &mut table, &row, self.budget)? {
-                        Some(size) => self.budget -= size,
-                        None => self.halted = true,
-                    }
+                match self.budget.checked_sub(page) {
+                    Some(left) => self.budget = left,
+                    None => self.halted = true,
+                }
+                while let Some(row) = rows.next() {
+                    let size = match self.halted {
+                        true => None,
+                        false => put(self.wreck, &mut table, &row, self.budget)?,
+                    };
+                    let Some(size) = size else {
+                        (self.halted, cut) = (true, true);
+                        break;
+                    };
+                    self.budget -= size;
                 }
                 count = table.len()?;
             }
             tx.commit()
         };
         work().map_err(Error::Out)?;
-        if self.halted {
-            self.left.push(format!("rows of table {name:?}: too much would be written"));
+        if cut {
+            self.cut_found.insert(name.to_owned());
         }
+        self.found.insert(name.to_owned(), Root { id, pointer, origin: Some(Origin::Doubtful) });
         Ok(count)
     }
 
@@ -349,6 +390,10 @@ impl<'w> Build<'w> {
     }
 }
 
+fn title(state: &State) -> String {
+    format!("{} {:?}", if state.snapshot { "snapshot" } else { "branch" }, state.name)
+}
+
 /// Where a table of a state stands; none: it is a machine, or no record.
 pub(super) fn root_of(look: Look<'_>, state: &State, row: &Row) -> Option<Root> {
     let record = table_of(&row.entry, PageId::NONE).filter(|record| !record.is_machine())?;
@@ -361,9 +406,11 @@ pub(super) fn root_of(look: Look<'_>, state: &State, row: &Row) -> Option<Root> 
     let limit = state.catalog.stamp;
     let newest = look.fills.newest_root(look.wreck, tree, limit, look.lineage);
     let (pointer, origin) = match newest {
-        Some((pointer, origin)) => (pointer, Some(origin)),
-        None if look.wreck.is_whole(&Item::root(record.root), tree) => (record.root, row.origin),
-        None => (nowhere(TABLE, limit), row.origin),
+        Newest::Root(pointer, origin) => (pointer, Some(origin)),
+        Newest::None if look.wreck.is_whole(&Item::root(record.root), tree) => {
+            (record.root, row.origin)
+        }
+        Newest::Part | Newest::None => (nowhere(TABLE, limit), row.origin),
     };
     Some(Root { pointer, origin, ..known })
 }
@@ -376,14 +423,12 @@ fn put(
     budget: u64,
 ) -> cowslip::Result<Option<u64>> {
     let entry = &row.entry;
-    let extent = if entry.extent { wreck.value(&entry.value) } else { None };
-    let length = extent.as_ref().map_or(entry.value.len() as u64, |extent| extent.length);
-    let size = length.saturating_add(entry.key.len() as u64);
+    let size = row.extent.as_ref().map_or(0, |extent| extent.length).saturating_add(row.weight);
     if size > budget {
         return Ok(None);
     }
-    match extent {
-        Some(extent) => table.insert_from(&entry.key, wreck.reader(extent))?,
+    match &row.extent {
+        Some(extent) => table.insert_from(&entry.key, wreck.reader(extent.clone()))?,
         None => table.insert(&entry.key, &entry.value)?,
     };
     Ok(Some(size))

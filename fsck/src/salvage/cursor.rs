@@ -9,10 +9,11 @@
 use std::cmp::Ordering;
 
 use cowslip::{kinds::TABLE, meta::Lineage};
+use cowslip_pager::Extent;
 
 use super::{
     fill::{Fills, Origin, Piece},
-    wreck::{Item, Opened, Tree, Wreck},
+    wreck::{Item, Opened, Tree, Value, Wreck},
 };
 use crate::repair::node::Entry;
 
@@ -22,10 +23,20 @@ enum Pending {
 }
 
 /// A row, and where it comes from if not by its own pointers.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(super) struct Row {
     pub(super) entry: Entry,
     pub(super) origin: Option<Origin>,
+    /// Its large value, which was proved.
+    pub(super) extent: Option<Extent>,
+    /// Bytes of it in its leaf: what all keys there begin with is the first one's.
+    pub(super) weight: u64,
+}
+
+impl Row {
+    fn is_same(&self, other: &Row) -> bool {
+        (&self.entry, self.origin) == (&other.entry, other.origin)
+    }
 }
 
 /// A hole that was met.
@@ -35,6 +46,8 @@ pub(super) struct Hole {
     pub(super) high: Option<Vec<u8>>,
     pub(super) entries: Option<u64>,
     pub(super) pieces: Vec<Piece>,
+    /// Not all that might be in it was looked at.
+    pub(super) cut_short: bool,
 }
 
 /// What one looks for and with.
@@ -58,6 +71,8 @@ pub(super) struct Cursor<'w> {
     pub(super) lost_count: u64,
     /// Holes that were met and are not kept.
     pub(super) unkept: u64,
+    /// Something was not looked at (W14).
+    pub(super) cut_short: bool,
     /// Holes and lost values that are kept.
     keep: usize,
 }
@@ -75,6 +90,7 @@ impl<'w> Cursor<'w> {
             lost: Vec::new(),
             lost_count: 0,
             unkept: 0,
+            cut_short: false,
             keep,
         }
     }
@@ -112,6 +128,22 @@ impl<'w> Cursor<'w> {
         }
     }
 
+    /// The next row that stands in a node which is not whole, or comes from a hole.
+    pub(super) fn next_unsure(&mut self) -> Option<Row> {
+        loop {
+            self.settle();
+            if let Some(row) = self.rows.pop() {
+                return Some(row);
+            }
+            let whole = self.look.wreck.is_whole(self.sub()?, self.tree);
+            if whole {
+                self.stack.pop();
+            } else {
+                self.open();
+            }
+        }
+    }
+
     /// Passes by what is whole, and ends with all holes known.
     pub(super) fn find_holes(&mut self) {
         loop {
@@ -135,10 +167,12 @@ impl<'w> Cursor<'w> {
         let Some(Pending::Sub(item)) = self.stack.pop() else { return };
         if !self.try_open(&item) {
             let Look { wreck, fills, lineage } = self.look;
-            let pieces = fills.fill(wreck, &item, self.tree, lineage);
+            let fill = fills.fill(wreck, &item, self.tree, lineage);
+            let (pieces, cut_short) = (&fill.pieces, fill.cut_short);
+            self.cut_short |= cut_short;
             if self.holes.len() < self.keep {
                 let Item { low, high, entries, .. } = item;
-                self.holes.push(Hole { low, high, entries, pieces: pieces.to_vec() });
+                self.holes.push(Hole { low, high, entries, pieces: pieces.clone(), cut_short });
             } else {
                 self.unkept += 1;
             }
@@ -165,19 +199,41 @@ impl<'w> Cursor<'w> {
 
     /// Makes these the next rows, but for those whose large values are lost.
     fn take(&mut self, entries: Vec<Entry>, origin: Option<Origin>) {
-        for entry in entries.into_iter().rev() {
-            let right = !entry.extent
-                || self.tree.kind == TABLE && self.look.wreck.value(&entry.value).is_some();
-            if right {
-                self.rows.push(Row { entry, origin });
-                continue;
-            }
-            self.lost_count += 1;
-            if self.lost.len() < self.keep {
-                self.lost.push(entry.key);
-            }
+        let shared = match (entries.first(), entries.last()) {
+            (Some(first), Some(last)) => shared(&first.key, &last.key),
+            _ => 0,
+        };
+        for (i, entry) in entries.into_iter().enumerate().rev() {
+            let extent = match entry.extent {
+                false => None,
+                true if self.tree.kind != TABLE => Some(Value::Wrong),
+                true => Some(self.look.wreck.value(&entry.value)),
+            };
+            let extent = match extent {
+                None => None,
+                Some(Value::Right(extent)) => Some(extent),
+                Some(Value::CutShort) => {
+                    self.cut_short = true;
+                    continue;
+                }
+                Some(Value::Wrong) => {
+                    self.lost_count += 1;
+                    if self.lost.len() < self.keep {
+                        self.lost.push(entry.key);
+                    }
+                    continue;
+                }
+            };
+            let key = entry.key.len() - if i > 0 { shared } else { 0 };
+            let weight = (key + entry.value.len()) as u64;
+            self.rows.push(Row { entry, origin, extent, weight });
         }
     }
+}
+
+/// Bytes that both begin with.
+fn shared(a: &[u8], b: &[u8]) -> usize {
+    a.iter().zip(b).take_while(|(a, b)| a == b).count()
 }
 
 /// What differs.
@@ -238,7 +294,7 @@ pub(super) fn differences<E>(
                     (Some(a), Some(b)) => a.entry.key.cmp(&b.entry.key),
                 };
                 match (order, a, b) {
-                    (Ordering::Equal, Some(old), Some(new)) if old != new => {
+                    (Ordering::Equal, Some(old), Some(new)) if !old.is_same(new) => {
                         each(Change::Put { new, old: Some(old) })?;
                     }
                     (Ordering::Less, Some(old), _) => each(Change::Remove(old))?,

@@ -20,12 +20,16 @@ use cowslip_pager::Pointer;
 use serde::Serialize;
 
 use super::{
+    roots,
     survey::Proof,
     wreck::{Item, Tree, Wreck},
 };
 
 /// Candidates that are looked at for all holes, for each node page of the wreck.
 const WORK_FACTOR: u64 = 64;
+
+/// Pieces of holes that are kept, if the wreck has no more node pages.
+const KNOWN_MIN: usize = 10_000;
 
 /// In the place of a line: compaction moved pages of several with one stamp.
 pub(super) const MANY: u64 = u64::MAX;
@@ -69,7 +73,22 @@ struct Index {
     highest: Vec<usize>,
 }
 
-type Known = HashMap<(Pointer, Tree, u64), Rc<Vec<Piece>>>;
+/// What is at the top of a tree whose root nobody names.
+pub(super) enum Newest {
+    Root(Pointer, Origin),
+    /// What may be a part of it only: the nodes above are lost.
+    Part,
+    None,
+}
+
+/// What there is for a hole.
+pub(super) struct Fill {
+    pub(super) pieces: Vec<Piece>,
+    /// Not all candidates were looked at.
+    pub(super) cut_short: bool,
+}
+
+type Known = HashMap<(Pointer, Tree, u64), Rc<Fill>>;
 
 /// All that is known about holes.
 #[derive(Default)]
@@ -78,16 +97,28 @@ pub(super) struct Fills {
     pub(super) lines: HashMap<u64, u64>,
     /// Pages that the map counts, by the number of the node; empty: there is no map.
     pub(super) live: Vec<bool>,
-    /// There are several lines.
+    /// There are several lines, as far as is known.
     pub(super) several: bool,
+    /// There is one.
+    pub(super) single: bool,
     /// Leaves of each tree.
     by_tree: HashMap<Tree, Vec<usize>>,
     indices: RefCell<HashMap<Tree, Rc<Index>>>,
+    /// Nodes that were asked about: are they parts?
+    parts: RefCell<HashMap<usize, bool>>,
     known: RefCell<Known>,
+    /// Pieces in them.
+    known_pieces: Cell<usize>,
     work: Cell<u64>,
 }
 
 impl Fills {
+    pub(super) fn new(wreck: &Wreck<'_>) -> Fills {
+        let fills = Fills::default();
+        fills.work.set((wreck.nodes.len() as u64 + 1024) * WORK_FACTOR);
+        fills
+    }
+
     /// After the survey, and after what is reached is known.
     pub(super) fn prepare(&mut self, wreck: &Wreck<'_>) {
         for (at, node) in wreck.nodes.iter().enumerate() {
@@ -96,7 +127,6 @@ impl Fills {
                 self.by_tree.entry(tree).or_default().push(at);
             }
         }
-        self.work.set((wreck.nodes.len() as u64 + 1024) * WORK_FACTOR);
     }
 
     /// Was something left out, for want of time?
@@ -130,25 +160,38 @@ impl Fills {
         item: &Item,
         tree: Tree,
         lineage: &Lineage,
-    ) -> Rc<Vec<Piece>> {
+    ) -> Rc<Fill> {
         let mut bounds = DefaultHasher::new();
         (&item.low, &item.high).hash(&mut bounds);
         let key = (item.pointer, tree, bounds.finish());
         if let Some(known) = self.known.borrow().get(&key) {
             return known.clone();
         }
-        let pieces = Rc::new(self.pieces(wreck, item, tree, lineage));
-        self.known.borrow_mut().insert(key, pieces.clone());
-        pieces
+        let fill = Rc::new(self.pieces(wreck, item, tree, lineage));
+        let all = self.known_pieces.get() + fill.pieces.len() + 1;
+        let mut known = self.known.borrow_mut();
+        // Many holes over the same leaves would take more memory than the leaves.
+        let full = all > wreck.nodes.len().max(KNOWN_MIN);
+        if full {
+            known.clear();
+        }
+        self.known_pieces.set(if full { fill.pieces.len() + 1 } else { all });
+        known.insert(key, fill.clone());
+        fill
     }
 
-    fn pieces(&self, wreck: &Wreck<'_>, item: &Item, tree: Tree, lineage: &Lineage) -> Vec<Piece> {
+    fn pieces(&self, wreck: &Wreck<'_>, item: &Item, tree: Tree, lineage: &Lineage) -> Fill {
         let index = self.index(wreck, tree);
         let below = |leaf: &Leaf| item.high.as_ref().is_none_or(|high| leaf.first < *high);
         let end = index.leaves.partition_point(below);
         let mut candidates = Vec::new();
+        let mut cut_short = false;
         for at in (0..end).rev() {
-            if index.leaves[index.highest[at]].last < item.low || !self.spend() {
+            if index.leaves[index.highest[at]].last < item.low {
+                break;
+            }
+            if !self.spend() {
+                cut_short = true;
                 break;
             }
             let leaf = &index.leaves[at];
@@ -180,7 +223,17 @@ impl Fills {
             }
         }
         pieces.sort_unstable_by(|a, b| a.from.cmp(&b.from));
-        pieces
+        Fill { pieces, cut_short }
+    }
+
+    /// May a node at the top of a table's tree be a part of it? Many states ask about the same ones.
+    fn is_part(&self, wreck: &Wreck<'_>, at: usize, tree: Tree) -> bool {
+        let known = self.parts.borrow().get(&at).copied();
+        known.unwrap_or_else(|| {
+            let part = roots::is_part(wreck, self, at, tree);
+            self.parts.borrow_mut().insert(at, part);
+            part
+        })
     }
 
     fn index(&self, wreck: &Wreck<'_>, tree: Tree) -> Rc<Index> {
@@ -205,17 +258,17 @@ impl Fills {
         index
     }
 
-    /// The newest root of a tree whose root nobody names, if it is whole (W8).
+    /// The newest root of a tree whose root nobody names (W8).
     pub(super) fn newest_root(
         &self,
         wreck: &Wreck<'_>,
         tree: Tree,
         stamp: u64,
         lineage: &Lineage,
-    ) -> Option<(Pointer, Origin)> {
+    ) -> Newest {
         let tops = wreck.tops(tree);
         let found = tops.iter().filter(|&&at| wreck.nodes[at].stamp <= stamp.min(wreck.limit));
-        let mut best: Option<(bool, u64, usize, Origin)> = None;
+        let mut best: Option<((bool, u64), usize, Origin)> = None;
         for &at in found {
             if !self.spend() {
                 break;
@@ -228,13 +281,15 @@ impl Fills {
                 _ => Origin::Older,
             };
             let rank = (self.is_lost(wreck, at), node.stamp);
-            if best.is_none_or(|(live, stamp, ..)| rank > (live, stamp))
-                && wreck.is_whole(&Item::root(wreck.pointer(at)), tree)
-            {
-                best = Some((rank.0, rank.1, at, origin));
+            if best.is_none_or(|(known, ..)| rank > known) {
+                best = Some((rank, at, origin));
             }
         }
-        best.map(|(_, _, at, origin)| (wreck.pointer(at), origin))
+        match best {
+            None => Newest::None,
+            Some((_, at, _)) if self.is_part(wreck, at, tree) => Newest::Part,
+            Some((_, at, origin)) => Newest::Root(wreck.pointer(at), origin),
+        }
     }
 }
 

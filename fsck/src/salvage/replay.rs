@@ -41,6 +41,9 @@ pub struct Replay {
     /// Why not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
+    /// Branches and snapshots that it made, or gave what others had.
+    #[serde(skip)]
+    pub(super) remade: HashSet<String>,
 }
 
 /// Does again what the log of a certain superblock has.
@@ -96,13 +99,53 @@ pub(super) fn found(
     Ok(replay)
 }
 
-/// The newest stamp in the log.
-pub(super) fn newest(storage: &dyn Storage, of: (u64, u64), starts: &[Start]) -> Option<u64> {
-    let mut newest = None;
-    Chains::new(storage, of, starts).all(&mut |record| {
-        newest = newest.max(Some(record.stamp).filter(|&stamp| stamp > 0));
-    });
-    newest
+/// What the records say of the time in which they were written.
+#[derive(Debug, Default)]
+pub(super) struct Past {
+    /// The newest stamp.
+    pub(super) stamp: Option<u64>,
+    /// The newest checkpoint that was durable.
+    pub(super) checkpoint: u64,
+    /// Stamp and generation of each transaction in the newest chain; both ascend.
+    chain: Vec<(u64, u64)>,
+}
+
+impl Past {
+    pub(super) fn new(storage: &dyn Storage, of: (u64, u64), starts: &[Start]) -> Past {
+        let mut past = Past::default();
+        let chains = Chains::new(storage, of, starts);
+        let all = chains.all(&mut |record| {
+            past.stamp = past.stamp.max(Some(record.stamp).filter(|&stamp| stamp > 0));
+            past.checkpoint = past.checkpoint.max(record.durable_checkpoint);
+        });
+        if let Some(newest) = all.into_iter().max_by_key(|chain| chain.end) {
+            let mut follow = chains.follow(newest.begin);
+            while let Some((record, body)) = follow.next(&chains) {
+                if record.kind == KIND_TRANSACTION && redo::read(&body).is_some() {
+                    past.chain.push((record.stamp, record.generation));
+                }
+            }
+        }
+        past
+    }
+
+    /// Is there a record of all that was committed behind the checkpoint of one stamp, up to another stamp?
+    /// What has no record is committed by a checkpoint, and each one begins a generation.
+    ///
+    /// ```text
+    /// record ..     | record ..  record of `to`
+    ///  generation g |  g + 1
+    ///     checkpoint of `from`
+    /// ```
+    pub(super) fn leads(&self, from: u64, to: u64) -> bool {
+        let first = self.chain.partition_point(|&(stamp, _)| stamp <= from);
+        let last = self.chain.partition_point(|&(stamp, _)| stamp <= to);
+        first > 0 && first < last && {
+            let (before, behind) = (self.chain[first - 1].1, &self.chain[first..last]);
+            behind.iter().all(|&(_, generation)| generation.checked_sub(before) == Some(1))
+                && behind.last().is_some_and(|&(stamp, _)| stamp == to)
+        }
+    }
 }
 
 /// The records that were found, by what they follow.
@@ -240,20 +283,41 @@ impl Replay {
     fn perform(&mut self, database: &Database, body: &[u8]) -> std::result::Result<(), Error> {
         let why = match redo::read(body) {
             None => "its record cannot be read".into(),
-            Some(redo) => match perform(database, &redo) {
-                Ok(()) => {
-                    self.done += 1;
-                    return Ok(());
+            Some(redo) => {
+                remade(&redo, &mut self.remade);
+                match perform(database, &redo) {
+                    Ok(()) => {
+                        self.done += 1;
+                        return Ok(());
+                    }
+                    Err(error @ (EngineError::DiskFull { .. } | EngineError::Io { .. })) => {
+                        return Err(Error::Out(error));
+                    }
+                    Err(error) => error.to_string(),
                 }
-                Err(error @ (EngineError::DiskFull { .. } | EngineError::Io { .. })) => {
-                    return Err(Error::Out(error));
-                }
-                Err(error) => error.to_string(),
-            },
+            }
         };
         self.failed += 1;
         self.first_failure.get_or_insert(why);
         Ok(())
+    }
+}
+
+/// The names that hold something else when it is done.
+fn remade(redo: &Redo<'_>, names: &mut HashSet<String>) {
+    match redo {
+        Redo::CreateSnapshot { name, .. }
+        | Redo::CreateBranch { name, .. }
+        | Redo::Rollback { branch: name, .. } => {
+            names.insert((*name).to_owned());
+        }
+        Redo::Promote(name) => names.extend([(*name).to_owned(), "main".to_owned()]),
+        Redo::Several(records) => records.iter().for_each(|record| remade(record, names)),
+        Redo::Writes { .. }
+        | Redo::DeleteSnapshot(_)
+        | Redo::DeleteBranch(_)
+        | Redo::Hold { .. }
+        | Redo::Bookmark(_) => {}
     }
 }
 

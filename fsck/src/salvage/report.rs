@@ -39,6 +39,9 @@ pub struct Gap {
     pub older: u64,
     /// Rows in pages of which it is not known who wrote them: they may be another branch's.
     pub doubtful: u64,
+    /// Not all pages were looked at that may have something for it.
+    #[serde(skip_serializing_if = "is_false")]
+    pub cut_short: bool,
 }
 
 /// A table of a branch or snapshot.
@@ -51,6 +54,9 @@ pub struct SalvagedTable {
     pub rows: u64,
     /// All is there that was there.
     pub whole: bool,
+    /// Something of it may be in the wreck and was left out, since it would have taken too much time or space.
+    #[serde(skip_serializing_if = "is_false")]
+    pub cut_short: bool,
     /// Its root was not where it should be.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub root: Option<Origin>,
@@ -72,9 +78,15 @@ pub struct SalvagedState {
     pub state: String,
     /// All is there that was there.
     pub whole: bool,
+    /// Something of it may be in the wreck and was left out, since it would have taken too much time or space.
+    #[serde(skip_serializing_if = "is_false")]
+    pub cut_short: bool,
     /// Its name was not where it should be.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<Origin>,
+    /// What nobody names was taken for its tables, and is perhaps a part of them only.
+    #[serde(skip_serializing_if = "is_false")]
+    pub part: bool,
     /// Its tables.
     pub tables: Vec<SalvagedTable>,
     /// Names of tables that could not be read where they should be.
@@ -104,7 +116,7 @@ pub struct Salvaged {
     pub log: Replay,
     /// What was not taken over.
     pub left: Vec<String>,
-    /// Something was left out because it would have taken too long to look for.
+    /// Something was left out because it would have taken too much time or space.
     pub cut_short: bool,
     /// The checker finds nothing in the wreck that touches data: only then is anything certain.
     pub checked: bool,
@@ -215,7 +227,9 @@ impl fmt::Display for Gap {
             }
         }
         if parts.is_empty() {
-            parts.push("lost".into());
+            parts.push(if self.cut_short { "cut short" } else { "lost" }.into());
+        } else if self.cut_short {
+            parts.push("cut short".into());
         }
         write!(f, "{}", parts.join(", "))?;
         match self.entries {
@@ -246,7 +260,9 @@ impl fmt::Display for Salvaged {
         }
         for state in &self.states {
             let part = if state.whole { "whole" } else { "in part, or uncertain" };
-            write!(f, "{}: {part}", state.state)?;
+            let cut = if state.cut_short { ", cut short" } else { "" };
+            let of = if state.part { ", perhaps only a part of its tables" } else { "" };
+            write!(f, "{}: {part}{cut}{of}", state.state)?;
             match state.name {
                 Some(origin) => writeln!(f, " ({origin})")?,
                 None => writeln!(f)?,
@@ -257,7 +273,8 @@ impl fmt::Display for Salvaged {
             for table in &state.tables {
                 let owner = owner_text(&state.state, Some(&table.table));
                 let part = if table.whole { "" } else { ", in part, or uncertain" };
-                write!(f, "      {owner}: {} rows{part}", table.rows)?;
+                let cut = if table.cut_short { ", cut short" } else { "" };
+                write!(f, "      {owner}: {} rows{part}{cut}", table.rows)?;
                 match table.root {
                     Some(origin) => writeln!(f, " ({origin})")?,
                     None => writeln!(f)?,
@@ -302,7 +319,7 @@ impl fmt::Display for Salvaged {
             writeln!(f, "not taken over: {what}")?;
         }
         if self.cut_short {
-            writeln!(f, "not all pages were looked through: it would have taken too long")?;
+            writeln!(f, "cut short: the rest would have taken too much time or space")?;
         }
         if self.noted > 0 {
             writeln!(
@@ -314,6 +331,10 @@ impl fmt::Display for Salvaged {
         }
         writeln!(f, "{}", self.verdict())
     }
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 fn hex<S: serde::Serializer>(key: &[u8], to: S) -> Result<S::Ok, S::Error> {

@@ -10,7 +10,8 @@ use cowslip_pager::{PageId, Pointer};
 
 use super::{
     cursor::{Cursor, Look},
-    fill::{Fills, MANY, Origin},
+    fill::{Fills, MANY, Newest, Origin},
+    roots,
     wreck::{Item, NAMES, TABLES, Tree, Wreck, table_of},
 };
 
@@ -35,6 +36,10 @@ pub(super) struct State {
     pub(super) held: bool,
     /// Not by its own pointers.
     pub(super) origin: Option<Origin>,
+    /// Nobody names its catalog.
+    pub(super) nameless: bool,
+    /// Its catalog may be a part of one.
+    pub(super) part: bool,
 }
 
 /// The tree of names.
@@ -81,6 +86,8 @@ pub(super) fn read(wreck: &Wreck<'_>, fills: &Fills, root: Option<Pointer>) -> N
                     label: None,
                     held: false,
                     origin: row.origin,
+                    nameless: false,
+                    part: false,
                 }),
                 Err(_) => damaged = true,
             },
@@ -96,6 +103,8 @@ pub(super) fn read(wreck: &Wreck<'_>, fills: &Fills, root: Option<Pointer>) -> N
                     label: record.label,
                     held: record.held,
                     origin: row.origin,
+                    nameless: false,
+                    part: false,
                 }),
                 Err(_) => damaged = true,
             },
@@ -125,7 +134,7 @@ pub(super) fn reach(
         .filter_map(|state| state.lineage.tip())
         .map(|place| place.line)
         .collect();
-    fills.several = tips.len() > 1;
+    (fills.several, fills.single) = (tips.len() > 1, tips.len() == 1);
     if let Some(root) = root {
         walk(wreck, fills, root, NAMES, &Lineage::default());
     }
@@ -165,8 +174,7 @@ fn walk(wreck: &mut Wreck<'_>, fills: &mut Fills, root: Pointer, tree: Tree, lin
 pub(super) fn find_catalogs(wreck: &mut Wreck<'_>, fills: &mut Fills, names: &mut Names) {
     let usable = |wreck: &Wreck<'_>, at: usize| {
         let node = &wreck.nodes[at];
-        let usable = !node.reached && node.stamp <= wreck.limit;
-        usable && wreck.is_whole(&Item::root(wreck.pointer(at)), TABLES)
+        !node.reached && node.stamp <= wreck.limit
     };
     let mut tops: Vec<usize> = wreck.tops(TABLES).to_vec();
     tops.sort_unstable_by_key(|&at| std::cmp::Reverse(wreck.nodes[at].stamp));
@@ -189,29 +197,46 @@ pub(super) fn find_catalogs(wreck: &mut Wreck<'_>, fills: &mut Fills, names: &mu
         });
         if let Some(next) = next {
             let at = found.remove(next);
-            (state.catalog, state.stamp) = (wreck.pointer(at), wreck.nodes[at].stamp);
+            let (catalog, stamp) = (wreck.pointer(at), wreck.nodes[at].stamp);
+            let part = roots::is_part(wreck, fills, at, TABLES);
+            state.catalog = if part { nowhere(CATALOG, stamp) } else { catalog };
+            (state.stamp, state.part) = (stamp, part);
         }
     }
     let mut taken: HashSet<String> = names.states.iter().map(|state| state.name.clone()).collect();
-    let mut number = 0;
+    let (mut number, mut joined) = (0, false);
     for at in found {
-        let name =
-            if taken.contains("main") { free_name(&taken, &mut number) } else { "main".into() };
+        let part = roots::is_part(wreck, fills, at, TABLES);
+        if part && joined {
+            continue;
+        }
+        let is_main = !taken.contains("main");
+        let name = if is_main { "main".into() } else { free_name(&taken, &mut number) };
+        // Parts of the one line that there is are put together.
+        joined |= part && fills.single;
+        let (catalog, stamp) = (wreck.pointer(at), wreck.nodes[at].stamp);
+        let catalog = if joined && part { nowhere(CATALOG, stamp) } else { catalog };
         taken.insert(name.clone());
         let origin = if fills.is_lost(wreck, at) { Origin::Found } else { Origin::Older };
         names.states.push(State {
             branch: name.clone(),
             name,
             snapshot: false,
-            catalog: wreck.pointer(at),
-            stamp: wreck.nodes[at].stamp,
+            catalog,
+            stamp,
             lineage: Lineage::default(),
             parent: None,
             label: None,
             held: false,
             origin: Some(origin),
+            nameless: true,
+            part,
         });
     }
+    // Each of them may be of a line of its own; and without a map, who knows how many there were.
+    let nameless = names.states.iter().filter(|state| state.nameless).count();
+    fills.several |= nameless + usize::from(fills.single) > 1 || !has_map && !fills.single;
+    fills.single &= !fills.several;
     sort(&mut names.states);
     for state in &names.states {
         walk(wreck, fills, state.catalog, TABLES, &state.lineage);
@@ -282,8 +307,10 @@ pub(super) fn find_tables(
     found.sort_unstable();
     let root = |(id, stamp): (u64, u64)| {
         let tree = Tree { kind: TABLE, id };
-        let root = fills.newest_root(wreck, tree, stamp, &Lineage::default());
-        (id, root.map_or(nowhere(TABLE, stamp), |(root, _)| root))
+        match fills.newest_root(wreck, tree, stamp, &Lineage::default()) {
+            Newest::Root(root, _) => (id, root),
+            Newest::Part | Newest::None => (id, nowhere(TABLE, stamp)),
+        }
     };
     found.into_iter().take(FOUND_MAX).map(root).collect()
 }

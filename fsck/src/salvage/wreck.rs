@@ -43,6 +43,15 @@ enum Whole {
     No(u64),
 }
 
+/// What is known of a large value.
+pub(super) enum Value {
+    /// Its bytes are those that were written.
+    Right(Extent),
+    Wrong,
+    /// Nobody looked: enough was read (W14).
+    CutShort,
+}
+
 /// A subtree, as its parent names it.
 #[derive(Debug, Clone)]
 pub(super) struct Item {
@@ -93,6 +102,8 @@ pub(super) struct Wreck<'a> {
     pub(super) nodes: Vec<Node>,
     /// Nodes that no inner node names.
     tops: HashMap<Tree, Vec<usize>>,
+    /// Inner nodes.
+    inner: HashMap<Tree, Vec<usize>>,
     whole: RefCell<Vec<Whole>>,
     /// Large values that were looked at, by a hash of their encoding: are they right?
     values: RefCell<HashMap<u64, bool>>,
@@ -112,7 +123,7 @@ impl<'a> Wreck<'a> {
         let values = RefCell::default();
         let pages = length / geometry.page_size as u64;
         let value_pages = Cell::new(pages.saturating_mul(VALUES_FACTOR));
-        let (limit, tops) = (u64::MAX, HashMap::new());
+        let (limit, tops, inner) = (u64::MAX, HashMap::new(), HashMap::new());
         let mut wreck = Wreck {
             storage,
             geometry,
@@ -121,12 +132,14 @@ impl<'a> Wreck<'a> {
             limit,
             nodes,
             tops,
+            inner,
             whole,
             values,
             value_pages,
         };
         wreck.find_children();
-        for (at, node) in wreck.nodes.iter().enumerate().filter(|(_, node)| !node.child) {
+        let top = |node: &Node| !node.child && node.proof == Proof::Open;
+        for (at, node) in wreck.nodes.iter().enumerate().filter(|(_, node)| top(node)) {
             let tree = Tree { kind: node.kind, id: node.tree };
             wreck.tops.entry(tree).or_default().push(at);
         }
@@ -140,9 +153,10 @@ impl<'a> Wreck<'a> {
             if node.level == 0 || node.proof != Proof::Open {
                 continue;
             }
+            let tree = Tree { kind: node.kind, id: node.tree };
+            self.inner.entry(tree).or_default().push(at);
             for entry in self.entries(at).unwrap_or_default() {
                 let child = Pointer::decode(&entry.value);
-                let tree = Tree { kind: node.kind, id: node.tree };
                 if let Some(child) = self.find(&child, tree) {
                     self.nodes[child].child = true;
                 }
@@ -153,6 +167,11 @@ impl<'a> Wreck<'a> {
     /// Nodes of a tree that no inner node names.
     pub(super) fn tops(&self, tree: Tree) -> &[usize] {
         self.tops.get(&tree).map_or(&[], Vec::as_slice)
+    }
+
+    /// Inner nodes of a tree.
+    pub(super) fn inner(&self, tree: Tree) -> &[usize] {
+        self.inner.get(&tree).map_or(&[], Vec::as_slice)
     }
 
     /// The number of the node that a pointer names, if it is there and proves itself.
@@ -225,7 +244,7 @@ impl<'a> Wreck<'a> {
 
     fn is_entry_whole(&self, tree: Tree, entry: &Entry, page: PageId) -> bool {
         match tree.kind {
-            TABLE => !entry.extent || self.value(&entry.value).is_some(),
+            TABLE => !entry.extent || matches!(self.value(&entry.value), Value::Right(_)),
             CATALOG => table_of(entry, page).is_some_and(|record| {
                 let tree = Tree { kind: TABLE, id: record.id };
                 record.is_machine() || self.is_whole(&Item::root(record.root), tree)
@@ -271,28 +290,36 @@ impl<'a> Wreck<'a> {
             .then_some(child)
     }
 
-    /// A large value that is right, pages and all.
-    pub(super) fn value(&self, encoded: &[u8]) -> Option<Extent> {
-        let extent = Extent::decode(encoded, PageId::NONE, self.geometry.page_size).ok()?;
+    /// A large value, and whether it is right, pages and all.
+    pub(super) fn value(&self, encoded: &[u8]) -> Value {
+        let Ok(extent) = Extent::decode(encoded, PageId::NONE, self.geometry.page_size) else {
+            return Value::Wrong;
+        };
         let pages = self.length / self.geometry.page_size as u64;
         if extent.runs.is_empty() || extent.runs.iter().any(|run| run.end() > pages) {
-            return None;
+            return Value::Wrong;
         }
         let mut hasher = DefaultHasher::new();
         encoded.hash(&mut hasher);
         let key = hasher.finish();
         let known = self.values.borrow().get(&key).copied();
-        let right = known.unwrap_or_else(|| {
-            // Values that were made to overlap would be read again and again (W14).
-            let size = extent.runs.iter().map(|run| run.end() - run.start.0).sum::<u64>();
-            let Some(left) = self.value_pages.get().checked_sub(size) else { return false };
-            self.value_pages.set(left);
-            let mut reader = self.reader(extent.clone());
-            let right = io::copy(&mut reader, &mut io::sink()).is_ok();
-            self.values.borrow_mut().insert(key, right);
-            right
-        });
-        right.then_some(extent)
+        let right = match known {
+            Some(right) => right,
+            None => {
+                // Values that were made to overlap would be read again and again (W14). What is left falls only,
+                // so who asks twice hears the same.
+                let size = extent.runs.iter().map(|run| run.end() - run.start.0).sum::<u64>();
+                let Some(left) = self.value_pages.get().checked_sub(size) else {
+                    return Value::CutShort;
+                };
+                self.value_pages.set(left);
+                let mut reader = self.reader(extent.clone());
+                let right = io::copy(&mut reader, &mut io::sink()).is_ok();
+                self.values.borrow_mut().insert(key, right);
+                right
+            }
+        };
+        if right { Value::Right(extent) } else { Value::Wrong }
     }
 
     /// The bytes of a large value; an error at the end if they are not those that were written.

@@ -1,6 +1,7 @@
 //! The database: opening and creating, and what is done to it as a whole.
 
 mod names;
+mod recovery;
 mod releases;
 mod scrubbing;
 
@@ -15,11 +16,12 @@ use cowslip_pager::{
     storage::{FileStorage, MemoryStorage, OpenError, Storage},
     superblock::Superblock,
 };
-use parking_lot::Mutex;
 
 pub use names::{BookmarkInfo, BranchInfo, SnapshotInfo};
 pub(crate) use names::{find_branch, find_either, find_snapshot, new_id};
+use recovery::Recovery;
 pub use releases::Releases;
+use releases::Releasing;
 pub use scrubbing::{ScrubFinding, ScrubPass, ScrubStats, ScrubStep};
 
 use crate::{
@@ -28,6 +30,7 @@ use crate::{
     error::{Error, Result},
     kinds::EngineKinds,
     meta::{BRANCH, INCOMING, MAIN, SNAPSHOT},
+    pending::Pending,
     read::ReadTransaction,
     scrub::{self, ScrubReport},
     write::WriteTransaction,
@@ -61,12 +64,12 @@ pub struct Database {
 
 /// What all handles and transactions of a database share.
 pub(crate) struct Shared {
-    pub(crate) pager: Arc<Pager>,
+    /// For others [`Shared::pager`], which waits until it has all that the log has.
+    pager: Arc<Pager>,
     pub(crate) durability: Durability,
     path: Option<PathBuf>,
-    releaser: Mutex<Option<releases::Releaser>>,
-    helpers: releases::Helpers,
-    background: bool,
+    recovery: Arc<Recovery>,
+    releasing: Arc<Releasing>,
 }
 
 /// A checkpoint whose trees stay in the file as they are as long as this lives.
@@ -249,46 +252,55 @@ impl Builder {
 
     fn create_on(&self, storage: Arc<dyn Storage>, path: Option<&Path>) -> Result<Database> {
         let pager = Pager::create(storage, self.config.clone(), Arc::new(EngineKinds))?;
-        self.finish(pager, path)
+        self.finish(Arc::new(pager), path)
     }
 
     fn open_storage(&self, storage: Arc<dyn Storage>, path: Option<&Path>) -> Result<Database> {
         if Pager::is_unfinished(&*storage)? {
             return Err(Error::NotADatabase);
         }
-        let (pager, replay) = Pager::open(storage, self.config.clone(), Arc::new(EngineKinds))?;
+        let (pager, mut replay) = Pager::open(storage, self.config.clone(), Arc::new(EngineKinds))?;
         if pager.lacks_root(&replay) {
             return Err(Error::corrupted(0, "root in the superblock", 1, 0));
         }
-        draft::replay(&pager, replay, self.config.background)?;
-        self.finish(pager, path)
+        let pager = Arc::new(pager);
+        match Pending::of(&pager, &mut replay) {
+            Some(pending) => {
+                let database = self.share(pager, path, Recovery::of(pending));
+                let Shared { pager, recovery, releasing, .. } = &*database.shared;
+                recovery.begin(pager, replay, releasing)?;
+                Ok(database)
+            }
+            None => {
+                draft::replay(&pager, replay, self.config.background, || Ok(()))?;
+                self.finish(pager, path)
+            }
+        }
     }
 
-    fn finish(&self, pager: Pager, path: Option<&Path>) -> Result<Database> {
-        let pager = Arc::new(pager);
+    fn finish(&self, pager: Arc<Pager>, path: Option<&Path>) -> Result<Database> {
         if pager.begin_read().version().root.is_none() && !pager.is_read_only() {
             // New, or the power failed between creation and the first name.
             let mut draft = Draft::new(pager.begin_write()?)?;
             draft.initialise()?;
             draft.commit_by_checkpoint()?;
         }
-        let database = Database {
+        let database = self.share(pager, path, Recovery::ended());
+        database.shared.releasing.begin_if_needed()?;
+        Ok(database)
+    }
+
+    fn share(&self, pager: Arc<Pager>, path: Option<&Path>, recovery: Recovery) -> Database {
+        let releasing = Releasing::new(pager.clone(), self.config.background);
+        Database {
             shared: Arc::new(Shared {
                 pager,
                 durability: self.durability,
                 path: path.map(Path::to_owned),
-                releaser: Mutex::new(None),
-                helpers: releases::Helpers::default(),
-                background: self.config.background,
+                recovery: Arc::new(recovery),
+                releasing: Arc::new(releasing),
             }),
-        };
-        if !database.shared.pager.is_read_only() {
-            let reader = database.shared.pager.begin_read();
-            if draft::has_releases(reader.view(), reader.version().root)? {
-                database.shared.release_soon();
-            }
         }
-        Ok(database)
     }
 }
 
@@ -339,12 +351,16 @@ impl Database {
 
     /// Begins to write on a branch.
     pub fn begin_write_on(&self, branch: &str) -> Result<WriteTransaction> {
-        let txn = self.shared.pager.begin_write()?;
+        let txn = self.shared.pager()?.begin_write()?;
         WriteTransaction::new(&self.shared, txn, branch)
     }
 
-    /// Begins to write on `main`, or returns `None` if a transaction is running.
+    /// Begins to write on `main`, or returns `None` if a transaction is running, or the log is still
+    /// replayed.
     pub fn try_begin_write(&self) -> Result<Option<WriteTransaction>> {
+        if !self.shared.recovery.is_over()? {
+            return Ok(None);
+        }
         match self.shared.pager.try_begin_write()? {
             Some(txn) => WriteTransaction::new(&self.shared, txn, MAIN).map(Some),
             None => Ok(None),
@@ -358,18 +374,20 @@ impl Database {
 
     /// Begins to read the newest version of a branch.
     pub fn begin_read_on(&self, branch: &str) -> Result<ReadTransaction> {
-        ReadTransaction::new(&self.shared, |view, root| find_branch(view, root, branch))
+        ReadTransaction::of_branch(&self.shared, branch)
     }
 
     /// Begins to read a snapshot.
     pub fn begin_read_at(&self, snapshot: &str) -> Result<ReadTransaction> {
-        ReadTransaction::new(&self.shared, |view, root| find_snapshot(view, root, snapshot))
+        ReadTransaction::of_snapshot(&self.shared, snapshot)
     }
 
     // ---- the whole -----------------------------------------------------------------------
 
     /// Figures.
     pub fn stats(&self) -> Stats {
+        // Where the log could not be replayed they are those of the checkpoint.
+        let _ = self.shared.recovery.wait();
         let stats = self.shared.pager.stats();
         let count = |prefix| {
             let reader = self.shared.pager.begin_read();
@@ -398,14 +416,14 @@ impl Database {
 
     /// Writes all that is committed into the trees, so that opening replays nothing.
     pub fn checkpoint(&self) -> Result<()> {
-        Ok(self.shared.pager.checkpoint()?)
+        Ok(self.shared.pager()?.checkpoint()?)
     }
 
     /// Makes a checkpoint, and keeps the pages of the version that it holds where they are in the file, for
     /// a checker that reads the file itself. Writers wait for the end of the checkpoint, and go on beside
     /// the checker.
     pub fn pin_checkpoint(&self) -> Result<PinnedCheckpoint> {
-        let (reader, superblock) = self.shared.pager.pin_checkpoint()?;
+        let (reader, superblock) = self.shared.pager()?.pin_checkpoint()?;
         Ok(PinnedCheckpoint { reader, superblock, _shared: self.shared.clone() })
     }
 
@@ -413,7 +431,7 @@ impl Database {
     /// places at its front, and gives the space behind them back. What was shared stays shared. Readers may go on, writers wait; the space of
     /// versions that are still read comes back only later.
     pub fn compact(&self) -> Result<()> {
-        let pager = &self.shared.pager;
+        let pager = self.shared.pager()?;
         let mut pack = true;
         for _ in 0..compact::ROUNDS_MAX {
             self.wait_for_releases()?;
@@ -456,7 +474,7 @@ impl Database {
     /// Reads everything that the newest version can reach from the file and verifies it, at once and
     /// along the trees: each page, and whether it is the one that its parent names.
     pub fn scrub(&self) -> Result<ScrubReport> {
-        scrub::scrub(&self.shared.pager.begin_read())
+        scrub::scrub(&self.shared.pager()?.begin_read())
     }
 
     /// The file, if the database has one.
@@ -475,8 +493,11 @@ impl Database {
         if self.shared.pager.writing_here() {
             return Err(Error::NestedTransaction);
         }
+        let replayed = self.shared.recovery.wait();
+        self.shared.recovery.stop();
         self.shared.stop_releaser();
-        Ok(self.shared.pager.close()?)
+        self.shared.pager.close()?;
+        replayed
     }
 }
 

@@ -16,6 +16,7 @@ use gather::Gathered;
 pub(crate) use incoming::Arrived;
 pub(crate) use machines::Stored;
 use postponed::Postponed;
+pub(crate) use tables::check_table_name;
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -549,12 +550,22 @@ fn names_of(
     Ok(names)
 }
 
-/// Takes a store's log in; a second thread may read ahead.
-pub(crate) fn replay(pager: &Pager, replay: cowslip_pager::Replay, read_ahead: bool) -> Result<()> {
+/// Takes a store's log in; a second thread may read ahead. Before each record `go_on` is asked whether to.
+pub(crate) fn replay(
+    pager: &Pager,
+    replay: cowslip_pager::Replay,
+    read_ahead: bool,
+    go_on: impl Fn() -> Result<()>,
+) -> Result<()> {
     pager.recover(replay, redo::joins, |txn, bodies| {
         let mut draft = Draft::new(txn)?;
         let (view, root) = (pager.view(draft.txn.stamp()), draft.meta.root);
-        let mut apply = || bodies.iter().try_for_each(|body| draft.apply(body));
+        let mut apply = || {
+            bodies.iter().try_for_each(|body| {
+                go_on()?;
+                draft.apply(body)
+            })
+        };
         if read_ahead {
             warm::beside(view, root, bodies, apply)?
         } else {

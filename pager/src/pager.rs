@@ -346,6 +346,11 @@ impl Pager {
         self.inner.geometry.page_size
     }
 
+    /// Bytes of memory for pages and map groups, as configured.
+    pub fn cache_size(&self) -> usize {
+        self.inner.config.cache_size
+    }
+
     /// Is there no root, though there was a commit? Without one no page is used but for superblocks, the map and the
     /// log's ring, and there is nothing to replay.
     pub fn lacks_root(&self, replay: &Replay) -> bool {

@@ -51,14 +51,47 @@ pub struct Replay {
     transactions: u64,
     end: Tail,
     generation: u64,
+    bodies: Option<Bodies>,
 }
 
 impl Replay {
     /// Transactions that the log has.
-    pub(crate) fn transactions(&self) -> u64 {
+    pub fn transactions(&self) -> u64 {
         self.transactions
     }
+
+    /// The bodies of the log's transactions, for who answers from them while they are replayed. `None`: there are
+    /// more of them than an eighth of the cache's size, there are to be no background threads, or they were
+    /// taken already.
+    pub fn take_bodies(&mut self) -> Option<Bodies> {
+        self.bodies.take()
+    }
 }
+
+/// Bodies of log records, in their order.
+#[derive(Debug, Default)]
+pub struct Bodies {
+    /// One behind the other.
+    pub bytes: Vec<u8>,
+    /// Where each of them ends.
+    pub ends: Vec<usize>,
+}
+
+impl Bodies {
+    /// Takes one more, if all of them then take at most `limit` bytes, the list of their ends included.
+    fn push(mut self, body: &[u8], limit: usize) -> Option<Bodies> {
+        let ends = size_of::<usize>() * (self.ends.len() + 1);
+        if self.bytes.len() + body.len() + ends > limit {
+            return None;
+        }
+        self.bytes.extend_from_slice(body);
+        self.ends.push(self.bytes.len());
+        Some(self)
+    }
+}
+
+/// The part of the cache's size that the log's bodies may take while they are replayed.
+const BODIES_PART: usize = 8;
 
 pub(crate) fn is_unfinished(storage: &dyn Storage) -> Result<bool> {
     let length = storage.len().map_err(|e| Error::io("reading the file's length", None, e))?;
@@ -222,12 +255,17 @@ pub(crate) fn open(
         transactions: 0,
         end: first.tail(),
         generation: found.log.generation,
+        bodies: config.background.then(Bodies::default),
     };
     let mut newest_stamp = 0;
     while let Some(record) = first.next(&mut body)? {
         newest_stamp = newest_stamp.max(record.stamp);
         replay.records += 1;
-        replay.transactions += u64::from(record.kind == KIND_TRANSACTION);
+        if record.kind == KIND_TRANSACTION {
+            replay.transactions += 1;
+            let limit = config.cache_size / BODIES_PART;
+            replay.bodies = replay.bodies.take().and_then(|kept| kept.push(&body, limit));
+        }
         replay.end = first.tail();
         replay.generation = record.generation;
     }

@@ -51,6 +51,7 @@ pub struct Replay {
     transactions: u64,
     end: Tail,
     generation: u64,
+    synced: bool,
     bodies: Option<Bodies>,
 }
 
@@ -65,6 +66,16 @@ impl Replay {
     /// taken already.
     pub fn take_bodies(&mut self) -> Option<Bodies> {
         self.bodies.take()
+    }
+
+    /// Makes durable what was accepted (R9), before anything is written that builds on it.
+    fn sync(&mut self, inner: &Inner) -> Result<()> {
+        if self.transactions > 0 && !self.synced && !mutant!(RecoveryDoesNotSync) {
+            let synced = inner.storage.sync();
+            synced.map_err(|e| Error::io("syncing the log before replay", None, e))?;
+            self.synced = true;
+        }
+        Ok(())
     }
 }
 
@@ -255,6 +266,7 @@ pub(crate) fn open(
         transactions: 0,
         end: first.tail(),
         generation: found.log.generation,
+        synced: false,
         bodies: config.background.then(Bodies::default),
     };
     let mut newest_stamp = 0;
@@ -268,9 +280,6 @@ pub(crate) fn open(
         }
         replay.end = first.tail();
         replay.generation = record.generation;
-    }
-    if replay.transactions > 0 && !mutant!(RecoveryDoesNotSync) {
-        storage.sync().map_err(|e| Error::io("syncing the log before replay", None, e))?;
     }
     // Above every stamp that the past may have given to a page (R12) or to a transaction of the log;
     // the root's own stamp stays readable.
@@ -313,6 +322,7 @@ pub(crate) fn open(
     };
     inner.log.begin_replay();
     if !read_only && torn {
+        replay.sync(&inner)?;
         // A torn copy is made good before anything else is written. It may be that of a checkpoint
         // that never was, whole but for sectors that a second torn write of the slot could heal; until
         // here that checkpoint is still true.
@@ -370,10 +380,11 @@ impl Group {
 /// transaction with the one before it.
 pub(crate) fn replay<E: From<Error>>(
     inner: &Arc<Inner>,
-    replay: Replay,
+    mut replay: Replay,
     joins: impl Fn(&[u8], &[u8]) -> bool,
     mut apply: impl FnMut(Transaction, &[Vec<u8>]) -> std::result::Result<Transaction, E>,
 ) -> std::result::Result<(), E> {
+    replay.sync(inner)?;
     let mut scan =
         Scan::new(&*inner.storage, &inner.geometry, &replay.start, inner.store, replay.checkpoint);
     let mut body = Vec::new();

@@ -172,7 +172,7 @@ impl Builder {
         self
     }
 
-    /// Without background threads (`false`), checkpoints and releases happen inside the calls that
+    /// Without background threads (`false`), the log is replayed by the opening, and checkpoints and releases happen inside the calls that
     /// cause them: every write at a reproducible moment, as tests on a simulated disk need it.
     pub fn background(mut self, background: bool) -> Builder {
         self.config.background = background;
@@ -205,6 +205,12 @@ impl Builder {
     }
 
     /// Opens an existing database file.
+    ///
+    /// What a killed process left in the log is replayed in the background, where it is nothing but puts and
+    /// removals of single keys: gets in a [`ReadTransaction`] are answered at once, snapshots and tables that
+    /// the log does not change are there as a whole, and all other calls wait for the end. If the replay fails
+    /// they get the error, and gets go on; nothing is lost, and the next opening tries again. Without
+    /// [background threads](Builder::background) it is replayed here.
     pub fn open(&self, path: impl AsRef<Path>) -> Result<Database> {
         let path = path.as_ref();
         let storage = FileStorage::open(path).map_err(|e| opening(e, path))?;
@@ -487,7 +493,7 @@ impl Database {
         self.shared.pager.is_read_only()
     }
 
-    /// Closes the database and reports what went wrong on the way. Other handles can only read from
+    /// Closes the database, when its log is replayed, and reports what went wrong on the way. Other handles can only read from
     /// here on.
     pub fn close(self) -> Result<()> {
         if self.shared.pager.writing_here() {

@@ -41,15 +41,26 @@ const INDEX_PART: usize = 4;
 pub(crate) struct Pending {
     /// The bodies of the records, one behind the other.
     bytes: Vec<u8>,
+    /// Where the first record begins that is not known to be durable.
+    uncertain_from: usize,
     tables: Vec<Table>,
     /// The numbers of tables by branch and name.
     numbers: HashMap<String, HashMap<String, usize>>,
     replayed: OnceLock<Reader>,
 }
 
+/// What the log says of a key.
+pub(crate) struct Word<'p> {
+    /// An insertion or a removal.
+    pub(crate) operation: Operation<'p>,
+    /// Is it of a record that a power cut may yet take away, until the log is synced?
+    pub(crate) uncertain: bool,
+}
+
 /// What the log has of one table.
-#[derive(Default)]
 struct Table {
+    /// Where it is named first.
+    named: u32,
     /// Where operations on it stand in the bytes, in their order.
     parts: Vec<Range<u32>>,
     operations: usize,
@@ -66,9 +77,11 @@ impl Pending {
     /// What the log has, if reads can be answered from it, and if that is worth it. The store is as its
     /// checkpoint left it.
     pub(crate) fn of(pager: &Arc<Pager>, replay: &mut Replay) -> Option<Pending> {
-        let Bodies { bytes, ends } = replay.take_bodies()?;
+        let Bodies { bytes, ends, durable, .. } = replay.take_bodies()?;
+        u32::try_from(bytes.len()).ok()?;
         let mut pending = Pending {
             bytes,
+            uncertain_from: durable.checked_sub(1).map_or(0, |last| ends[last]),
             tables: Vec::new(),
             numbers: HashMap::new(),
             replayed: OnceLock::new(),
@@ -128,8 +141,8 @@ impl Pending {
                             memory_left = left;
                         }
                         let Some(Operation::Table(name)) = operation else { break };
-                        table = Some(self.number(view, root, branch, name)?);
                         part.start = place(operations);
+                        table = Some(self.number(view, root, branch, name, before)?);
                         count = 0;
                     }
                     Some(Operation::RemoveRange(_) | Operation::DeleteTable(_)) => {
@@ -144,7 +157,14 @@ impl Pending {
     }
 
     /// The number of a table that a record names: one that is there, or that the record makes.
-    fn number(&mut self, view: View<'_>, root: Pointer, branch: &str, name: &str) -> Result<usize> {
+    fn number(
+        &mut self,
+        view: View<'_>,
+        root: Pointer,
+        branch: &str,
+        name: &str,
+        named: u32,
+    ) -> Result<usize> {
         if let Some(number) = self.table(branch, name) {
             return Ok(number);
         }
@@ -152,7 +172,7 @@ impl Pending {
         let catalog = Tree::new(CATALOG, 0, find_branch(view, root, branch)?).checked(0)?;
         find_table(view, &catalog, name)?;
         let number = self.tables.len();
-        self.tables.push(Table::default());
+        self.tables.push(Table { named, parts: Vec::new(), operations: 0, index: OnceLock::new() });
         self.numbers.entry(branch.into()).or_default().insert(name.into(), number);
         Ok(number)
     }
@@ -178,12 +198,22 @@ impl Pending {
         Ok(())
     }
 
-    /// The newest operation on a key of a table: an insertion, a removal, or none.
-    pub(crate) fn find(&self, table: usize, key: &[u8]) -> Result<Option<Operation<'_>>> {
+    /// Is a table that the log makes named first in a record that is not known to be durable?
+    pub(crate) fn is_uncertain(&self, table: usize) -> bool {
+        self.tables[table].named as usize >= self.uncertain_from
+    }
+
+    /// The newest word on a key of a table.
+    pub(crate) fn find(&self, table: usize, key: &[u8]) -> Result<Option<Word<'_>>> {
         let table = &self.tables[table];
+        let word = |operation, place: u32| Word {
+            operation,
+            uncertain: place as usize >= self.uncertain_from,
+        };
         if let Some(newest) = table.index.get() {
             let row = newest.index.find(key, |row| self.key_at(newest.places[row]));
-            return row.map_or(Ok(None), |row| self.operations(newest.places[row]).next());
+            let Some(place) = row.map(|row| newest.places[row]) else { return Ok(None) };
+            return Ok(self.operations(place).next()?.map(|operation| word(operation, place)));
         }
         for part in table.parts.iter().rev() {
             let mut operations =
@@ -194,8 +224,8 @@ impl Pending {
                     newest = Some(operation);
                 }
             }
-            if newest.is_some() {
-                return Ok(newest);
+            if let Some(operation) = newest {
+                return Ok(Some(word(operation, part.start)));
             }
         }
         Ok(None)

@@ -18,7 +18,7 @@ use crate::{
     iter::{Iter, prefix_span, span},
     kinds::{CATALOG, TABLE},
     meta::TableRecord,
-    pending::Pending,
+    pending::{Pending, Word},
     redo::Operation,
     tree::{Lookup, Tree},
     value::{Key, Value, ValueReader},
@@ -115,9 +115,16 @@ impl ReadTransaction {
         let changed = early.and_then(|early| early.pending.table(&early.branch, name));
         let tree = match found {
             Some((tree, _)) => tree,
-            // The log makes it.
-            None if changed.is_some() => Tree::new(TABLE, 0, Pointer::NONE),
-            None => return Err(Error::TableNotFound(name.into())),
+            None => match (early, changed) {
+                (Some(early), Some(number)) => {
+                    // The log makes it.
+                    if early.pending.is_uncertain(number) {
+                        self.held.shared.wait_for_certainty()?;
+                    }
+                    Tree::new(TABLE, 0, Pointer::NONE)
+                }
+                _ => return Err(Error::TableNotFound(name.into())),
+            },
         };
         let early = changed.map(|number| {
             Arc::new(EarlyTable { name: name.into(), number, replayed: OnceLock::new() })
@@ -217,11 +224,16 @@ impl ReadTable {
             let (reader, tree) = self.replayed(table, early)?;
             return get(pager, reader.view(), &tree, key);
         }
-        match early.pending.find(table.number, key)? {
-            Some(Operation::Insert(_, value)) => Ok(Some(Value::owned(value.to_vec()))),
-            Some(_) => Ok(None),
-            None => get(pager, self.held.view(), &self.tree, key),
+        let Some(Word { operation, uncertain }) = early.pending.find(table.number, key)? else {
+            return get(pager, self.held.view(), &self.tree, key);
+        };
+        if uncertain {
+            self.held.shared.wait_for_certainty()?;
         }
+        Ok(match operation {
+            Operation::Insert(_, value) => Some(Value::owned(value.to_vec())),
+            _ => None,
+        })
     }
 
     /// The values of many keys, in their order. Faster than one [`ReadTable::get`] after another: the

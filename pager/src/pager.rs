@@ -255,6 +255,12 @@ impl Pager {
         }
     }
 
+    /// Makes durable what was found in the log. [`Pager::recover`] begins with it; who answers from the log's records
+    /// before may tell only then of those that are not known to be durable.
+    pub fn sync_replay(&self, replay: &mut Replay) -> Result<()> {
+        replay.sync(&*self.inner.storage)
+    }
+
     /// Replays the log: `apply` gets a transaction and the bodies of records, one or more in their order,
     /// and gives the transaction back when it has done what they say; if it fails for several at once, it
     /// gets them one by one. `joins` says of a record's body whether it may come in one transaction with

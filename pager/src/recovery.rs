@@ -37,7 +37,7 @@ use crate::{
     readers::{Readers, Version},
     scrub::{Scrub, ScrubRecord},
     space::{Run, Space},
-    storage::{OverlayStorage, Storage},
+    storage::{BLOCK, OverlayStorage, Storage},
     superblock::{self, LogStart, MAGIC, SUPERBLOCK_SIZE, Superblock},
     transaction::Transaction,
 };
@@ -68,13 +68,13 @@ impl Replay {
         self.bodies.take()
     }
 
-    /// Makes durable what was accepted (R9), before anything is written that builds on it.
-    fn sync(&mut self, inner: &Inner) -> Result<()> {
+    /// Makes durable what was accepted (R9): before anything is written that builds on it, and before anybody is
+    /// told what is not known to be.
+    pub(crate) fn sync(&mut self, storage: &dyn Storage) -> Result<()> {
         if self.transactions > 0 && !self.synced && !mutant!(RecoveryDoesNotSync) {
-            let synced = inner.storage.sync();
-            synced.map_err(|e| Error::io("syncing the log before replay", None, e))?;
-            self.synced = true;
+            storage.sync().map_err(|e| Error::io("syncing the log before replay", None, e))?;
         }
+        self.synced = true;
         Ok(())
     }
 }
@@ -86,18 +86,30 @@ pub struct Bodies {
     pub bytes: Vec<u8>,
     /// Where each of them ends.
     pub ends: Vec<usize>,
+    /// How many of them are durable, as records of the log prove; the others are after [`crate::Pager::sync_replay`].
+    pub durable: usize,
+    /// The logical position behind each record.
+    behind: Vec<u64>,
 }
 
 impl Bodies {
-    /// Takes one more, if all of them then take at most `limit` bytes, the list of their ends included.
-    fn push(mut self, body: &[u8], limit: usize) -> Option<Bodies> {
-        let ends = size_of::<usize>() * (self.ends.len() + 1);
-        if self.bytes.len() + body.len() + ends > limit {
+    /// Takes one more, if all of them then take at most `limit` bytes, the lists included.
+    fn push(mut self, body: &[u8], behind: u64, limit: usize) -> Option<Bodies> {
+        let lists = 2 * size_of::<u64>() * (self.ends.len() + 1);
+        if self.bytes.len() + body.len() + lists > limit {
             return None;
         }
         self.bytes.extend_from_slice(body);
         self.ends.push(self.bytes.len());
+        self.behind.push(behind);
         Some(self)
+    }
+
+    /// A record says that everything below `position` was durable when it was written.
+    fn set_durable_below(&mut self, position: u64) {
+        while self.behind.get(self.durable).is_some_and(|&behind| behind <= position) {
+            self.durable += 1;
+        }
     }
 }
 
@@ -276,7 +288,11 @@ pub(crate) fn open(
         if record.kind == KIND_TRANSACTION {
             replay.transactions += 1;
             let limit = config.cache_size / BODIES_PART;
-            replay.bodies = replay.bodies.take().and_then(|kept| kept.push(&body, limit));
+            let behind = first.tail().at;
+            replay.bodies = replay.bodies.take().and_then(|kept| kept.push(&body, behind, limit));
+        }
+        if let Some(bodies) = &mut replay.bodies {
+            bodies.set_durable_below(record.durable_block.saturating_mul(BLOCK as u64));
         }
         replay.end = first.tail();
         replay.generation = record.generation;
@@ -322,7 +338,7 @@ pub(crate) fn open(
     };
     inner.log.begin_replay();
     if !read_only && torn {
-        replay.sync(&inner)?;
+        replay.sync(&*inner.storage)?;
         // A torn copy is made good before anything else is written. It may be that of a checkpoint
         // that never was, whole but for sectors that a second torn write of the slot could heal; until
         // here that checkpoint is still true.
@@ -384,7 +400,7 @@ pub(crate) fn replay<E: From<Error>>(
     joins: impl Fn(&[u8], &[u8]) -> bool,
     mut apply: impl FnMut(Transaction, &[Vec<u8>]) -> std::result::Result<Transaction, E>,
 ) -> std::result::Result<(), E> {
-    replay.sync(inner)?;
+    replay.sync(&*inner.storage)?;
     let mut scan =
         Scan::new(&*inner.storage, &inner.geometry, &replay.start, inner.store, replay.checkpoint);
     let mut body = Vec::new();

@@ -33,8 +33,10 @@ use crate::{
 pub(super) struct Recovery {
     /// `state` is [`State::Ended`]: asked for at each beginning.
     ended: AtomicBool,
+    /// What the log has is durable: changes, like the state, while that is locked.
+    certain: AtomicBool,
     state: Mutex<State>,
-    /// The state has changed.
+    /// One of these has changed.
     change: Condvar,
     /// The database is being dropped.
     stop: AtomicBool,
@@ -70,6 +72,7 @@ impl Recovery {
     fn new(state: State) -> Recovery {
         Recovery {
             ended: AtomicBool::new(matches!(state, State::Ended)),
+            certain: AtomicBool::new(false),
             state: Mutex::new(state),
             change: Condvar::new(),
             stop: AtomicBool::new(false),
@@ -115,10 +118,13 @@ impl Recovery {
 
     fn run(&self, work: Work) {
         let unwinding = Unwinding(self);
-        let Work { pager, replay, pending, releasing } = work;
+        let Work { pager, mut replay, pending, releasing } = work;
         let go_on = || self.go_on();
-        let result = pending
-            .make_index(go_on)
+        let result = pager
+            .sync_replay(&mut replay)
+            .map_err(Error::from)
+            .inspect(|()| self.set_certain())
+            .and_then(|()| pending.make_index(go_on))
             .and_then(|()| draft::replay(&pager, replay, true, go_on))
             .inspect(|()| pending.set_replayed(pager.begin_read()));
         std::mem::forget(unwinding);
@@ -135,6 +141,25 @@ impl Recovery {
         if self.stop.load(Ordering::Relaxed) {
             let cause = "the database was closed before its log was replayed".to_owned();
             return Err(Error::Poisoned { cause });
+        }
+        Ok(())
+    }
+
+    fn set_certain(&self) {
+        let _state = self.state.lock();
+        self.certain.store(true, Ordering::Relaxed);
+        self.change.notify_all();
+    }
+
+    /// Waits until what the log has is durable.
+    fn wait_for_certainty(&self) -> Result<()> {
+        let mut state = self.state.lock();
+        while !self.certain.load(Ordering::Relaxed) {
+            match &*state {
+                State::Running(_) => self.change.wait(&mut state),
+                State::Ended => break,
+                State::Failed(_, error) => return Err(error.again()),
+            }
         }
         Ok(())
     }
@@ -240,6 +265,12 @@ impl Shared {
     #[inline]
     pub(crate) fn begin_read(&self) -> (Reader, Option<Arc<Pending>>) {
         self.recovery.begin_read(&self.pager)
+    }
+
+    /// Waits until what the log has is durable: then it may be told.
+    #[cold]
+    pub(crate) fn wait_for_certainty(&self) -> Result<()> {
+        self.recovery.wait_for_certainty()
     }
 
     /// The version that the replay came to, for who began to read before its end.

@@ -105,7 +105,8 @@ impl Pending {
     ) -> Result<bool> {
         let bytes = std::mem::take(&mut self.bytes);
         let key_max = node::max_key(pager.page_size());
-        let mut memory_left = pager.cache_size() / INDEX_PART;
+        let limit = pager.cache_size() / INDEX_PART;
+        let mut memory = 0;
         let mut start = 0;
         for &end in ends {
             let body = &bytes[start..end];
@@ -134,21 +135,22 @@ impl Pending {
                             let Some(table) = table else { return Ok(false) };
                             self.tables[table].parts.push(part.clone());
                             self.tables[table].operations += count;
-                            let memory = size_of::<Range<u32>>() + count * Newest::MEMORY_MAX;
-                            let Some(left) = memory_left.checked_sub(memory) else {
-                                return Ok(false);
-                            };
-                            memory_left = left;
+                            memory += size_of::<Range<u32>>() + count * Newest::MEMORY_MAX;
                         }
                         let Some(Operation::Table(name)) = operation else { break };
                         part.start = place(operations);
+                        let tables = self.tables.len();
                         table = Some(self.number(view, root, branch, name, before)?);
+                        memory += (self.tables.len() - tables) * Table::MEMORY_MAX;
                         count = 0;
                     }
                     Some(Operation::RemoveRange(_) | Operation::DeleteTable(_)) => {
                         return Ok(false);
                     }
                 }
+            }
+            if memory > limit {
+                return Ok(false);
             }
             start = end;
         }
@@ -254,6 +256,11 @@ impl Pending {
     pub(crate) fn replayed(&self) -> Option<&Reader> {
         self.replayed.get()
     }
+}
+
+impl Table {
+    /// Bytes for each table, at most, without its operations: names, and the smallest index.
+    const MEMORY_MAX: usize = 10 << 10;
 }
 
 impl Newest {

@@ -1,7 +1,6 @@
 //! After a kill a database opens at once: gets are answered from the log and the checkpoint while the log is
-//! replayed, all else waits for that, and a transaction reads the same rows before and after.
-//!
-//! The disk of these tests lets nobody replay until they say so.
+//! replayed, all else waits for that, and a transaction reads the same rows before and after. The disk of
+//! these tests lets nobody replay until they say so.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -73,6 +72,15 @@ impl Gate {
     }
 }
 
+/// Lets the replay go when it is dropped: a test that fails must not leave a database waiting for itself.
+struct LetGo<'g>(&'g Gate);
+
+impl Drop for LetGo<'_> {
+    fn drop(&mut self) {
+        self.0.set(Replay::Goes);
+    }
+}
+
 impl Storage for Gate {
     fn len(&self) -> io::Result<u64> {
         self.disk.len()
@@ -105,7 +113,6 @@ impl Storage for Gate {
 }
 
 type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
-/// Rows by branch and table.
 type Model = BTreeMap<&'static str, BTreeMap<String, Rows>>;
 
 const BRANCHES: [&str; 3] = ["main", "twig", "calm"];
@@ -214,6 +221,7 @@ fn whoever_reads_before_the_end_of_a_replay_reads_what_he_reads_after_it() {
         let (image, mut model, then) = killed(&mut rng);
         let gate = Gate::new(&image, Replay::Waits);
         let db = builder().open_or_create_on(gate.clone()).unwrap();
+        let _let_go = LetGo(&gate);
         let what = |when: &str| format!("round {round}, {when}");
 
         let (transactions, tables) = opened(&db, &model);
@@ -283,6 +291,7 @@ fn what_needs_whole_trees_waits_for_the_replay() {
         &|| db.checkpoint().unwrap(),
     ];
     thread::scope(|scope| {
+        let _let_go = LetGo(&gate);
         for call in calls {
             let (done, opened) = (done.clone(), &opened);
             scope.spawn(move || {
@@ -308,7 +317,8 @@ fn a_replay_that_fails_is_told_to_all_who_wait_and_loses_nothing() {
     let (image, model, _) = killed(&mut rng);
     let gate = Gate::new(&image, Replay::Waits);
     let db = builder().open_or_create_on(gate.clone()).unwrap();
-    let (_transactions, tables) = opened(&db, &model);
+    let _let_go = LetGo(&gate);
+    let (transactions, tables) = opened(&db, &model);
     let is_told = |result: Result<()>| match result {
         Err(Error::Io { operation: "reading the log" | "reading a page", source, .. }) => {
             assert_eq!(source.raw_os_error(), Some(5));
@@ -330,8 +340,7 @@ fn a_replay_that_fails_is_told_to_all_who_wait_and_loses_nothing() {
     }
     gate.set(Replay::Goes);
     is_told(db.close());
-    drop(tables);
-    drop(_transactions);
+    drop((transactions, tables));
     assert_rows(&gate.disk.image(), &model);
 }
 
@@ -358,6 +367,7 @@ fn what_a_power_cut_may_take_is_not_told_before_it_is_synced() {
         let image = SimulatedStorage::from_image(disk.image()).without_history();
         let gate = Gate::over(image, Replay::Waits, true);
         let after = builder().open_or_create_on(gate.clone()).unwrap();
+        let _let_go = LetGo(&gate);
         let tx = after.begin_read().unwrap();
         let table = tx.open_table("t").unwrap();
         // The last of the durable records is followed by none that says so.
@@ -366,6 +376,7 @@ fn what_a_power_cut_may_take_is_not_told_before_it_is_synced() {
         }
         let told = AtomicBool::new(false);
         thread::scope(|scope| {
+            let _let_go = LetGo(&gate);
             let waiting = [
                 scope.spawn(|| {
                     let value = table.get(&[50]).map(|value| value.unwrap().to_vec());
@@ -460,6 +471,7 @@ fn a_log_with_more_than_puts_and_removals_is_replayed_before_opening() {
         other(&db);
         let gate = Gate::new(&disk.image(), Replay::Goes);
         let after = builder().open_or_create_on(gate.clone()).unwrap();
+        let _let_go = LetGo(&gate);
         // Whoever had to wait for a thread now would do so for ever.
         gate.set(Replay::Waits);
         let (tx, expected) = (after.begin_read().unwrap(), db.begin_read().unwrap());
@@ -468,7 +480,6 @@ fn a_log_with_more_than_puts_and_removals_is_replayed_before_opening() {
             let length = tx.open_table(&name).unwrap().len().unwrap();
             assert_eq!(length, expected.open_table(&name).unwrap().len().unwrap(), "{name}");
         }
-        gate.set(Replay::Goes);
     }
 }
 

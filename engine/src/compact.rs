@@ -302,9 +302,13 @@ impl<'d> Mover<'d> {
         }
         let new = self.draft.txn.finish_extent(writer)?;
         if new.encode().len() > extent.encode().len() || new.crc != extent.crc {
-            // More runs than before would not fit its leaf: it stays where it is.
+            // More runs than before would not fit its leaf: it stays where it is, for all its owners. Tried
+            // again for the next one it might come out in fewer, and each would have a value of its own.
             self.draft.txn.release_extent(&new)?;
             self.draft.txn.retain(extent.head())?;
+            if shared {
+                self.extents.insert(extent.head(), extent.clone());
+            }
             return Ok(extent.clone());
         }
         self.moved += new.runs.iter().map(|run| run.length).sum::<u64>();

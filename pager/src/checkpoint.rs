@@ -38,7 +38,7 @@ use crate::{
     pager::Inner,
     readers::Version,
     scrub,
-    space::{Freed, InProgress},
+    space::{Freed, InProgress, Run, Space},
     superblock::{self, LogStart, STAMP_WINDOW, SUPERBLOCK_SIZE, Superblock},
 };
 
@@ -64,10 +64,21 @@ pub(crate) struct Scope {
     pub(crate) stamp: Option<u64>,
     /// Let the ring grow if it was the log that called for this checkpoint.
     pub(crate) grow_log: bool,
+    /// Move the log to this ring, unless it has moved since the ring was made.
+    pub(crate) ready: Option<ReadyRing>,
     /// Move the log to a small ring near the front (compaction).
     pub(crate) log_to_front: bool,
     /// Give free pages at the end of the file back if they are at least this many.
     pub(crate) shrink_from: Option<u64>,
+}
+
+/// A larger ring that is cleared and that nobody knows of yet.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ReadyRing {
+    ring: Ring,
+    run: Run,
+    /// Where the ring began that it is to follow.
+    follows: u64,
 }
 
 /// What the last checkpoint left, and what every checkpoint holds while it runs.
@@ -132,16 +143,11 @@ pub(crate) fn background(inner: &Inner) {
         let result = if wanted {
             let small =
                 inner.log.blocks() < BLOCKS_MAX && inner.log.used() > inner.log.blocks() * 4096 / 2;
-            inner.writer.lock().and_then(|()| {
-                if small {
-                    // Growing the ring needs the writer lock to the end; it happens a few times in
-                    // the life of a store.
-                    let _unlock = inner.writer.unlock_later();
-                    exclusive(inner, Scope { grow_log: true, ..Scope::default() })
-                } else {
-                    seal_release_write(inner, Scope::default())
-                }
-            })
+            if small {
+                grow_log(inner)
+            } else {
+                inner.writer.lock().and_then(|()| seal_release_write(inner, Scope::default()))
+            }
         } else if inner.log.has_unsynced() && !mutant!(EventualNeverSynced) {
             inner.log.sync(&inner.poison)
         } else {
@@ -153,6 +159,59 @@ pub(crate) fn background(inner: &Inner) {
             tracing::error!(%error, "background checkpoint failed");
         }
     }
+}
+
+/// Moves the log to a larger ring. That needs the writer lock until the superblock is durable, so what
+/// takes long is done before, while commits go on: the new ring is cleared, and what is dirty written.
+fn grow_log(inner: &Inner) -> Result<()> {
+    let follows = inner.log.ring().offset;
+    let grow = Scope { grow_log: true, ..Scope::default() };
+    let wanted = {
+        let file_pages = inner.space.lock().pages();
+        wanted_log_blocks(inner, &grow, inner.log.used(), file_pages)
+    };
+    let taken = match wanted {
+        Some(blocks) => take_ring(inner, &mut inner.space.lock(), blocks),
+        None => Ok(None),
+    };
+    let ready = match inner.poison.on_failure(taken)? {
+        Some((ring, run)) => {
+            inner.poison.on_failure(zero_ring(inner, &ring))?;
+            Some(ReadyRing { ring, run, follows })
+        }
+        None => None,
+    };
+    let begun = inner
+        .writer
+        .lock()
+        .and_then(|()| seal_release_write(inner, Scope::default()))
+        .and_then(|()| inner.writer.lock());
+    if let Err(error) = begun {
+        ready.inspect(|ready| inner.space.lock().give_back(ready.run));
+        return Err(error);
+    }
+    let _unlock = inner.writer.unlock_later();
+    match ready {
+        Some(_) => exclusive(inner, Scope { ready, ..Scope::default() }),
+        None => Ok(()),
+    }
+}
+
+/// Space for a ring of so many blocks, or of as many as fit a disk that is nearly full. None: the log
+/// stays as it is.
+fn take_ring(inner: &Inner, space: &mut Space, blocks: u64) -> Result<Option<(Ring, Run)>> {
+    let mut blocks = blocks;
+    while blocks > inner.log.blocks() {
+        match space.take_at_end(log_pages(inner, blocks)) {
+            Ok(run) => {
+                let ring = Ring { offset: inner.geometry.offset(run.start), blocks };
+                return Ok(Some((ring, run)));
+            }
+            Err(Error::DiskFull { .. }) => blocks /= 2,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(None)
 }
 
 fn seal(inner: &Inner, state: &CheckpointState, scope: Scope) -> Result<Option<Seal>> {
@@ -169,21 +228,18 @@ fn seal(inner: &Inner, state: &CheckpointState, scope: Scope) -> Result<Option<S
         }
     }
     let mut new_ring = None;
-    let mut wanted = wanted_blocks;
-    while let Some(blocks) = wanted {
-        match space.take_at_end(log_pages(inner, blocks)) {
-            Ok(run) => {
-                let ring = Ring { offset: inner.geometry.offset(run.start), blocks };
-                zero_ring(inner, &ring)?;
-                new_ring = Some((ring, run));
-                wanted = None;
-            }
-            // A disk that is nearly full means that the log becomes less large, or stays as it is.
-            Err(Error::DiskFull { .. }) => {
-                wanted = Some(blocks / 2).filter(|&blocks| blocks > inner.log.blocks());
-            }
-            Err(error) => return Err(error),
+    if let Some(ready) = scope.ready {
+        if ready.follows == inner.log.ring().offset {
+            new_ring = Some((ready.ring, ready.run));
+        } else {
+            space.give_back(ready.run);
         }
+    }
+    if let Some(blocks) = wanted_blocks
+        && let Some((ring, run)) = take_ring(inner, &mut space, blocks)?
+    {
+        zero_ring(inner, &ring)?;
+        new_ring = Some((ring, run));
     }
     if scope.log_to_front
         && let Some(run) = space.take_at_front(log_pages(inner, BLOCKS_MIN))?
@@ -202,6 +258,7 @@ fn seal(inner: &Inner, state: &CheckpointState, scope: Scope) -> Result<Option<S
         // that names the new one is durable.
         let stamp = take_stamp(inner, scope.stamp);
         for page in run.start.0..run.end() {
+            space.prepare(PageId(page))?;
             space.map.set_count(PageId(page), 1);
         }
         space.set_ring(run);

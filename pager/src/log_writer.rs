@@ -148,6 +148,11 @@ impl LogWriter {
         self.state.lock().has_room(Record::size(length) as u64)
     }
 
+    /// Where the log is.
+    pub(crate) fn ring(&self) -> Ring {
+        self.state.lock().ring
+    }
+
     /// Blocks of the ring.
     pub(crate) fn blocks(&self) -> u64 {
         self.state.lock().ring.blocks

@@ -13,6 +13,7 @@ use std::{
 use parking_lot::{Condvar, Mutex};
 
 use crate::{
+    aligned::Aligned,
     cache::{Cache, CacheStats, PageRef},
     checkpoint::{self, CheckpointState, Scope},
     counters::{BytesWritten, Counters},
@@ -202,6 +203,8 @@ pub(crate) struct Inner {
     pub(crate) stamp_ceiling: AtomicU64,
     pub(crate) poison: Poison,
     pub(crate) counters: Counters,
+    /// Empty; taken by whoever writes a large value, and put back.
+    pub(crate) value_buffer: Mutex<Aligned>,
     pub(crate) scrub: Scrub,
     pub(crate) background: Mutex<BackgroundState>,
     pub(crate) wake: Condvar,

@@ -5,12 +5,12 @@ use std::{sync::Arc, time::Duration};
 use cowslip::{
     Database, Durability,
     storage::{
-        MemoryStorage,
+        MemoryStorage, SimulatedStorage,
         simulated::{Plan, SectorSize},
     },
 };
 use cowslip_harness::{
-    Gate, Model, Op, Scratch, Seed, Session,
+    Gate, Model, Op, Scratch, Seed, Session, check,
     cowslip::Cowslip,
     effort,
     explore::{Options, must_survive},
@@ -147,4 +147,86 @@ fn a_stalled_write_of_the_log_never_lands_in_pages_given_away() {
         let table = db.begin_read().unwrap().open_table("t").unwrap();
         assert_eq!(table.get(&7u32.to_be_bytes()).unwrap().unwrap(), [2; 200]);
     }
+}
+
+/// A database whose background is about to clear a larger ring, and what it holds.
+fn held_in_growth(gate: &Arc<Gate>) -> (Scratch, u32) {
+    let db = Scratch::on(Database::builder(), gate.clone()).unwrap();
+    gate.writes().hold(1);
+    let mut count = 0;
+    while db.stats().log_bytes <= db.stats().log_capacity / 2 {
+        put(&db, count, 800);
+        count += 1;
+    }
+    gate.writes().wait_until_held();
+    (db, count)
+}
+
+fn put(db: &Database, key: u32, length: usize) {
+    let tx = db.begin_write().unwrap();
+    tx.open_table("t").unwrap().insert(&key.to_be_bytes(), &vec![7; length]).unwrap();
+    tx.commit().unwrap();
+}
+
+/// Waits for the thread that writes checkpoints.
+fn until(what: &str, is_so: impl Fn() -> bool) {
+    let begin = std::time::Instant::now();
+    while !is_so() {
+        assert!(begin.elapsed() < Duration::from_secs(60), "{what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn commits_go_on_and_survive_while_a_larger_ring_is_cleared() {
+    let disk = Arc::new(SimulatedStorage::new());
+    let gate = Gate::new(disk.clone());
+    let (mut db, before) = held_in_growth(&gate);
+    let capacity = db.stats().log_capacity;
+    let all = before + 10;
+    (before..all).for_each(|key| put(&db, key, 100));
+    let model = Model::read(&db).unwrap();
+    for plan in [Plan::None, Plan::All] {
+        let image = disk.history().crash_at(usize::MAX, SectorSize::B512, &plan);
+        check::after_crash(&*disk_of(&image)).unwrap();
+        let found =
+            Database::builder().background(false).open_or_create_on(disk_of(&image)).unwrap();
+        model.assert_is(&found);
+    }
+    gate.writes().open();
+    until("the log grows", || db.stats().log_capacity > capacity);
+    put(&db, all, 100);
+    let model = Model::read(&db).unwrap();
+    db.reopen();
+    model.assert_is(&db);
+}
+
+/// The log moves while the background clears a ring for it: that ring is not used, and its space is not lost.
+#[test]
+fn a_ring_that_came_too_late_is_given_back() {
+    let gate = Gate::new(Arc::new(MemoryStorage::new()));
+    let (mut db, before) = held_in_growth(&gate);
+    db.compact().unwrap();
+    let mut tx = db.begin_write().unwrap();
+    tx.set_durability(Durability::Eventual);
+    for key in [b"a", b"b", b"c", b"d"] {
+        tx.open_table("t").unwrap().insert(key, &vec![5; 1 << 20]).unwrap();
+    }
+    tx.commit().unwrap();
+    let (capacity, checkpoints) = (db.stats().log_capacity, db.stats().checkpoint);
+    gate.writes().open();
+    put(&db, before, 100);
+    until("a checkpoint of the background", || db.stats().checkpoint > checkpoints);
+    // It goes on to the ring, if it does, with the next one.
+    std::thread::sleep(Duration::from_millis(100));
+    assert_eq!(db.stats().log_capacity, capacity);
+    let used = |db: &Database| {
+        db.checkpoint().unwrap();
+        // A store that is closed has a small log.
+        db.stats().pages_used - db.stats().log_capacity / 4096
+    };
+    let (model, found) = (Model::read(&db).unwrap(), used(&db));
+    db.reopen();
+    model.assert_is(&db);
+    assert_eq!(used(&db), found);
 }

@@ -44,11 +44,21 @@ fn usage_is_exact_whatever_was_shared_deleted_rolled_back_or_moved() {
     }
 }
 
-/// A line of snapshots, so that it is known which one each stands on.
 #[test]
 fn written_is_what_the_snapshot_before_does_not_have() {
-    let seed = Seed::get();
-    for round in 0..times(6) {
+    compare_written(Seed::get(), times(6));
+}
+
+/// In this history a value that two snapshots share cannot be moved for the first of them, and could for the
+/// second.
+#[test]
+fn a_value_that_compaction_leaves_it_leaves_for_all_who_share_it() {
+    compare_written(Seed::fixed(13336828446774703573), 3);
+}
+
+/// A line of snapshots, so that it is known which one each stands on.
+fn compare_written(seed: Seed, rounds: u64) {
+    for round in 0..rounds {
         let mut rng = seed.rng(round);
         let mut db = Scratch::memory(Database::builder().background(false));
         for number in 0..8 {

@@ -21,8 +21,7 @@ impl Transaction {
     pub fn write_extent(&mut self, expected: u64) -> Result<ExtentWriter> {
         self.changed = true;
         let pages = Extent::pages_for(expected, self.page_size());
-        let mut buffer = Aligned::default();
-        buffer.reserve(WRITE_BATCH).map_err(|e| Error::io("reserving a buffer", None, e))?;
+        let buffer = std::mem::take(&mut *self.inner.value_buffer.lock());
         // What is larger grows on the way.
         let pages = pages.min(self.inner.geometry.region_pages / 4);
         let runs = self.inner.space.lock().take_runs(pages, Extent::RUNS_MAX)?;
@@ -39,6 +38,7 @@ impl Transaction {
         writer.extent.length += bytes.len() as u64;
         while !bytes.is_empty() {
             let room = (WRITE_BATCH - writer.buffer.len()).min(bytes.len());
+            writer.reserve((writer.buffer.len() + room).next_multiple_of(self.page_size()))?;
             writer.buffer.extend(&bytes[..room]);
             bytes = &bytes[room..];
             if writer.buffer.len() == WRITE_BATCH {
@@ -131,15 +131,12 @@ impl Transaction {
 
     /// Ends a large value: all its bytes have been taken in.
     pub fn finish_extent(&mut self, mut writer: ExtentWriter) -> Result<Extent> {
-        if writer.extent.length == 0 {
-            writer.buffer.resize(self.page_size());
-        }
-        if !writer.buffer.is_empty()
-            && let Err(error) = self.flush_extent(&mut writer)
-        {
+        if let Err(error) = self.write_rest(&mut writer) {
             self.abandon_extent(writer);
             return Err(error);
         }
+        // Memory that is new has to be cleared, which costs more than a small value does.
+        *self.inner.value_buffer.lock() = writer.buffer;
         let mut extent = writer.extent;
         extent.crc = writer.crc.finalize();
         let mut surplus = extent.runs.iter().map(|run| run.length).sum::<u64>() - writer.next_page;
@@ -161,8 +158,22 @@ impl Transaction {
         Ok(extent)
     }
 
+    /// Writes what is still in the buffer: an empty value has one page, too.
+    fn write_rest(&mut self, writer: &mut ExtentWriter) -> Result<()> {
+        if writer.extent.length == 0 {
+            writer.reserve(self.page_size())?;
+            writer.buffer.resize(self.page_size());
+        }
+        if writer.buffer.is_empty() {
+            return Ok(());
+        }
+        self.flush_extent(writer)
+    }
+
     /// Gives the pages of an unfinished value back.
-    pub fn abandon_extent(&mut self, writer: ExtentWriter) {
+    pub fn abandon_extent(&mut self, mut writer: ExtentWriter) {
+        writer.buffer.clear();
+        *self.inner.value_buffer.lock() = writer.buffer;
         let mut space = self.inner.space.lock();
         writer.extent.runs.iter().for_each(|run| space.give_back(*run));
     }
@@ -181,6 +192,11 @@ const WRITE_BATCH: usize = 1 << 20;
 const _: () = assert!(WRITE_BATCH.is_multiple_of(crate::page::PAGE_SIZE_MAX) && HEADER == 64);
 
 impl ExtentWriter {
+    /// Makes room for `length` bytes in the buffer.
+    fn reserve(&mut self, length: usize) -> Result<()> {
+        self.buffer.reserve(length).map_err(|e| Error::io("reserving a buffer", None, e))
+    }
+
     /// Where the next page goes, and how many more fit that run.
     fn place(&self) -> (PageId, u64) {
         let mut left = self.next_page;

@@ -15,6 +15,11 @@ impl Seed {
         Seed { value: given.unwrap_or_else(|| fastrand::u64(..)) }
     }
 
+    /// One that a failure has printed: the history that showed it is kept as a test.
+    pub fn fixed(value: u64) -> Seed {
+        Seed { value }
+    }
+
     /// Its number.
     pub fn value(&self) -> u64 {
         self.value

@@ -3,8 +3,8 @@
 //! ```text
 //!  log        | put a 1 | put b 2 | remove a | put c 3 | ...        the bodies of its records, in memory
 //!                  ^         ^         ^          ^
-//!                  '---------|---------'          |                 parts: where the operations on one table stand
-//!  index      a: removed,    b: 2,           c: 3                   made at the replay's begin; until then parts are looked through
+//!                  '---------|---------'          |                 words: for each operation a hash of its key, and its place
+//!  index      a: removed,    b: 2,           c: 3                   made when the replay begins; until then words are looked through
 //!
 //!  get(key)   =  what the log says of it, else what the checkpoint's tree says
 //! ```
@@ -15,7 +15,7 @@
 
 use std::{
     collections::HashMap,
-    ops::Range,
+    hash::{BuildHasher, RandomState},
     sync::{Arc, OnceLock},
 };
 
@@ -34,7 +34,7 @@ use crate::{
 
 /// Fewer operations are replayed sooner than a thread is made.
 const OPERATIONS_MIN: usize = 16;
-/// The part of the cache's size that the index may take, with the list of parts.
+/// The part of the cache's size that the words and their index may take.
 const INDEX_PART: usize = 4;
 
 /// The records of a log that is being replayed.
@@ -46,6 +46,8 @@ pub(crate) struct Pending {
     tables: Vec<Table>,
     /// The numbers of tables by branch and name.
     numbers: HashMap<String, HashMap<String, usize>>,
+    /// Keyed: keys may be chosen by somebody who wishes ill.
+    hash: RandomState,
     replayed: OnceLock<Reader>,
 }
 
@@ -61,9 +63,8 @@ pub(crate) struct Word<'p> {
 struct Table {
     /// Where it is named first.
     named: u32,
-    /// Where operations on it stand in the bytes, in their order.
-    parts: Vec<Range<u32>>,
-    operations: usize,
+    /// Its operations, in their order: the hash of the key, and the place in the bytes.
+    words: Vec<(u32, u32)>,
     index: OnceLock<Newest>,
 }
 
@@ -84,13 +85,14 @@ impl Pending {
             uncertain_from: durable.checked_sub(1).map_or(0, |last| ends[last]),
             tables: Vec::new(),
             numbers: HashMap::new(),
+            hash: RandomState::new(),
             replayed: OnceLock::new(),
         };
         let reader = pager.begin_read();
         let (view, root) = (reader.view(), reader.version().root);
         // Whatever is wrong with a record, the replay will meet and report it.
         let plain = !root.is_none() && pending.gather(view, root, &ends, pager).unwrap_or(false);
-        let operations: usize = pending.tables.iter().map(|table| table.operations).sum();
+        let operations: usize = pending.tables.iter().map(|table| table.words.len()).sum();
         (plain && operations >= OPERATIONS_MIN).then_some(pending)
     }
 
@@ -114,39 +116,27 @@ impl Pending {
                 return Ok(false);
             };
             let mut table: Option<usize> = None;
-            let place = |operations: Operations<'_>| (end - operations.left()) as u32;
-            let mut part = place(operations)..place(operations);
-            let mut count = 0;
             loop {
-                let before = place(operations);
-                let operation = operations.next()?;
+                let place = (end - operations.left()) as u32;
+                let Some(operation) = operations.next()? else { break };
                 match operation {
-                    Some(Operation::Insert(key, value)) => {
-                        if key.len() > key_max || value.len() as u64 > LOGGED_VALUE_MAX {
-                            return Ok(false);
-                        }
-                        count += 1;
-                    }
-                    Some(Operation::Remove(_)) => count += 1,
-                    Some(Operation::Table(_)) | None => {
-                        // The part before ends here.
-                        part.end = before;
-                        if count > 0 {
-                            let Some(table) = table else { return Ok(false) };
-                            self.tables[table].parts.push(part.clone());
-                            self.tables[table].operations += count;
-                            memory += size_of::<Range<u32>>() + count * Newest::MEMORY_MAX;
-                        }
-                        let Some(Operation::Table(name)) = operation else { break };
-                        part.start = place(operations);
-                        let tables = self.tables.len();
-                        table = Some(self.number(view, root, branch, name, before)?);
-                        memory += (self.tables.len() - tables) * Table::MEMORY_MAX;
-                        count = 0;
-                    }
-                    Some(Operation::RemoveRange(_) | Operation::DeleteTable(_)) => {
+                    Operation::Insert(key, value)
+                        if key.len() > key_max || value.len() as u64 > LOGGED_VALUE_MAX =>
+                    {
                         return Ok(false);
                     }
+                    Operation::Insert(key, _) | Operation::Remove(key) => {
+                        let Some(table) = table else { return Ok(false) };
+                        let word = (self.tag(key), place);
+                        self.tables[table].words.push(word);
+                        memory += Newest::MEMORY_MAX;
+                    }
+                    Operation::Table(name) => {
+                        let tables = self.tables.len();
+                        table = Some(self.number(view, root, branch, name, place)?);
+                        memory += (self.tables.len() - tables) * Table::MEMORY_MAX;
+                    }
+                    Operation::RemoveRange(_) | Operation::DeleteTable(_) => return Ok(false),
                 }
             }
             if memory > limit {
@@ -174,7 +164,7 @@ impl Pending {
         let catalog = Tree::new(CATALOG, 0, find_branch(view, root, branch)?).checked(0)?;
         find_table(view, &catalog, name)?;
         let number = self.tables.len();
-        self.tables.push(Table { named, parts: Vec::new(), operations: 0, index: OnceLock::new() });
+        self.tables.push(Table { named, words: Vec::new(), index: OnceLock::new() });
         self.numbers.entry(branch.into()).or_default().insert(name.into(), number);
         Ok(number)
     }
@@ -193,9 +183,7 @@ impl Pending {
     pub(crate) fn make_index(&self, go_on: impl Fn() -> Result<()>) -> Result<()> {
         for table in &self.tables {
             go_on()?;
-            let newest = Newest::of(self, table)?;
-            // Nobody else makes one.
-            let _ = table.index.set(newest);
+            table.index.get_or_init(|| Newest::of(self, table));
         }
         Ok(())
     }
@@ -217,20 +205,19 @@ impl Pending {
             let Some(place) = row.map(|row| newest.places[row]) else { return Ok(None) };
             return Ok(self.operations(place).next()?.map(|operation| word(operation, place)));
         }
-        for part in table.parts.iter().rev() {
-            let mut operations =
-                Operations::of(&self.bytes[part.start as usize..part.end as usize]);
-            let mut newest = None;
-            while let Some(operation) = operations.next()? {
-                if operation.key() == Some(key) {
-                    newest = Some(operation);
-                }
-            }
-            if let Some(operation) = newest {
-                return Ok(Some(word(operation, part.start)));
+        let tag = self.tag(key);
+        for &(_, place) in table.words.iter().rev().filter(|&&(its_tag, _)| its_tag == tag) {
+            if let Some(operation) = self.operations(place).next()?
+                && operation.key() == Some(key)
+            {
+                return Ok(Some(word(operation, place)));
             }
         }
         Ok(None)
+    }
+
+    fn tag(&self, key: &[u8]) -> u32 {
+        self.hash.hash_one(key) as u32
     }
 
     fn operations(&self, place: u32) -> Operations<'_> {
@@ -264,28 +251,92 @@ impl Table {
 }
 
 impl Newest {
-    /// Bytes for each operation, at most: a place, and up to four entries of the index.
-    const MEMORY_MAX: usize = 4 + 32;
+    /// Bytes for each operation, at most: a word, a place, and up to four entries of the index.
+    const MEMORY_MAX: usize = 8 + 4 + 32;
 
-    fn of(pending: &Pending, table: &Table) -> Result<Newest> {
-        let mut places: Vec<u32> = Vec::with_capacity(table.operations);
-        let mut index = KeyIndex::for_rows(table.operations + 1);
-        for part in &table.parts {
-            let mut operations =
-                Operations::of(&pending.bytes[part.start as usize..part.end as usize]);
-            loop {
-                let place = part.end - operations.left() as u32;
-                let Some(operation) = operations.next()? else { break };
-                let key = operation.key().unwrap_or_default();
-                match index.place_of(key, |row| pending.key_at(places[row])) {
-                    Ok(row) => places[row] = place,
-                    Err(free) => {
-                        index.enter(free, places.len());
-                        places.push(place);
-                    }
+    fn of(pending: &Pending, table: &Table) -> Newest {
+        let mut places: Vec<u32> = Vec::with_capacity(table.words.len());
+        let mut index = KeyIndex::for_rows(table.words.len() + 1);
+        for &(_, place) in &table.words {
+            match index.place_of(pending.key_at(place), |row| pending.key_at(places[row])) {
+                Ok(row) => places[row] = place,
+                Err(free) => {
+                    index.enter(free, places.len());
+                    places.push(place);
                 }
             }
         }
-        Ok(Newest { index, places })
+        Newest { index, places }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use cowslip_pager::{Config, Durability, storage::SimulatedStorage};
+
+    use super::*;
+    use crate::{Database, kinds::EngineKinds};
+
+    /// What the log of a random life says, in a map: by table and key the value that was put, or none.
+    #[test]
+    fn the_newest_word_on_each_key_is_found_with_and_without_the_index() {
+        let disk = Arc::new(SimulatedStorage::new().without_history());
+        let db = Database::builder().background(false).open_or_create_on(disk.clone()).unwrap();
+        let seed = fastrand::u64(..);
+        let mut random = fastrand::Rng::with_seed(seed);
+        let mut said = BTreeMap::new();
+        for number in 0..300u32 {
+            if number == 100 {
+                db.checkpoint().unwrap();
+                said.clear();
+            }
+            let mut tx = db.begin_write().unwrap();
+            tx.set_durability([Durability::Immediate, Durability::Eventual][random.usize(..2)]);
+            for _ in 0..random.usize(1..4) {
+                let name = ["t", "u"][random.usize(..2)];
+                let mut table = tx.open_table(name).unwrap();
+                let key = [random.u8(..100)];
+                let value = random.bool().then(|| number.to_le_bytes());
+                match value {
+                    Some(value) => _ = table.insert(&key, &value).unwrap(),
+                    // Only what was there is in the log.
+                    None if !table.remove(&key).unwrap() => continue,
+                    None => {}
+                }
+                said.insert((name, key), value);
+            }
+            tx.commit().unwrap();
+        }
+        let after = Arc::new(SimulatedStorage::from_image(disk.image()));
+        let (pager, mut replay) =
+            Pager::open(after, Config::default(), Arc::new(EngineKinds)).unwrap();
+        let pager = Arc::new(pager);
+        let pending = Pending::of(&pager, &mut replay).unwrap();
+        let look = || -> Vec<_> {
+            let mut uncertain = Vec::new();
+            for (name, key) in
+                ["t", "u"].into_iter().flat_map(|t| (0..=255u8).map(move |k| (t, [k])))
+            {
+                let table = pending.table("main", name).unwrap();
+                let word = pending.find(table, &key).unwrap();
+                uncertain.extend(word.as_ref().map(|word| word.uncertain));
+                let expected = said.get(&(name, key)).map(|value| match value {
+                    Some(value) => Operation::Insert(&key, value),
+                    None => Operation::Remove(&key),
+                });
+                assert_eq!(
+                    word.map(|word| word.operation),
+                    expected,
+                    "{name} {key:?}, seed {seed}"
+                );
+            }
+            uncertain
+        };
+        let without = look();
+        pending.make_index(|| Ok(())).unwrap();
+        assert!(pending.tables.iter().all(|table| table.index.get().is_some()));
+        assert_eq!(look(), without, "seed {seed}");
     }
 }

@@ -316,7 +316,6 @@ impl<'s> Scan<'s> {
         if !plausible || !continues {
             return Ok(None);
         }
-        body.clear();
         body.resize(record.length as usize, 0);
         self.read(at + RECORD_HEADER as u64, body)?;
         let mut crc = crc32fast::Hasher::new();

@@ -89,7 +89,7 @@ impl Builder {
     /// Opens an existing database file.
     ///
     /// What a killed process left in the log is replayed in the background, where it is nothing but puts and
-    /// removals of single keys: gets in a [`ReadTransaction`] are answered at once, snapshots and tables that
+    /// removals of single keys: gets in a [`ReadTransaction`](crate::ReadTransaction) are answered at once, snapshots and tables that
     /// the log does not change are there as a whole, and all other calls wait for the end. If the replay fails
     /// they get the error, and gets go on; nothing is lost, and the next opening tries again. Without
     /// [background threads](Builder::background) it is replayed here.

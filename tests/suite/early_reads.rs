@@ -473,7 +473,6 @@ fn a_log_with_more_than_puts_and_removals_is_replayed_before_opening() {
         let gate = Gate::new(&disk.image(), Replay::Goes);
         let after = builder().open_or_create_on(gate.clone()).unwrap();
         let _let_go = LetGo(&gate);
-        // Whoever had to wait for a thread now would do so for ever.
         gate.set(Replay::Waits);
         let (tx, expected) = (after.begin_read().unwrap(), db.begin_read().unwrap());
         assert_eq!(tx.tables().unwrap(), expected.tables().unwrap());

@@ -1,32 +1,32 @@
 //! The database: opening and creating, and what is done to it as a whole.
 
+mod builder;
 mod names;
+mod recovery;
 mod releases;
 mod scrubbing;
 
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
 };
 
 use cowslip_pager::{
-    BytesWritten, CacheStats, Config, Durability, Pager, Reader,
-    storage::{FileStorage, MemoryStorage, OpenError, Storage},
-    superblock::Superblock,
+    BytesWritten, CacheStats, Durability, Pager, Reader, storage::Storage, superblock::Superblock,
 };
-use parking_lot::Mutex;
 
+pub use builder::Builder;
 pub use names::{BookmarkInfo, BranchInfo, SnapshotInfo};
 pub(crate) use names::{find_branch, find_either, find_snapshot, new_id};
+use recovery::Recovery;
 pub use releases::Releases;
+use releases::Releasing;
 pub use scrubbing::{ScrubFinding, ScrubPass, ScrubStats, ScrubStep};
 
 use crate::{
     compact,
-    draft::{self, Draft},
+    draft::Draft,
     error::{Error, Result},
-    kinds::EngineKinds,
     meta::{BRANCH, INCOMING, MAIN, SNAPSHOT},
     read::ReadTransaction,
     scrub::{self, ScrubReport},
@@ -61,12 +61,12 @@ pub struct Database {
 
 /// What all handles and transactions of a database share.
 pub(crate) struct Shared {
-    pub(crate) pager: Arc<Pager>,
+    /// For others [`Shared::pager`], which waits until it has all that the log has.
+    pager: Arc<Pager>,
     pub(crate) durability: Durability,
     path: Option<PathBuf>,
-    releaser: Mutex<Option<releases::Releaser>>,
-    helpers: releases::Helpers,
-    background: bool,
+    recovery: Arc<Recovery>,
+    releasing: Arc<Releasing>,
 }
 
 /// A checkpoint whose trees stay in the file as they are as long as this lives.
@@ -87,13 +87,6 @@ impl PinnedCheckpoint {
     pub fn storage(&self) -> &dyn Storage {
         &**self.reader.pager().storage()
     }
-}
-
-/// How a database is opened or created.
-#[derive(Debug, Clone)]
-pub struct Builder {
-    config: Config,
-    durability: Durability,
 }
 
 /// Figures about a database.
@@ -137,172 +130,6 @@ pub struct Stats {
     pub scrub: ScrubStats,
 }
 
-impl Default for Builder {
-    fn default() -> Builder {
-        Builder { config: Config::default(), durability: Durability::Immediate }
-    }
-}
-
-impl Builder {
-    /// Bytes of memory for pages (default 256 MiB). Memory stays within it whatever happens.
-    pub fn cache_size(mut self, bytes: usize) -> Builder {
-        self.config.cache_size = bytes;
-        self
-    }
-
-    /// Bytes of a page, for new databases: a power of two from 4096 (default) to 65536.
-    pub fn page_size(mut self, bytes: usize) -> Builder {
-        self.config.page_size = bytes;
-        self
-    }
-
-    /// Most bytes that the file may grow to; beyond that writes fail with [`Error::DiskFull`].
-    pub fn max_size(mut self, bytes: u64) -> Builder {
-        self.config.max_size = bytes;
-        self
-    }
-
-    /// The durability of transactions that do not choose one (default
-    /// [`Durability::Immediate`]).
-    pub fn durability(mut self, durability: Durability) -> Builder {
-        self.durability = durability;
-        self
-    }
-
-    /// Without background threads (`false`), checkpoints and releases happen inside the calls that
-    /// cause them: every write at a reproducible moment, as tests on a simulated disk need it.
-    pub fn background(mut self, background: bool) -> Builder {
-        self.config.background = background;
-        self
-    }
-
-    /// Scrubs in the background, as long as the database is open: reads all used pages again and again,
-    /// at most so many bytes a second (`u64::MAX`: no limit), and compares them with their checksums. 0
-    /// (default): only when [`Database::scrub_start`] asks for it.
-    pub fn scrub_rate(mut self, bytes_per_second: u64) -> Builder {
-        self.config.scrub_rate = bytes_per_second;
-        self
-    }
-
-    /// From the end of a scrub's pass to the beginning of the next one (default: a week), also where the
-    /// database was closed meanwhile.
-    pub fn scrub_interval(mut self, interval: Duration) -> Builder {
-        self.config.scrub_interval = interval;
-        self
-    }
-
-    /// Creates a new database file; [`Error::AlreadyExists`] if there is a file.
-    pub fn create(&self, path: impl AsRef<Path>) -> Result<Database> {
-        let path = path.as_ref();
-        let storage = FileStorage::create(path).map_err(|e| opening(e, path))?;
-        self.create_on(Arc::new(storage), Some(path)).inspect_err(|_| {
-            // The file is ours, new, and holds nothing: it should not block the name.
-            let _ = std::fs::remove_file(path);
-        })
-    }
-
-    /// Opens an existing database file.
-    pub fn open(&self, path: impl AsRef<Path>) -> Result<Database> {
-        let path = path.as_ref();
-        let storage = FileStorage::open(path).map_err(|e| opening(e, path))?;
-        self.open_storage(Arc::new(storage), Some(path))
-    }
-
-    /// Opens a database file, or creates it if there is none (or an empty one).
-    pub fn open_or_create(&self, path: impl AsRef<Path>) -> Result<Database> {
-        let path = path.as_ref();
-        match FileStorage::open(path) {
-            Ok(storage) => {
-                let storage: Arc<dyn Storage> = Arc::new(storage);
-                if Pager::is_unfinished(&*storage)? {
-                    self.create_on(storage, Some(path))
-                } else {
-                    self.open_storage(storage, Some(path))
-                }
-            }
-            Err(OpenError::Io(e)) if e.kind() == std::io::ErrorKind::NotFound => self.create(path),
-            Err(error) => Err(opening(error, path)),
-        }
-    }
-
-    /// Opens an existing database file for reading; it is not written to, and other readers may
-    /// have it open too. What a killed process left in the log is read into memory.
-    pub fn open_read_only(&self, path: impl AsRef<Path>) -> Result<Database> {
-        let path = path.as_ref();
-        let storage = FileStorage::open_read_only(path).map_err(|e| opening(e, path))?;
-        self.open_storage(Arc::new(storage), Some(path))
-    }
-
-    /// Opens a database on any storage, or creates it if the storage is empty.
-    pub fn open_or_create_on(&self, storage: Arc<dyn Storage>) -> Result<Database> {
-        if Pager::is_unfinished(&*storage)? {
-            self.create_on(storage, None)
-        } else {
-            self.open_storage(storage, None)
-        }
-    }
-
-    /// A database in memory only.
-    pub fn in_memory(&self) -> Result<Database> {
-        self.create_on(Arc::new(MemoryStorage::new()), None)
-    }
-
-    fn create_on(&self, storage: Arc<dyn Storage>, path: Option<&Path>) -> Result<Database> {
-        let pager = Pager::create(storage, self.config.clone(), Arc::new(EngineKinds))?;
-        self.finish(pager, path)
-    }
-
-    fn open_storage(&self, storage: Arc<dyn Storage>, path: Option<&Path>) -> Result<Database> {
-        if Pager::is_unfinished(&*storage)? {
-            return Err(Error::NotADatabase);
-        }
-        let (pager, replay) = Pager::open(storage, self.config.clone(), Arc::new(EngineKinds))?;
-        if pager.lacks_root(&replay) {
-            return Err(Error::corrupted(0, "root in the superblock", 1, 0));
-        }
-        draft::replay(&pager, replay, self.config.background)?;
-        self.finish(pager, path)
-    }
-
-    fn finish(&self, pager: Pager, path: Option<&Path>) -> Result<Database> {
-        let pager = Arc::new(pager);
-        if pager.begin_read().version().root.is_none() && !pager.is_read_only() {
-            // New, or the power failed between creation and the first name.
-            let mut draft = Draft::new(pager.begin_write()?)?;
-            draft.initialise()?;
-            draft.commit_by_checkpoint()?;
-        }
-        let database = Database {
-            shared: Arc::new(Shared {
-                pager,
-                durability: self.durability,
-                path: path.map(Path::to_owned),
-                releaser: Mutex::new(None),
-                helpers: releases::Helpers::default(),
-                background: self.config.background,
-            }),
-        };
-        if !database.shared.pager.is_read_only() {
-            let reader = database.shared.pager.begin_read();
-            if draft::has_releases(reader.view(), reader.version().root)? {
-                database.shared.release_soon();
-            }
-        }
-        Ok(database)
-    }
-}
-
-fn opening(error: OpenError, path: &Path) -> Error {
-    match error {
-        OpenError::Locked => Error::Locked,
-        OpenError::NotAFile => Error::NotADatabase,
-        OpenError::Io(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {
-            Error::AlreadyExists(path.display().to_string())
-        }
-        OpenError::Io(source) => Error::Io { operation: "opening the file", offset: None, source },
-    }
-}
-
 impl Database {
     /// Options for opening and creating.
     pub fn builder() -> Builder {
@@ -339,12 +166,16 @@ impl Database {
 
     /// Begins to write on a branch.
     pub fn begin_write_on(&self, branch: &str) -> Result<WriteTransaction> {
-        let txn = self.shared.pager.begin_write()?;
+        let txn = self.shared.pager()?.begin_write()?;
         WriteTransaction::new(&self.shared, txn, branch)
     }
 
-    /// Begins to write on `main`, or returns `None` if a transaction is running.
+    /// Begins to write on `main`, or returns `None` if a transaction is running, or the log is still
+    /// replayed.
     pub fn try_begin_write(&self) -> Result<Option<WriteTransaction>> {
+        if !self.shared.recovery.is_over()? {
+            return Ok(None);
+        }
         match self.shared.pager.try_begin_write()? {
             Some(txn) => WriteTransaction::new(&self.shared, txn, MAIN).map(Some),
             None => Ok(None),
@@ -358,18 +189,20 @@ impl Database {
 
     /// Begins to read the newest version of a branch.
     pub fn begin_read_on(&self, branch: &str) -> Result<ReadTransaction> {
-        ReadTransaction::new(&self.shared, |view, root| find_branch(view, root, branch))
+        ReadTransaction::of_branch(&self.shared, branch)
     }
 
     /// Begins to read a snapshot.
     pub fn begin_read_at(&self, snapshot: &str) -> Result<ReadTransaction> {
-        ReadTransaction::new(&self.shared, |view, root| find_snapshot(view, root, snapshot))
+        ReadTransaction::of_snapshot(&self.shared, snapshot)
     }
 
     // ---- the whole -----------------------------------------------------------------------
 
     /// Figures.
     pub fn stats(&self) -> Stats {
+        // Where the log could not be replayed they are those of the checkpoint.
+        let _ = self.shared.recovery.wait();
         let stats = self.shared.pager.stats();
         let count = |prefix| {
             let reader = self.shared.pager.begin_read();
@@ -398,14 +231,14 @@ impl Database {
 
     /// Writes all that is committed into the trees, so that opening replays nothing.
     pub fn checkpoint(&self) -> Result<()> {
-        Ok(self.shared.pager.checkpoint()?)
+        Ok(self.shared.pager()?.checkpoint()?)
     }
 
     /// Makes a checkpoint, and keeps the pages of the version that it holds where they are in the file, for
     /// a checker that reads the file itself. Writers wait for the end of the checkpoint, and go on beside
     /// the checker.
     pub fn pin_checkpoint(&self) -> Result<PinnedCheckpoint> {
-        let (reader, superblock) = self.shared.pager.pin_checkpoint()?;
+        let (reader, superblock) = self.shared.pager()?.pin_checkpoint()?;
         Ok(PinnedCheckpoint { reader, superblock, _shared: self.shared.clone() })
     }
 
@@ -413,7 +246,7 @@ impl Database {
     /// places at its front, and gives the space behind them back. What was shared stays shared. Readers may go on, writers wait; the space of
     /// versions that are still read comes back only later.
     pub fn compact(&self) -> Result<()> {
-        let pager = &self.shared.pager;
+        let pager = self.shared.pager()?;
         let mut pack = true;
         for _ in 0..compact::ROUNDS_MAX {
             self.wait_for_releases()?;
@@ -456,7 +289,7 @@ impl Database {
     /// Reads everything that the newest version can reach from the file and verifies it, at once and
     /// along the trees: each page, and whether it is the one that its parent names.
     pub fn scrub(&self) -> Result<ScrubReport> {
-        scrub::scrub(&self.shared.pager.begin_read())
+        scrub::scrub(&self.shared.pager()?.begin_read())
     }
 
     /// The file, if the database has one.
@@ -469,14 +302,17 @@ impl Database {
         self.shared.pager.is_read_only()
     }
 
-    /// Closes the database and reports what went wrong on the way. Other handles can only read from
+    /// Closes the database, when its log is replayed, and reports what went wrong on the way. Other handles can only read from
     /// here on.
     pub fn close(self) -> Result<()> {
         if self.shared.pager.writing_here() {
             return Err(Error::NestedTransaction);
         }
+        let replayed = self.shared.recovery.wait();
+        self.shared.recovery.stop();
         self.shared.stop_releaser();
-        Ok(self.shared.pager.close()?)
+        self.shared.pager.close()?;
+        replayed
     }
 }
 

@@ -54,7 +54,7 @@ impl fmt::Debug for Digest {
 impl Database {
     /// The digest of the contents of a snapshot or branch: reads all of it.
     pub fn digest(&self, name: &str) -> Result<Digest> {
-        let reader = self.shared.pager.begin_read();
+        let reader = self.shared.pager()?.begin_read();
         let catalog = find_either(reader.view(), reader.version().root, name)?;
         digest(reader.pager(), reader.view(), catalog)
     }

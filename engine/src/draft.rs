@@ -9,6 +9,7 @@ mod incoming;
 mod lines;
 mod machines;
 mod postponed;
+mod replay;
 mod tables;
 mod warm;
 
@@ -16,13 +17,15 @@ use gather::Gathered;
 pub(crate) use incoming::Arrived;
 pub(crate) use machines::Stored;
 use postponed::Postponed;
+pub(crate) use replay::replay;
+pub(crate) use tables::check_table_name;
 
 use std::{
     collections::{HashMap, VecDeque},
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use cowslip_pager::{Child, Durability, PageId, Pager, Pointer, Transaction, View, mutant};
+use cowslip_pager::{Child, Durability, PageId, Pointer, Transaction, View, mutant};
 
 use crate::{
     error::{Error, Result},
@@ -31,7 +34,7 @@ use crate::{
         self, BRANCH, BranchRecord, Lineage, MAIN, RELEASE, SNAPSHOT, SnapshotRecord, TableRecord,
     },
     node::Node,
-    redo::{self, Operation, Record, Redo},
+    redo::{Operation, Record, Redo},
     tree::{Cell, Cursor, End, Tree, Writer},
 };
 
@@ -547,21 +550,6 @@ fn names_of(
         }
     }
     Ok(names)
-}
-
-/// Takes a store's log in; a second thread may read ahead.
-pub(crate) fn replay(pager: &Pager, replay: cowslip_pager::Replay, read_ahead: bool) -> Result<()> {
-    pager.recover(replay, redo::joins, |txn, bodies| {
-        let mut draft = Draft::new(txn)?;
-        let (view, root) = (pager.view(draft.txn.stamp()), draft.meta.root);
-        let mut apply = || bodies.iter().try_for_each(|body| draft.apply(body));
-        if read_ahead {
-            warm::beside(view, root, bodies, apply)?
-        } else {
-            apply()?
-        }
-        draft.into_replayed()
-    })
 }
 
 #[cfg(test)]

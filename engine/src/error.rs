@@ -140,6 +140,27 @@ impl From<pager::Error> for Error {
 }
 
 impl Error {
+    /// The same error, for one more who has to be told.
+    pub(crate) fn again(&self) -> Error {
+        match self {
+            &Error::Io { operation, offset, ref source } => {
+                let source = match source.raw_os_error() {
+                    Some(code) => io::Error::from_raw_os_error(code),
+                    None => io::Error::new(source.kind(), source.to_string()),
+                };
+                Error::Io { operation, offset, source }
+            }
+            &Error::Corrupted { page, what, expected, found } => {
+                Error::Corrupted { page, what, expected, found }
+            }
+            &Error::DiskFull { pages } => Error::DiskFull { pages },
+            Error::CacheFull => Error::CacheFull,
+            Error::Poisoned { cause } => Error::Poisoned { cause: cause.clone() },
+            Error::InvalidArgument(what) => Error::InvalidArgument(what.clone()),
+            other => Error::Poisoned { cause: other.to_string() },
+        }
+    }
+
     pub(crate) fn corrupted(page: u64, what: &'static str, expected: u64, found: u64) -> Error {
         Error::Corrupted { page, what, expected, found }
     }

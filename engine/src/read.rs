@@ -1,16 +1,25 @@
 //! Reading: a version that stays as it is, however long it is read.
+//!
+//! Who begins while the log is replayed reads an *early* version: the checkpoint's trees, and what the log
+//! says of single keys (`pending.rs`). For all that needs whole trees he waits, and gets the version that the
+//! replay came to: the same rows.
 
-use std::{ops::RangeBounds, sync::Arc};
+use std::{
+    ops::RangeBounds,
+    sync::{Arc, OnceLock},
+};
 
 use cowslip_pager::{Pointer, Reader, View, WALKS};
 
 use crate::{
-    database::Shared,
+    database::{Shared, find_branch, find_snapshot},
     draft,
     error::{Error, Result},
     iter::{Iter, prefix_span, span},
-    kinds::CATALOG,
+    kinds::{CATALOG, TABLE},
     meta::TableRecord,
+    pending::{Pending, Word},
+    redo::Operation,
     tree::{Lookup, Tree},
     value::{Key, Value, ValueReader},
 };
@@ -29,19 +38,59 @@ pub struct ReadTransaction {
 /// What a transaction and its tables keep alive.
 struct Held {
     reader: Reader,
-    // Declared after the reader, so that the database closes last.
-    _shared: Arc<Shared>,
+    early: Option<Early>,
+    // Declared after the readers, so that the database closes last.
+    shared: Arc<Shared>,
+}
+
+/// A branch to which the log writes, of a version that was begun while the log was replayed.
+struct Early {
+    branch: String,
+    pending: Arc<Pending>,
+    /// The catalog in the version that the replay came to, once it was needed.
+    catalog: OnceLock<Tree>,
+}
+
+impl Held {
+    fn view(&self) -> View<'_> {
+        self.reader.view()
+    }
+
+    /// The reader and the catalog of an early version when the log is replayed; waits for it.
+    fn replayed<'h>(&'h self, early: &'h Early) -> Result<(&'h Reader, Tree)> {
+        let reader = self.shared.replayed(&early.pending)?;
+        if let Some(&catalog) = early.catalog.get() {
+            return Ok((reader, catalog));
+        }
+        let catalog = find_branch(reader.view(), reader.version().root, &early.branch)?;
+        let catalog = Tree::new(CATALOG, 0, catalog).checked(0)?;
+        Ok((reader, *early.catalog.get_or_init(|| catalog)))
+    }
 }
 
 impl ReadTransaction {
-    pub(crate) fn new(
-        shared: &Arc<Shared>,
-        find: impl FnOnce(View<'_>, Pointer) -> Result<Pointer>,
-    ) -> Result<ReadTransaction> {
-        let reader = shared.pager.begin_read();
-        let catalog = find(reader.view(), reader.version().root)?;
+    /// The newest version of a branch.
+    pub(crate) fn of_branch(shared: &Arc<Shared>, branch: &str) -> Result<ReadTransaction> {
+        let (reader, pending) = shared.begin_read();
+        let catalog = find_branch(reader.view(), reader.version().root, branch)?;
         let catalog = Tree::new(CATALOG, 0, catalog).checked(0)?;
-        Ok(ReadTransaction { held: Arc::new(Held { reader, _shared: shared.clone() }), catalog })
+        // A branch to which the log does not write is the checkpoint's.
+        let early = pending.filter(|pending| pending.writes_to(branch)).map(|pending| Early {
+            branch: branch.into(),
+            pending,
+            catalog: OnceLock::new(),
+        });
+        let shared = shared.clone();
+        Ok(ReadTransaction { held: Arc::new(Held { reader, early, shared }), catalog })
+    }
+
+    /// A snapshot: the log that is replayed beside its readers changes none.
+    pub(crate) fn of_snapshot(shared: &Arc<Shared>, snapshot: &str) -> Result<ReadTransaction> {
+        let (reader, _) = shared.begin_read();
+        let catalog = find_snapshot(reader.view(), reader.version().root, snapshot)?;
+        let catalog = Tree::new(CATALOG, 0, catalog).checked(0)?;
+        let shared = shared.clone();
+        Ok(ReadTransaction { held: Arc::new(Held { reader, early: None, shared }), catalog })
     }
 
     /// The number of the version that is read. It grows with every commit, with every step of a
@@ -51,21 +100,47 @@ impl ReadTransaction {
         self.held.reader.version().stamp
     }
 
+    /// The reader and the catalog that have the whole version.
+    fn whole(&self) -> Result<(&Reader, Tree)> {
+        match &self.held.early {
+            None => Ok((&self.held.reader, self.catalog)),
+            Some(early) => self.held.replayed(early),
+        }
+    }
+
     /// Opens a table; [`Error::TableNotFound`] if there is none of this name.
     pub fn open_table(&self, name: &str) -> Result<ReadTable> {
-        let (tree, _) = draft::find_table(self.held.reader.view(), &self.catalog, name)?
-            .ok_or_else(|| Error::TableNotFound(name.into()))?;
-        Ok(ReadTable { held: self.held.clone(), tree })
+        let found = draft::find_table(self.held.view(), &self.catalog, name)?;
+        let early = self.held.early.as_ref();
+        let changed = early.and_then(|early| early.pending.table(&early.branch, name));
+        let tree = match found {
+            Some((tree, _)) => tree,
+            None => match (early, changed) {
+                (Some(early), Some(number)) => {
+                    // The log makes it.
+                    if early.pending.is_uncertain(number) {
+                        self.held.shared.wait_for_certainty()?;
+                    }
+                    Tree::new(TABLE, 0, Pointer::NONE)
+                }
+                _ => return Err(Error::TableNotFound(name.into())),
+            },
+        };
+        let early = changed.map(|number| {
+            Arc::new(EarlyTable { name: name.into(), number, replayed: OnceLock::new() })
+        });
+        Ok(ReadTable { held: self.held.clone(), tree, early })
     }
 
     pub(crate) fn machine_names(&self) -> Result<Vec<String>> {
-        draft::machine_names(self.held.reader.view(), &self.catalog)
+        let (reader, catalog) = self.whole()?;
+        draft::machine_names(reader.view(), &catalog)
     }
 
     /// The record of a machine, and the reader that sees it.
     pub(crate) fn machine_record(&self, name: &str) -> Result<(&Reader, TableRecord)> {
-        let reader = &self.held.reader;
-        match draft::find_record(reader.view(), &self.catalog, name)? {
+        let (reader, catalog) = self.whole()?;
+        match draft::find_record(reader.view(), &catalog, name)? {
             Some((record, page)) if record.is_machine() => {
                 record.child(page)?;
                 Ok((reader, record))
@@ -76,7 +151,8 @@ impl ReadTransaction {
 
     /// The names of all tables, ascending.
     pub fn tables(&self) -> Result<Vec<String>> {
-        draft::table_names(self.held.reader.view(), &self.catalog)
+        let (reader, catalog) = self.whole()?;
+        draft::table_names(reader.view(), &catalog)
     }
 }
 
@@ -93,33 +169,95 @@ impl std::fmt::Debug for ReadTransaction {
 pub struct ReadTable {
     held: Arc<Held>,
     tree: Tree,
+    early: Option<Arc<EarlyTable>>,
+}
+
+/// A table to which the log writes, of an early version.
+struct EarlyTable {
+    name: String,
+    /// Which of the log's tables it is.
+    number: usize,
+    /// Its tree in the version that the replay came to, once it was needed.
+    replayed: OnceLock<Tree>,
 }
 
 impl ReadTable {
-    fn view(&self) -> View<'_> {
-        self.held.reader.view()
+    /// The tree that has all rows, and the reader that sees it. While the log is replayed: waits.
+    #[inline]
+    fn whole(&self) -> Result<(&Reader, Tree)> {
+        match (&self.early, &self.held.early) {
+            (Some(table), Some(early)) => self.replayed(table, early),
+            _ => Ok((&self.held.reader, self.tree)),
+        }
+    }
+
+    #[cold]
+    fn replayed<'t>(&'t self, table: &EarlyTable, early: &'t Early) -> Result<(&'t Reader, Tree)> {
+        let (reader, catalog) = self.held.replayed(early)?;
+        if let Some(&tree) = table.replayed.get() {
+            return Ok((reader, tree));
+        }
+        let (tree, _) = draft::find_table(reader.view(), &catalog, &table.name)?
+            .ok_or_else(|| Error::TableNotFound(table.name.clone()))?;
+        Ok((reader, *table.replayed.get_or_init(|| tree)))
     }
 
     /// The value of a key.
     #[inline]
     pub fn get(&self, key: &[u8]) -> Result<Option<Value<'_>>> {
-        get(self.held.reader.pager(), self.view(), &self.tree, key)
+        match (&self.early, &self.held.early) {
+            (Some(table), Some(early)) => self.get_early(table, early, key),
+            _ => get(self.held.reader.pager(), self.held.view(), &self.tree, key),
+        }
+    }
+
+    /// The same while the log is replayed: what it says of the key, else what the checkpoint says.
+    #[cold]
+    fn get_early<'t>(
+        &'t self,
+        table: &EarlyTable,
+        early: &'t Early,
+        key: &[u8],
+    ) -> Result<Option<Value<'t>>> {
+        let pager = self.held.reader.pager();
+        if early.pending.replayed().is_some() {
+            let (reader, tree) = self.replayed(table, early)?;
+            return get(pager, reader.view(), &tree, key);
+        }
+        let Some(Word { operation, uncertain }) = early.pending.find(table.number, key)? else {
+            return get(pager, self.held.view(), &self.tree, key);
+        };
+        if uncertain {
+            self.held.shared.wait_for_certainty()?;
+        }
+        Ok(match operation {
+            Operation::Insert(_, value) => Some(Value::owned(value.to_vec())),
+            _ => None,
+        })
     }
 
     /// The values of many keys, in their order. Faster than one [`ReadTable::get`] after another: the
     /// memory that one key needs is fetched while others are looked up.
     pub fn get_many(&self, keys: &[&[u8]]) -> Result<Vec<Option<Value<'_>>>> {
-        get_many(self.held.reader.pager(), self.view(), &self.tree, keys)
+        if let (Some(table), Some(early)) = (&self.early, &self.held.early)
+            && early.pending.replayed().is_none()
+        {
+            return keys.iter().map(|key| self.get_early(table, early, key)).collect();
+        }
+        let (reader, tree) = self.whole()?;
+        get_many(reader.pager(), reader.view(), &tree, keys)
     }
 
     /// The entries of a range of keys, ascending; double-ended.
     pub fn range<K: AsRef<[u8]>>(&self, range: impl RangeBounds<K>) -> Result<Iter<'_>> {
-        Ok(Iter::new(self.held.reader.pager(), self.view(), self.tree, span(&range)))
+        let (reader, tree) = self.whole()?;
+        Ok(Iter::new(reader.pager(), reader.view(), tree, span(&range)))
     }
 
     /// The entries whose keys begin with `prefix`.
     pub fn prefix(&self, prefix: &[u8]) -> Result<Iter<'_>> {
-        Ok(Iter::new(self.held.reader.pager(), self.view(), self.tree, prefix_span(prefix)))
+        let (reader, tree) = self.whole()?;
+        Ok(Iter::new(reader.pager(), reader.view(), tree, prefix_span(prefix)))
     }
 
     /// The entry of the smallest key.
@@ -134,17 +272,20 @@ impl ReadTable {
 
     /// Entries of the table; reads one page.
     pub fn len(&self) -> Result<u64> {
-        self.tree.len(self.view())
+        let (reader, tree) = self.whole()?;
+        tree.len(reader.view())
     }
 
     /// Is the table empty?
     pub fn is_empty(&self) -> Result<bool> {
-        Ok(self.tree.root.is_none())
+        let (_, tree) = self.whole()?;
+        Ok(tree.root.is_none())
     }
 
     /// Reads a value of any size in parts.
     pub fn reader(&self, key: &[u8]) -> Result<Option<ValueReader<'_>>> {
-        reader(self.held.reader.pager(), self.view(), &self.tree, key)
+        let (reader, tree) = self.whole()?;
+        value_reader(reader.pager(), reader.view(), &tree, key)
     }
 }
 
@@ -186,7 +327,7 @@ pub(crate) fn get_many<'p>(
     Ok(values)
 }
 
-pub(crate) fn reader<'p>(
+pub(crate) fn value_reader<'p>(
     pager: &'p Arc<cowslip_pager::Pager>,
     view: View<'p>,
     tree: &Tree,

@@ -37,6 +37,16 @@ pub(crate) enum Operation<'a> {
     DeleteTable(&'a str),
 }
 
+impl<'a> Operation<'a> {
+    /// The one key that it puts or removes.
+    pub(crate) fn key(&self) -> Option<&'a [u8]> {
+        match *self {
+            Operation::Insert(key, _) | Operation::Remove(key) => Some(key),
+            _ => None,
+        }
+    }
+}
+
 /// What a record says.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Record<'a> {
@@ -250,6 +260,16 @@ fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
 pub(crate) struct Operations<'a>(&'a [u8]);
 
 impl<'a> Operations<'a> {
+    /// The operations that stand in these bytes.
+    pub(crate) fn of(bytes: &'a [u8]) -> Operations<'a> {
+        Operations(bytes)
+    }
+
+    /// Bytes that are left.
+    pub(crate) fn left(&self) -> usize {
+        self.0.len()
+    }
+
     fn take(&mut self, count: usize) -> Result<&'a [u8]> {
         if self.0.len() < count {
             return Err(malformed(self.0.len()));

@@ -97,7 +97,7 @@ impl Database {
         &self,
         walk: impl FnOnce(&Pager, View<'_>, Pointer) -> Result<R>,
     ) -> Result<R> {
-        let pager = &self.shared.pager;
+        let pager = self.shared.pager()?;
         if pager.is_read_only() {
             let reader = pager.begin_read();
             return walk(pager, reader.view(), reader.version().root);

@@ -126,6 +126,11 @@ impl<'a> Value<'a> {
         Value(Repr::Shared { leaf: leaf.clone(), start: place.start, end: place.end })
     }
 
+    /// A value that stands on no page yet.
+    pub(crate) fn owned(bytes: Vec<u8>) -> Value<'a> {
+        Value(Repr::Owned(bytes))
+    }
+
     /// The value of entry `index`, on no page: a copy, or a large value.
     #[cold]
     pub(crate) fn copied(pager: &'a Pager, leaf: &[u8], index: usize) -> Result<Value<'a>> {

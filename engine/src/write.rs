@@ -15,7 +15,7 @@ use crate::{
     draft::Draft,
     error::{Error, Result},
     iter::{Iter, prefix_span, span},
-    read::{get, get_many, reader},
+    read::{get, get_many, value_reader},
     redo::LOGGED_VALUE_MAX,
     value::{Key, Value, ValueReader},
 };
@@ -105,7 +105,7 @@ impl WriteTransaction {
     }
 
     fn pager(&self) -> &Arc<Pager> {
-        &self.shared.pager
+        self.shared.replayed_pager()
     }
 
     fn view(&self) -> View<'_> {
@@ -257,7 +257,7 @@ impl Table<'_> {
 
     /// Reads a value of any size in parts.
     pub fn reader(&self, key: &[u8]) -> Result<Option<ValueReader<'_>>> {
-        reader(self.tx.pager(), self.tx.view(), &self.tree()?, key)
+        value_reader(self.tx.pager(), self.tx.view(), &self.tree()?, key)
     }
 }
 

@@ -54,7 +54,7 @@ pub use page::{PageId, Pointer};
 pub use pager::{Child, Config, Kinds, Pager, Reader, Stats};
 pub use raw::Raw;
 pub use readers::Version;
-pub use recovery::Replay;
+pub use recovery::{Bodies, Replay};
 pub use scrub::{ScrubFault, ScrubFinding, ScrubPass, ScrubRecord, ScrubState, ScrubStep};
 pub use space::Run;
 pub use transaction::{Durability, ExtentWriter, Transaction};

@@ -47,6 +47,9 @@ pub(crate) const BLOCKS_MAX: u64 = (32 << 20) / BLOCK as u64;
 const B: u64 = BLOCK as u64;
 /// Blocks read at a time behind the end of the log.
 const SCAN_CHUNK: usize = 16;
+/// Blocks behind the end that are read whole, many at a time: few calls. Copying the whole of a large ring takes
+/// longer than a call for each block's first bytes.
+const NEAR_BLOCKS: u64 = BLOCKS_MIN;
 
 /// Where the next record goes, and what it follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -313,7 +316,6 @@ impl<'s> Scan<'s> {
         if !plausible || !continues {
             return Ok(None);
         }
-        body.clear();
         body.resize(record.length as usize, 0);
         self.read(at + RECORD_HEADER as u64, body)?;
         let mut crc = crc32fast::Hasher::new();
@@ -373,11 +375,17 @@ impl<'s> Scan<'s> {
         let last = self.first_block + self.ring.blocks;
         let mut chunk = vec![0; SCAN_CHUNK * BLOCK];
         let mut number = self.tail.at / B + 1;
+        let near = number + NEAR_BLOCKS;
         while number < last {
-            let count = (last - number).min(SCAN_CHUNK as u64);
-            let bytes = &mut chunk[..count as usize * BLOCK];
+            // What is looked at is the beginning of a block, and most of a large ring lies far behind.
+            let (count, length) = if number < near {
+                ((last - number).min(SCAN_CHUNK as u64), BLOCK)
+            } else {
+                (1, RECORD_HEADER)
+            };
+            let bytes = &mut chunk[..count as usize * length];
             self.ring.read(self.storage, number * B, bytes)?;
-            for (i, block) in bytes.chunks_exact(BLOCK).enumerate() {
+            for (i, block) in bytes.chunks_exact(length).enumerate() {
                 let record = Record::decode(block);
                 let place = number + i as u64;
                 // A record right behind the padding, of a later sequence, whose watermark is its own

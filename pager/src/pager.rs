@@ -260,6 +260,12 @@ impl Pager {
         }
     }
 
+    /// Makes durable what was found in the log. [`Pager::recover`] begins with it; who answers from the log's records
+    /// before may tell only then of those that are not known to be durable.
+    pub fn sync_replay(&self, replay: &mut Replay) -> Result<()> {
+        replay.sync(&*self.inner.storage)
+    }
+
     /// Replays the log: `apply` gets a transaction and the bodies of records, one or more in their order,
     /// and gives the transaction back when it has done what they say; if it fails for several at once, it
     /// gets them one by one. `joins` says of a record's body whether it may come in one transaction with
@@ -349,6 +355,11 @@ impl Pager {
     /// Bytes of a page.
     pub fn page_size(&self) -> usize {
         self.inner.geometry.page_size
+    }
+
+    /// Bytes of memory for pages and map groups, as configured.
+    pub fn cache_size(&self) -> usize {
+        self.inner.config.cache_size
     }
 
     /// Is there no root, though there was a commit? Without one no page is used but for superblocks, the map and the

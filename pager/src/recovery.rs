@@ -37,7 +37,7 @@ use crate::{
     readers::{Readers, Version},
     scrub::{Scrub, ScrubRecord},
     space::{Run, Space},
-    storage::{OverlayStorage, Storage},
+    storage::{BLOCK, OverlayStorage, Storage},
     superblock::{self, LogStart, MAGIC, SUPERBLOCK_SIZE, Superblock},
     transaction::Transaction,
 };
@@ -51,14 +51,70 @@ pub struct Replay {
     transactions: u64,
     end: Tail,
     generation: u64,
+    synced: bool,
+    bodies: Option<Bodies>,
 }
 
 impl Replay {
     /// Transactions that the log has.
-    pub(crate) fn transactions(&self) -> u64 {
+    pub fn transactions(&self) -> u64 {
         self.transactions
     }
+
+    /// The bodies of the log's transactions, for who answers from them while they are replayed. `None`: there are
+    /// more of them than an eighth of the cache's size, there are to be no background threads, or they were
+    /// taken already.
+    pub fn take_bodies(&mut self) -> Option<Bodies> {
+        self.bodies.take()
+    }
+
+    /// Makes durable what was accepted (R9): before anything is written that builds on it, and before anybody is
+    /// told what is not known to be.
+    pub(crate) fn sync(&mut self, storage: &dyn Storage) -> Result<()> {
+        if self.transactions > 0 && !self.synced && !mutant!(RecoveryDoesNotSync) {
+            storage.sync().map_err(|e| Error::io("syncing the log before replay", None, e))?;
+        }
+        self.synced = true;
+        Ok(())
+    }
 }
+
+/// Bodies of log records, in their order.
+#[derive(Debug, Default)]
+pub struct Bodies {
+    /// One behind the other.
+    pub bytes: Vec<u8>,
+    /// Where each of them ends.
+    pub ends: Vec<usize>,
+    /// How many of them are durable, as records of the log prove; the others are after [`crate::Pager::sync_replay`].
+    pub durable: usize,
+    /// The logical position behind each record.
+    behind: Vec<u64>,
+}
+
+impl Bodies {
+    /// Takes one more, if all of them then take at most `limit` bytes, the lists included.
+    fn push(mut self, body: &[u8], behind: u64, limit: usize) -> Option<Bodies> {
+        let lists = 2 * size_of::<u64>() * (self.ends.len() + 1);
+        if self.bytes.len() + body.len() + lists > limit {
+            return None;
+        }
+        self.bytes.extend_from_slice(body);
+        self.ends.push(self.bytes.len());
+        self.behind.push(behind);
+        Some(self)
+    }
+
+    /// A record says that everything below `position` was durable when it was written.
+    fn set_durable_below(&mut self, position: u64) {
+        while self.behind.get(self.durable).is_some_and(|&behind| behind <= position) {
+            self.durable += 1;
+        }
+    }
+}
+
+/// The part of the cache's size that the log's bodies may take while they are replayed.
+const BODIES_PART: usize = 8;
 
 pub(crate) fn is_unfinished(storage: &dyn Storage) -> Result<bool> {
     let length = storage.len().map_err(|e| Error::io("reading the file's length", None, e))?;
@@ -224,17 +280,24 @@ pub(crate) fn open(
         transactions: 0,
         end: first.tail(),
         generation: found.log.generation,
+        synced: false,
+        bodies: config.background.then(Bodies::default),
     };
     let mut newest_stamp = 0;
     while let Some(record) = first.next(&mut body)? {
         newest_stamp = newest_stamp.max(record.stamp);
         replay.records += 1;
-        replay.transactions += u64::from(record.kind == KIND_TRANSACTION);
+        if record.kind == KIND_TRANSACTION {
+            replay.transactions += 1;
+            let limit = config.cache_size / BODIES_PART;
+            let behind = first.tail().at;
+            replay.bodies = replay.bodies.take().and_then(|kept| kept.push(&body, behind, limit));
+        }
+        if let Some(bodies) = &mut replay.bodies {
+            bodies.set_durable_below(record.durable_block.saturating_mul(BLOCK as u64));
+        }
         replay.end = first.tail();
         replay.generation = record.generation;
-    }
-    if replay.transactions > 0 && !mutant!(RecoveryDoesNotSync) {
-        storage.sync().map_err(|e| Error::io("syncing the log before replay", None, e))?;
     }
     // Above every stamp that the past may have given to a page (R12) or to a transaction of the log;
     // the root's own stamp stays readable.
@@ -279,6 +342,7 @@ pub(crate) fn open(
     };
     inner.log.begin_replay();
     if !read_only && torn {
+        replay.sync(&*inner.storage)?;
         // A torn copy is made good before anything else is written. It may be that of a checkpoint
         // that never was, whole but for sectors that a second torn write of the slot could heal; until
         // here that checkpoint is still true.
@@ -336,10 +400,11 @@ impl Group {
 /// transaction with the one before it.
 pub(crate) fn replay<E: From<Error>>(
     inner: &Arc<Inner>,
-    replay: Replay,
+    mut replay: Replay,
     joins: impl Fn(&[u8], &[u8]) -> bool,
     mut apply: impl FnMut(Transaction, &[Vec<u8>]) -> std::result::Result<Transaction, E>,
 ) -> std::result::Result<(), E> {
+    replay.sync(&*inner.storage)?;
     let mut scan =
         Scan::new(&*inner.storage, &inner.geometry, &replay.start, inner.store, replay.checkpoint);
     let mut body = Vec::new();

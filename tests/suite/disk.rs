@@ -3,6 +3,7 @@
 mod campaigns;
 mod crashes;
 mod damage;
+mod early_reads;
 mod faults;
 mod moving_log;
 mod rules;

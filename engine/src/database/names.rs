@@ -134,7 +134,7 @@ impl Database {
     /// Takes a branch back to a snapshot that lies in its past, and deletes the snapshots on the way
     /// between, whose names it returns: all of this, or in case of an error ([`Error::Held`]) nothing.
     pub fn rollback_and_delete_newer(&self, branch: &str, snapshot: &str) -> Result<Vec<String>> {
-        let mut draft = Draft::new(self.shared.pager.begin_write()?)?;
+        let mut draft = Draft::new(self.shared.pager()?.begin_write()?)?;
         let (view, root) = (draft.txn.view(), draft.names_root());
         let (head, target) = (draft.branch_record(branch)?, draft.snapshot_record(snapshot)?);
         let mut newer = Vec::new();
@@ -196,14 +196,14 @@ impl Database {
 
     /// Does what the record says, in a transaction of its own.
     fn change_names(&self, record: &Record<'_>) -> Result<()> {
-        let mut draft = Draft::new(self.shared.pager.begin_write()?)?;
+        let mut draft = Draft::new(self.shared.pager()?.begin_write()?)?;
         draft.perform(record)?;
         draft.commit_record(record, self.shared.durability)
     }
 
     /// All snapshots, by name.
     pub fn snapshots(&self) -> Result<Vec<SnapshotInfo>> {
-        let reader = self.shared.pager.begin_read();
+        let reader = self.shared.pager()?.begin_read();
         let names = Draft::names(reader.view(), reader.version().root, SNAPSHOT)?;
         names
             .into_iter()
@@ -224,7 +224,7 @@ impl Database {
 
     /// All branches, by name.
     pub fn branches(&self) -> Result<Vec<BranchInfo>> {
-        let reader = self.shared.pager.begin_read();
+        let reader = self.shared.pager()?.begin_read();
         let mut branches = Vec::new();
         for (name, bytes, page) in Draft::names(reader.view(), reader.version().root, BRANCH)? {
             let record = BranchRecord::decode(&bytes, page)?;
@@ -242,7 +242,7 @@ impl Database {
 
     /// All bookmarks, by name.
     pub fn bookmarks(&self) -> Result<Vec<BookmarkInfo>> {
-        let reader = self.shared.pager.begin_read();
+        let reader = self.shared.pager()?.begin_read();
         let names = Draft::names(reader.view(), reader.version().root, BOOKMARK)?;
         names
             .into_iter()
@@ -257,7 +257,7 @@ impl Database {
     /// The differences between two snapshots or branches, by table and key. What both share is
     /// skipped unread, so the cost follows what changed.
     pub fn diff(&self, from: &str, to: &str) -> Result<Diff> {
-        let reader = self.shared.pager.begin_read();
+        let reader = self.shared.pager()?.begin_read();
         let (view, root) = (reader.view(), reader.version().root);
         let (from, to) = (find_either(view, root, from)?, find_either(view, root, to)?);
         Diff::new(reader, from, to)

@@ -18,14 +18,14 @@ use parking_lot::{Condvar, Mutex};
 
 use super::{Database, Shared};
 use crate::{
-    draft::Draft,
+    draft::{self, Draft},
     error::{Error, Result},
     kinds::Sums,
     meta::{self, RELEASE},
 };
 
 /// The thread that takes deleted snapshots and tables apart, slice by slice.
-pub(super) struct Releaser {
+struct Releaser {
     signal: Arc<Signal>,
     thread: JoinHandle<()>,
 }
@@ -39,7 +39,7 @@ struct Signal {
 
 /// How many threads work off the queue because they wait for its end.
 #[derive(Clone, Default)]
-pub(super) struct Helpers(Arc<AtomicUsize>);
+struct Helpers(Arc<AtomicUsize>);
 
 /// One of them, as long as it lives.
 struct Helping<'h>(&'h Helpers);
@@ -91,8 +91,8 @@ impl Database {
     }
 
     fn work_off_releases(&self, mut after_each: impl FnMut() -> Result<()>) -> Result<()> {
-        let _alone = Helping::begin(&self.shared.helpers);
-        while release_slice(self.shared.pager.begin_write()?, HELPERS_SLICE)? {
+        let _alone = Helping::begin(&self.shared.releasing.helpers);
+        while release_slice(self.shared.pager()?.begin_write()?, HELPERS_SLICE)? {
             after_each()?;
         }
         Ok(())
@@ -100,8 +100,8 @@ impl Database {
 
     /// What deleted snapshots, branches and tables left behind, to be taken apart in the background.
     pub fn releases(&self) -> Result<Releases> {
-        let reader = self.shared.pager.begin_read();
-        let page_size = self.shared.pager.page_size();
+        let reader = self.shared.pager()?.begin_read();
+        let page_size = reader.pager().page_size();
         let mut waiting = Releases::default();
         for (_, value, page) in Draft::entries(reader.view(), reader.version().root, RELEASE)? {
             waiting.entries += 1;
@@ -127,13 +127,32 @@ pub struct Releases {
     pub pages: u64,
 }
 
-impl Shared {
-    /// Has the release queue worked off: by the thread, or here if there is to be none. What called
-    /// for it is committed already, so a failure is no failure of that: the queue is kept.
-    pub(crate) fn release_soon(&self) {
-        let kept = |error: &dyn std::fmt::Display| {
-            tracing::warn!(%error, "releasing deleted pages stopped; the queue is kept");
-        };
+/// What the release queue is worked off with.
+pub(super) struct Releasing {
+    pager: Arc<Pager>,
+    background: bool,
+    helpers: Helpers,
+    releaser: Mutex<Option<Releaser>>,
+}
+
+impl Releasing {
+    pub(super) fn new(pager: Arc<Pager>, background: bool) -> Releasing {
+        Releasing { pager, background, helpers: Helpers::default(), releaser: Mutex::new(None) }
+    }
+
+    /// Goes on with what an earlier life of the database has left.
+    pub(super) fn begin_if_needed(&self) -> Result<()> {
+        if !self.pager.is_read_only() {
+            let reader = self.pager.begin_read();
+            if draft::has_releases(reader.view(), reader.version().root)? {
+                drop(reader);
+                self.soon();
+            }
+        }
+        Ok(())
+    }
+
+    fn soon(&self) {
         if !self.background {
             loop {
                 match self
@@ -167,7 +186,7 @@ impl Shared {
         }
     }
 
-    pub(super) fn stop_releaser(&self) {
+    fn stop(&self) {
         if let Some(releaser) = self.releaser.lock().take() {
             releaser.signal.stop.store(true, Ordering::Release);
             *releaser.signal.wanted.lock() = true;
@@ -177,8 +196,26 @@ impl Shared {
     }
 }
 
+/// What called for a release is committed already, so a failure is no failure of that.
+fn kept(error: &dyn std::fmt::Display) {
+    tracing::warn!(%error, "releasing deleted pages stopped; the queue is kept");
+}
+
+impl Shared {
+    /// Has the release queue worked off: by the thread, or here if there is to be none.
+    pub(crate) fn release_soon(&self) {
+        self.releasing.soon();
+    }
+
+    pub(super) fn stop_releaser(&self) {
+        self.releasing.stop();
+    }
+}
+
 impl Drop for Shared {
     fn drop(&mut self) {
+        // Before the releaser, which the end of a replay may start.
+        self.recovery.stop();
         self.stop_releaser();
     }
 }
@@ -210,7 +247,7 @@ fn release_loop(pager: &Pager, signal: &Signal, helpers: &Helpers) {
                 Ok(true) => std::thread::yield_now(),
                 Ok(false) => break,
                 Err(error) => {
-                    tracing::warn!(%error, "releasing deleted pages stopped; the queue is kept");
+                    kept(&error);
                     break;
                 }
             }

@@ -117,7 +117,7 @@ impl Database {
     /// # Ok::<(), cowslip::Error>(())
     /// ```
     pub fn scrub_start(&self, rate: u64) -> Result<()> {
-        Ok(self.shared.pager.scrub_start(rate)?)
+        Ok(self.shared.pager()?.scrub_start(rate)?)
     }
 
     /// The scrub in the background rests until it is started again. It keeps its place.
@@ -128,7 +128,7 @@ impl Database {
     /// Verifies, in this thread, what comes next in the pass under way, or begins one: some hundred KiB.
     /// It is for who has a pace of his own, and for databases without background threads.
     pub fn scrub_step(&self) -> Result<ScrubStep> {
-        let step = self.shared.pager.scrub_step()?;
+        let step = self.shared.pager()?.scrub_step()?;
         Ok(ScrubStep { bytes: step.bytes, ended: step.ended })
     }
 

@@ -14,9 +14,9 @@
 //! Nobody sees the difference: whatever is not an insertion into this table makes the rows enter the
 //! tree first. Memory is bounded by what [`Gathered::insert`] is told.
 
-use std::hash::{BuildHasher, RandomState};
-
 use cowslip_pager::prefetch;
+
+use crate::key_index::KeyIndex;
 
 /// The rows that a table's tree has not got yet.
 pub(super) struct Gathered {
@@ -24,7 +24,7 @@ pub(super) struct Gathered {
     bytes: Vec<u8>,
     rows: Vec<Row>,
     /// Set once keys have come in another order than ascending.
-    index: Option<Index>,
+    index: Option<KeyIndex>,
     /// May they?
     any_order: bool,
 }
@@ -64,7 +64,7 @@ impl Gathered {
         }
         let index = match &self.index {
             Some(index) => index.growth(),
-            None if out_of_order => 8 * Index::places_for(self.rows.len() + 1),
+            None if out_of_order => KeyIndex::memory_for(self.rows.len() + 1),
             None => 0,
         };
         let more = key.len() + value.len() + size_of::<Row>() + index;
@@ -95,7 +95,7 @@ impl Gathered {
 
     /// Bytes that the rows and their index take. Room that the vectors have in advance is not touched yet.
     pub(super) fn memory(&self) -> usize {
-        let index = self.index.as_ref().map_or(0, |index| 8 * index.entries.len());
+        let index = self.index.as_ref().map_or(0, KeyIndex::memory);
         self.bytes.len() + size_of::<Row>() * self.rows.len() + index
     }
 
@@ -128,8 +128,8 @@ impl Gathered {
         old.value = value.len() as u16;
     }
 
-    fn index_all(&self) -> Index {
-        let mut index = Index::for_rows(self.rows.len() + 1);
+    fn index_all(&self) -> KeyIndex {
+        let mut index = KeyIndex::for_rows(self.rows.len() + 1);
         for (number, &row) in self.rows.iter().enumerate() {
             let key = key_of(&self.bytes, row);
             if let Err(place) = index.place_of(key, |row| key_of(&self.bytes, self.rows[row])) {
@@ -179,87 +179,6 @@ fn head_of(key: &[u8]) -> u64 {
     let length = key.len().min(8);
     head[..length].copy_from_slice(&key[..length]);
     u64::from_be_bytes(head)
-}
-
-/// Rows by the hash of their keys: open addressing, at most half full. The hash is keyed, since keys may
-/// be chosen by somebody who wishes ill.
-struct Index {
-    hash: RandomState,
-    /// Upper half: a hash. Lower half: a row's number and one; 0 if the place is free.
-    entries: Vec<u64>,
-    used: usize,
-}
-
-/// A free place, and the hash that belongs there.
-struct Place {
-    at: usize,
-    hash: u32,
-}
-
-impl Index {
-    fn places_for(rows: usize) -> usize {
-        (2 * rows).next_power_of_two().max(1024)
-    }
-
-    fn for_rows(rows: usize) -> Index {
-        let entries = vec![0; Index::places_for(rows)];
-        Index { hash: RandomState::new(), entries, used: 0 }
-    }
-
-    /// Bytes that looking up one key more may add, while old and new places stand side by side.
-    fn growth(&self) -> usize {
-        if self.is_half_full() { 16 * self.entries.len() } else { 0 }
-    }
-
-    fn is_half_full(&self) -> bool {
-        2 * (self.used + 1) > self.entries.len()
-    }
-
-    /// The row that has this key, or where a new one belongs.
-    fn place_of<'k>(
-        &mut self,
-        key: &[u8],
-        key_of: impl Fn(usize) -> &'k [u8],
-    ) -> Result<usize, Place> {
-        if self.is_half_full() {
-            self.double();
-        }
-        let hash = (self.hash.hash_one(key) >> 32) as u32;
-        let mut at = self.home(hash);
-        loop {
-            let entry = self.entries[at];
-            match (entry as u32).checked_sub(1) {
-                None => return Err(Place { at, hash }),
-                Some(row) if (entry >> 32) as u32 == hash && key_of(row as usize) == key => {
-                    return Ok(row as usize);
-                }
-                Some(_) => at = (at + 1) % self.entries.len(),
-            }
-        }
-    }
-
-    fn enter(&mut self, place: Place, row: usize) {
-        self.entries[place.at] = u64::from(place.hash) << 32 | (row as u64 + 1);
-        self.used += 1;
-    }
-
-    /// Where the search for a hash begins.
-    fn home(&self, hash: u32) -> usize {
-        ((u64::from(hash) * self.entries.len() as u64) >> 32) as usize
-    }
-
-    fn double(&mut self) {
-        let twice = 2 * self.entries.len();
-        for entry in std::mem::replace(&mut self.entries, vec![0; twice]) {
-            if entry != 0 {
-                let mut at = self.home((entry >> 32) as u32);
-                while self.entries[at] != 0 {
-                    at = (at + 1) % twice;
-                }
-                self.entries[at] = entry;
-            }
-        }
-    }
 }
 
 #[cfg(test)]

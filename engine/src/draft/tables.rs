@@ -28,7 +28,7 @@ const ROWS_AHEAD: usize = 16;
 /// them costs as much as an insertion.
 const ASCENDING_MIN: usize = 64;
 
-pub(super) fn check_table_name(name: &str) -> Result<()> {
+pub(crate) fn check_table_name(name: &str) -> Result<()> {
     if name.is_empty() || name.len() > TABLE_NAME_MAX {
         return Err(Error::InvalidArgument(format!(
             "a table name of {} bytes (1 to {TABLE_NAME_MAX})",

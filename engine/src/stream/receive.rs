@@ -130,7 +130,7 @@ impl Database {
     /// received in part; `None` if there is nothing of that name. To drop the part instead, delete
     /// the branch of that name.
     pub fn receive_token(&self, name: &str) -> Result<Option<String>> {
-        let reader = self.shared.pager.begin_read();
+        let reader = self.shared.pager()?.begin_read();
         let key = meta::key(INCOMING, name);
         let Some((bytes, page)) = lookup(reader.view(), reader.version().root, &key)? else {
             return Ok(None);
@@ -144,7 +144,7 @@ impl Database {
 
     /// The snapshots that were received in part.
     pub fn partly_received(&self) -> Result<Vec<String>> {
-        let reader = self.shared.pager.begin_read();
+        let reader = self.shared.pager()?.begin_read();
         let names = Draft::names(reader.view(), reader.version().root, INCOMING)?;
         Ok(names.into_iter().map(|(name, ..)| name).collect())
     }
@@ -211,7 +211,7 @@ impl<'d> Receiver<'d> {
         {
             return damaged(0, "length of a name (at most)", meta::NAME_MAX as u64, u64::MAX);
         }
-        let reader = database.shared.pager.begin_read();
+        let reader = database.shared.pager()?.begin_read();
         let (view, root) = (reader.view(), reader.version().root);
         if lookup(view, root, &meta::key(SNAPSHOT, &name))?.is_some() {
             return Err(Error::AlreadyExists(name));
@@ -355,7 +355,7 @@ impl<'d> Receiver<'d> {
 
     /// A transaction on the hidden branch, which the first one makes.
     fn begin(&mut self) -> Result<Draft> {
-        let mut draft = Draft::new(self.database.shared.pager.begin_write()?)?;
+        let mut draft = Draft::new(self.database.shared.pager()?.begin_write()?)?;
         if self.staged.is_none() {
             let base = self.base.as_ref().map(|(name, record)| (name.as_str(), record));
             draft.begin_incoming(&self.name, base, &self.incoming())?;
@@ -384,7 +384,7 @@ impl<'d> Receiver<'d> {
     /// Drops what was received so far, unless another stream has begun anew.
     fn discard(&self) -> Result<()> {
         let Some(line) = self.staged else { return Ok(()) };
-        let mut draft = Draft::new(self.database.shared.pager.begin_write()?)?;
+        let mut draft = Draft::new(self.database.shared.pager()?.begin_write()?)?;
         if draft.branch_record(&self.name)?.lineage.tip().is_some_and(|tip| tip.line == line) {
             draft.delete_branch(&self.name)?;
             draft.commit_by_checkpoint()?;

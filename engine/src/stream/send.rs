@@ -57,7 +57,7 @@ impl Database {
         snapshot: &str,
         since: Option<&str>,
     ) -> Result<SendReport> {
-        let reader = self.shared.pager.begin_read();
+        let reader = self.shared.pager()?.begin_read();
         let target = find_snapshot(&reader, snapshot)?;
         let base = match since {
             None => Base::Nothing,
@@ -70,7 +70,7 @@ impl Database {
     /// [`receive_token`](Database::receive_token).
     pub fn resume_send(&self, output: impl Write, token: &str) -> Result<SendReport> {
         let token = Token::parse(token)?;
-        let reader = self.shared.pager.begin_read();
+        let reader = self.shared.pager()?.begin_read();
         let gone = |what: &str| Error::WrongBase(format!("{what} of this token is not here"));
         let (name, target) =
             snapshot_by_id(&reader, token.snapshot)?.ok_or_else(|| gone("the snapshot"))?;
@@ -112,7 +112,7 @@ impl Database {
             no_machines(reader, catalog)?;
         }
         // A receiver must not have what the sender may still lose.
-        self.shared.pager.sync()?;
+        self.shared.pager()?.sync()?;
         let begin = Begin {
             mode,
             snapshot: target.id,

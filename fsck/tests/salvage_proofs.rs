@@ -159,26 +159,14 @@ fn a_page_that_was_planted_in_a_large_value_is_no_node() {
     assert!(rows_of(&out, "t").len() < 2000, "{salvaged}");
 }
 
-fn put(db: &cowslip::Database, branch: &str, step: usize, mark: &str) {
-    let tx = db.begin_write_on(branch).unwrap();
-    {
-        let mut table = tx.open_table("t").unwrap();
-        for i in (0..3000).step_by(step) {
-            let value = format!("{mark} {i}, with some length, so that leaves fill up well");
-            table.insert(format!("{i:06}").as_bytes(), value.as_bytes()).unwrap();
-        }
-    }
-    tx.commit().unwrap();
-}
-
 #[test]
 fn a_branch_of_an_older_record_does_not_go_on_as_another_branch() {
     let storage = Arc::new(SimulatedStorage::new());
     let db = database(storage.clone());
-    put(&db, "main", 1, "main's");
+    put_rows(&db, "main", 1, "main's");
     db.checkpoint().unwrap();
     db.create_branch("side", "main").unwrap();
-    put(&db, "side", 3, "side's");
+    put_rows(&db, "side", 3, "side's");
     db.close().unwrap();
     let mut wreck = Wreck::of(storage.image());
     let root = wreck.block.root.page.0;
@@ -193,7 +181,7 @@ fn a_branch_of_an_older_record_does_not_go_on_as_another_branch() {
 fn a_state_whose_name_comes_from_an_older_page_is_written_down() {
     let storage = Arc::new(SimulatedStorage::new());
     let db = database(storage.clone());
-    put(&db, "main", 1, "a");
+    put_rows(&db, "main", 1, "a");
     db.create_snapshot("deleted").unwrap();
     db.checkpoint().unwrap();
     db.create_snapshot("kept").unwrap();
@@ -212,7 +200,7 @@ fn holes_that_are_too_many_to_list_are_counted() {
     let storage = Arc::new(SimulatedStorage::new());
     let db = database(storage.clone());
     for _ in 0..6 {
-        put(&db, "main", 1, &"long ".repeat(40));
+        put_rows(&db, "main", 1, &"long ".repeat(40));
     }
     db.close().unwrap();
     let mut wreck = Wreck::of(storage.image());
@@ -235,7 +223,7 @@ fn a_superblock_of_another_store_hides_nothing() {
     let storage = Arc::new(SimulatedStorage::new());
     let db = database(storage.clone());
     for _ in 0..20 {
-        put(&db, "main", 1000, "foreign");
+        put_rows(&db, "main", 1000, "foreign");
         db.checkpoint().unwrap();
     }
     db.close().unwrap();

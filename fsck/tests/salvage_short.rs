@@ -192,25 +192,13 @@ fn holes_in_a_catalog_that_are_too_many_to_list_are_counted() {
     assert!(leaves.len() > 100 && told >= leaves.len() as u64, "{told} of {}", leaves.len());
 }
 
-fn put(db: &Database, mark: &str) {
-    let tx = db.begin_write().unwrap();
-    {
-        let mut table = tx.open_table("t").unwrap();
-        for i in 0..3000 {
-            let value = format!("{mark} {i}, with some length, so that leaves fill up well");
-            table.insert(format!("{i:06}").as_bytes(), value.as_bytes()).unwrap();
-        }
-    }
-    tx.commit().unwrap();
-}
-
 #[test]
 fn a_branch_that_the_log_rolled_back_is_no_more_whole_than_its_snapshot() {
     let storage = Arc::new(SimulatedStorage::new());
     let db = database(storage.clone());
-    put(&db, "a");
+    put_rows(&db, "main", 1, "a");
     db.create_snapshot("monday").unwrap();
-    put(&db, "b");
+    put_rows(&db, "main", 1, "b");
     db.checkpoint().unwrap();
     db.rollback("monday").unwrap();
     let mut wreck = Wreck::of(storage.image());
@@ -229,7 +217,7 @@ fn a_branch_that_the_log_rolled_back_is_no_more_whole_than_its_snapshot() {
 fn a_branch_whose_log_nobody_knows_the_beginning_of_is_not_called_whole() {
     let storage = Arc::new(SimulatedStorage::new());
     let db = database(storage.clone());
-    put(&db, "a");
+    put_rows(&db, "main", 1, "a");
     db.create_snapshot("monday").unwrap();
     db.close().unwrap();
     let mut bytes = storage.image();

@@ -234,6 +234,10 @@ impl<'w> Build<'w> {
         Cursor::new(self.look(state.unwrap_or(0)), TABLES, root, 1)
     }
 
+    fn is_whole(&self, root: Root) -> bool {
+        self.wreck.is_whole(&Item::root(root.pointer), Tree { kind: TABLE, id: root.id })
+    }
+
     fn root_of(&self, state: usize, row: &Row) -> Option<Root> {
         root_of(self.look(state), &self.states[state], row)
     }
@@ -257,7 +261,9 @@ impl<'w> Build<'w> {
                     (named(new), old.and_then(was), root)
                 }
             };
-            if let Some(name) = name.filter(|_| old != new) {
+            // The same root with a hole below it is not the same table: lineages fill it differently.
+            let same = old == new && new.is_none_or(|root| self.is_whole(root));
+            if let Some(name) = name.filter(|_| !same) {
                 tables.push((name, old, new));
             }
             Ok::<(), EngineError>(())

@@ -246,20 +246,26 @@ pub(super) enum Change<'r> {
     Remove(&'r Row),
 }
 
-/// Tells what makes `to` of `from`. Subtrees that both have are not opened.
+/// Tells what makes `to` of `from`. Subtrees that both have are not opened, unless something is missing there: what
+/// fills a hole, and which root stands for a lost one, depends on the lineage. So where those differ, rows that
+/// are the same are told as well.
 pub(super) fn differences<E>(
     from: &mut Cursor<'_>,
     to: &mut Cursor<'_>,
     each: &mut dyn FnMut(Change<'_>) -> Result<(), E>,
 ) -> Result<(), E> {
     let same_tree = from.tree == to.tree;
+    let same_fill = from.look.lineage == to.look.lineage;
     loop {
         from.settle();
         to.settle();
         let before = |item: &Item, row: &Row| row.entry.key < item.low;
         match (from.sub(), to.sub()) {
             (Some(a), Some(b)) => {
-                if same_tree && (a.pointer, &a.low, &a.high) == (b.pointer, &b.low, &b.high) {
+                if same_tree
+                    && (a.pointer, &a.low, &a.high) == (b.pointer, &b.low, &b.high)
+                    && (same_fill || to.look.wreck.is_whole(b, to.tree))
+                {
                     from.stack.pop();
                     to.stack.pop();
                     continue;
@@ -294,7 +300,7 @@ pub(super) fn differences<E>(
                     (Some(a), Some(b)) => a.entry.key.cmp(&b.entry.key),
                 };
                 match (order, a, b) {
-                    (Ordering::Equal, Some(old), Some(new)) if !old.is_same(new) => {
+                    (Ordering::Equal, Some(old), Some(new)) if !same_fill || !old.is_same(new) => {
                         each(Change::Put { new, old: Some(old) })?;
                     }
                     (Ordering::Less, Some(old), _) => each(Change::Remove(old))?,

@@ -344,3 +344,16 @@ pub fn zero_superblocks(bytes: &mut [u8]) {
         }
     }
 }
+
+/// Every `step`-th of 3000 rows, with values that begin with `mark`.
+pub fn put_rows(db: &Database, branch: &str, step: usize, mark: &str) {
+    let tx = db.begin_write_on(branch).unwrap();
+    {
+        let mut table = tx.open_table("t").unwrap();
+        for i in (0..3000).step_by(step) {
+            let value = format!("{mark} {i}, with some length, so that leaves fill up well");
+            table.insert(format!("{i:06}").as_bytes(), value.as_bytes()).unwrap();
+        }
+    }
+    tx.commit().unwrap();
+}

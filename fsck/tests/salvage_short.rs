@@ -4,7 +4,7 @@ mod support;
 
 use std::sync::Arc;
 
-use cowslip::{Database, storage::SimulatedStorage};
+use cowslip::storage::SimulatedStorage;
 use cowslip_fsck::{SalvageOptions, Salvaged, SalvagedTable};
 use cowslip_pager::page::u64_at;
 use support::*;

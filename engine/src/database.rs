@@ -302,8 +302,8 @@ impl Database {
         self.shared.pager.is_read_only()
     }
 
-    /// Closes the database, when its log is replayed, and reports what went wrong on the way. Other handles can only read from
-    /// here on.
+    /// Closes the database, when its log is replayed, and reports what went wrong on the way. Other handles
+    /// can only read from here on.
     pub fn close(self) -> Result<()> {
         if self.shared.pager.writing_here() {
             return Err(Error::NestedTransaction);

@@ -29,7 +29,9 @@ impl Default for Builder {
 }
 
 impl Builder {
-    /// Bytes of memory for pages (default 256 MiB). Memory stays within it whatever happens.
+    /// Bytes of memory for pages (default 256 MiB), which stays within it whatever happens. Beside it, rows that a
+    /// transaction holds back take up to a quarter of it, and after a kill the log's records up to three
+    /// eighths, until they are replayed.
     pub fn cache_size(mut self, bytes: usize) -> Builder {
         self.config.cache_size = bytes;
         self
@@ -54,8 +56,9 @@ impl Builder {
         self
     }
 
-    /// Without background threads (`false`), the log is replayed by the opening, and checkpoints and releases happen inside the calls that
-    /// cause them: every write at a reproducible moment, as tests on a simulated disk need it.
+    /// Without background threads (`false`), the log is replayed by the opening, and checkpoints and releases
+    /// happen inside the calls that cause them: every write at a reproducible moment, as tests on a
+    /// simulated disk need it.
     pub fn background(mut self, background: bool) -> Builder {
         self.config.background = background;
         self

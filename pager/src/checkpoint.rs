@@ -54,6 +54,9 @@ const LOG_SHARE: u64 = 4;
 /// Least time that a paced checkpoint takes for each 256 KiB (about 400 MiB/s at most).
 const PACE: Duration = Duration::from_micros(600);
 
+/// Bytes of a new ring that are cleared at a time while commits go on: one waits behind each of them.
+const GENTLE_PIECE: usize = 64 << 10;
+
 /// What a checkpoint should do besides.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Scope {
@@ -175,7 +178,7 @@ fn grow_log(inner: &Inner) -> Result<()> {
         };
         drop(space);
         if let Some((ring, run)) = inner.poison.on_failure(taken)? {
-            inner.poison.on_failure(zero_ring(inner, &ring))?;
+            inner.poison.on_failure(zero_gently(inner, &ring))?;
             *place = Some(ReadyRing { ring, run, follows });
         }
     }
@@ -228,7 +231,12 @@ fn seal(inner: &Inner, state: &CheckpointState, scope: Scope) -> Result<Option<S
     inner.reclaim();
     // Before the space is locked: whoever makes a ring takes its space.
     let grows = scope.grow_log || scope.log_for.is_some();
-    let ready = grows.then(|| inner.ready_ring.lock());
+    let ready = grows.then(|| {
+        inner.ring_waiters.fetch_add(1, Ordering::Relaxed);
+        let ready = inner.ready_ring.lock();
+        inner.ring_waiters.fetch_sub(1, Ordering::Relaxed);
+        ready
+    });
     let log_used = inner.log.used();
     let mut space = inner.space.lock();
     let wanted_blocks = wanted_log_blocks(inner, &scope, log_used, space.pages());
@@ -354,12 +362,34 @@ fn wanted_log_blocks(inner: &Inner, scope: &Scope, used: u64, file_pages: u64) -
 
 /// Space that was written once takes a durable write at half the cost of space that never was.
 pub(crate) fn zero_ring(inner: &Inner, ring: &Ring) -> Result<()> {
+    zero_pieces(inner, ring, || PIECE, |_| ())
+}
+
+/// The same, with as long a pause after each piece as it took, until somebody waits for the ring.
+fn zero_gently(inner: &Inner, ring: &Ring) -> Result<()> {
+    let hurry = || inner.ring_waiters.load(Ordering::Relaxed) > 0 || inner.background.lock().stop;
+    let piece = || if hurry() { PIECE } else { GENTLE_PIECE };
+    zero_pieces(inner, ring, piece, |took| {
+        if !hurry() {
+            std::thread::sleep(took);
+        }
+    })
+}
+
+/// `piece` says how many bytes are next, at most [`PIECE`]; `written` hears how long they took.
+fn zero_pieces(
+    inner: &Inner,
+    ring: &Ring,
+    piece: impl Fn() -> usize,
+    written: impl Fn(Duration),
+) -> Result<()> {
     let mut zeros = Aligned::default();
     zeros.reserve(PIECE).map_err(|e| Error::io("reserving a buffer", None, e))?;
     zeros.resize(PIECE);
     let mut done = 0;
     while done < ring.blocks * 4096 {
-        let length = (ring.blocks * 4096 - done).min(PIECE as u64);
+        let begin = Instant::now();
+        let length = (ring.blocks * 4096 - done).min(piece() as u64);
         let offset = ring.offset + done;
         inner
             .storage
@@ -367,6 +397,7 @@ pub(crate) fn zero_ring(inner: &Inner, ring: &Ring) -> Result<()> {
             .map_err(|e| Error::io("clearing the log", offset, e))?;
         count(&inner.counters.log, length as usize);
         done += length;
+        written(begin.elapsed());
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ mod extents;
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -200,6 +200,8 @@ pub(crate) struct Inner {
     pub(crate) checkpoint: Mutex<CheckpointState>,
     /// Locked while a ring is cleared.
     pub(crate) ready_ring: Mutex<Option<ReadyRing>>,
+    /// How many wait for that.
+    pub(crate) ring_waiters: AtomicUsize,
     /// Number of the newest durable checkpoint, readable while one is being written.
     pub(crate) checkpoint_number: AtomicU64,
     pub(crate) stamp_ceiling: AtomicU64,

@@ -13,7 +13,10 @@
 //! somebody else's file; the superblock comes last.
 
 use std::{
-    sync::{Arc, atomic::AtomicU64},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, AtomicUsize},
+    },
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -220,6 +223,7 @@ pub(crate) fn create(
         counters: Counters::default(),
         value_buffer: Mutex::default(),
         ready_ring: Mutex::default(),
+        ring_waiters: AtomicUsize::default(),
         scrub: Scrub::new(&config, ScrubRecord::default()),
         background: Mutex::new(BackgroundState::default()),
         wake: Condvar::new(),
@@ -328,6 +332,7 @@ pub(crate) fn open(
         counters: Counters::default(),
         value_buffer: Mutex::default(),
         ready_ring: Mutex::default(),
+        ring_waiters: AtomicUsize::default(),
         scrub: Scrub::new(&config, found.scrub.or_none()),
         background: Mutex::new(BackgroundState::default()),
         wake: Condvar::new(),

@@ -105,9 +105,27 @@ fn what_is_held_stays_until_it_is_released() {
     assert_eq!(gone, "");
     store.run("snapshot release", ["a"]).ok();
     store.run("snapshot delete", ["a", "a", "c"]).ok();
-    for verb in ["snapshot hold", "snapshot release"] {
-        assert!(store.run(verb, ["b", "sunday"]).fails(1).contains("nothing was changed"));
-    }
+}
+
+#[test]
+fn of_several_snapshots_all_are_held_or_released_or_none() {
+    let store = three();
+    let held = || {
+        let json = store.run("snapshot list", ["--json"]).ok();
+        let rows: Vec<Value> = serde_json::from_str(&json).unwrap();
+        rows.iter().map(|row| row["held"].as_bool().unwrap()).collect::<Vec<_>>()
+    };
+    let is_refused = |verb| {
+        let why = store.run(verb, ["b", "a", "sunday"]).fails(1);
+        assert!(why.contains("\"sunday\"") && why.contains("nothing was changed"), "{why}");
+    };
+    is_refused("snapshot hold");
+    assert_eq!(held(), [false, false, false]);
+    store.run("snapshot hold", ["b", "a", "b"]).ok();
+    is_refused("snapshot release");
+    assert_eq!(held(), [true, true, false]);
+    store.run("snapshot release", ["a", "b", "c"]).ok();
+    assert_eq!(held(), [false, false, false]);
 }
 
 #[test]

@@ -108,6 +108,27 @@ fn what_is_held_stays_until_it_is_released() {
 }
 
 #[test]
+fn a_list_shows_what_is_held_and_labels_and_nothing_where_there_is_neither() {
+    let store = Store::new();
+    for (name, label) in [("a", None), ("b", Some("x\ty")), ("c", None), ("d", Some("held"))] {
+        let label = label.into_iter().flat_map(|label| ["--label", label]);
+        store.run("snapshot create", [name].into_iter().chain(label)).ok();
+    }
+    store.run("snapshot hold", ["b", "c"]).ok();
+    let ends = |options: &[&str], columns: usize| -> Vec<String> {
+        let list = store.run("snapshot list", options.iter().copied()).ok();
+        let end = |line: &str| line.splitn(columns + 1, '\t').nth(columns).unwrap_or("-").into();
+        list.lines().map(end).collect()
+    };
+    let expected = ["-", "held\tx\\ty", "held", "\theld"];
+    assert_eq!(ends(&[], 3), expected);
+    // The figures stay where they are.
+    assert_eq!(ends(&["--usage"], 6), expected);
+    store.run("snapshot release", ["b"]).ok();
+    assert_eq!(ends(&[], 3), ["-", "\tx\\ty", "held", "\theld"]);
+}
+
+#[test]
 fn of_several_snapshots_all_are_held_or_released_or_none() {
     let store = three();
     let held = || {

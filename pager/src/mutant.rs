@@ -177,7 +177,7 @@ catalogue! {
     "Q1" OldestWordTold "of a key's words in the log the oldest one is told"
     "Q2" FailedReplayForgotten "a replay that has failed counts as ended"
     "Q3" ReplayedVersionPinnedLate "what the replay came to is pinned by the first who needs it"
-    "Q4" WriterBeforeEnd "who tries to write while the log is replayed may"
+    "Q4" WriterBeforeEnd "nobody waits for the end of a replay, writers neither"
     "Q5" UnsyncedWordTold "a word of the log is told before it is known to be durable"
     "Q5" UnsyncedTableTold "a table that the log makes is told before it is known to be durable"
     "Q6" BranchesMixed "words of one branch are told of another branch's table of that name"

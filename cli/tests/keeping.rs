@@ -105,9 +105,48 @@ fn what_is_held_stays_until_it_is_released() {
     assert_eq!(gone, "");
     store.run("snapshot release", ["a"]).ok();
     store.run("snapshot delete", ["a", "a", "c"]).ok();
-    for verb in ["snapshot hold", "snapshot release"] {
-        assert!(store.run(verb, ["b", "sunday"]).fails(1).contains("nothing was changed"));
+}
+
+#[test]
+fn a_list_shows_what_is_held_and_labels_and_nothing_where_there_is_neither() {
+    let store = Store::new();
+    for (name, label) in [("a", None), ("b", Some("x\ty")), ("c", None), ("d", Some("held"))] {
+        let label = label.into_iter().flat_map(|label| ["--label", label]);
+        store.run("snapshot create", [name].into_iter().chain(label)).ok();
     }
+    store.run("snapshot hold", ["b", "c"]).ok();
+    let ends = |options: &[&str], columns: usize| -> Vec<String> {
+        let list = store.run("snapshot list", options.iter().copied()).ok();
+        let end = |line: &str| line.splitn(columns + 1, '\t').nth(columns).unwrap_or("-").into();
+        list.lines().map(end).collect()
+    };
+    let expected = ["-", "held\tx\\ty", "held", "\theld"];
+    assert_eq!(ends(&[], 3), expected);
+    // The figures stay where they are.
+    assert_eq!(ends(&["--usage"], 6), expected);
+    store.run("snapshot release", ["b"]).ok();
+    assert_eq!(ends(&[], 3), ["-", "\tx\\ty", "held", "\theld"]);
+}
+
+#[test]
+fn of_several_snapshots_all_are_held_or_released_or_none() {
+    let store = three();
+    let held = || {
+        let json = store.run("snapshot list", ["--json"]).ok();
+        let rows: Vec<Value> = serde_json::from_str(&json).unwrap();
+        rows.iter().map(|row| row["held"].as_bool().unwrap()).collect::<Vec<_>>()
+    };
+    let is_refused = |verb| {
+        let why = store.run(verb, ["b", "a", "sunday"]).fails(1);
+        assert!(why.contains("\"sunday\"") && why.contains("nothing was changed"), "{why}");
+    };
+    is_refused("snapshot hold");
+    assert_eq!(held(), [false, false, false]);
+    store.run("snapshot hold", ["b", "a", "b"]).ok();
+    is_refused("snapshot release");
+    assert_eq!(held(), [true, true, false]);
+    store.run("snapshot release", ["a", "b", "c"]).ok();
+    assert_eq!(held(), [false, false, false]);
 }
 
 #[test]

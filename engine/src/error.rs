@@ -83,7 +83,30 @@ pub enum Error {
     AlreadyExists(String),
     /// The snapshot is held and cannot be deleted.
     Held(String),
-    /// A stream needs another base.
+    /// A stream builds on a snapshot that is not here.
+    BaseNotFound {
+        /// The name that it has at the sender's.
+        name: String,
+        /// Its id.
+        id: u64,
+    },
+    /// A stream since a bookmark is asked for, of a snapshot that does not provably descend from it.
+    NoAncestor {
+        /// The bookmark.
+        bookmark: String,
+        /// The snapshot.
+        snapshot: String,
+    },
+    /// The branch that is to follow a stream does not stand at the stream's base.
+    BranchNotAtBase {
+        /// The branch.
+        branch: String,
+        /// The snapshot that the stream brings.
+        snapshot: String,
+        /// The base's name here; none: the branch had to be empty.
+        base: Option<String>,
+    },
+    /// A stream, or the rest of one, does not fit what is here in another way.
     WrongBase(String),
     /// A stream ends before its end mark.
     StreamEnded {
@@ -214,6 +237,24 @@ impl fmt::Display for Error {
             Error::BookmarkNotFound(name) => write!(f, "no bookmark named {name:?}"),
             Error::AlreadyExists(name) => write!(f, "{name:?} exists already"),
             Error::Held(name) => write!(f, "snapshot {name:?} is held"),
+            Error::BaseNotFound { name, id } => {
+                write!(
+                    f,
+                    "wrong base: the stream builds on snapshot {name:?} (id {id:#x}), which is not here"
+                )
+            }
+            Error::NoAncestor { bookmark, snapshot } => write!(
+                f,
+                "wrong base: bookmark {bookmark:?} is no ancestor of snapshot {snapshot:?}"
+            ),
+            Error::BranchNotAtBase { branch, snapshot, base: Some(base) } => write!(
+                f,
+                "wrong base: branch {branch:?} does not stand at {base:?}, the base of snapshot {snapshot:?}"
+            ),
+            Error::BranchNotAtBase { branch, snapshot, base: None } => write!(
+                f,
+                "wrong base: branch {branch:?} is not empty, and snapshot {snapshot:?} comes without a base"
+            ),
             Error::WrongBase(what) => write!(f, "wrong base: {what}"),
             Error::StreamEnded { at } => {
                 write!(f, "the stream ends after {at} bytes, before its end mark")

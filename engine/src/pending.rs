@@ -19,7 +19,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use cowslip_pager::{Bodies, Pager, Pointer, Reader, Replay, View};
+use cowslip_pager::{Bodies, Pager, Pointer, Reader, Replay, View, mutant};
 
 use crate::{
     database::find_branch,
@@ -113,6 +113,10 @@ impl Pending {
         for &end in ends {
             let body = &bytes[start..end];
             let Record::Writes { branch, mut operations } = Record::decode(body)? else {
+                if mutant!(OtherRecordsOverlooked) {
+                    start = end;
+                    continue;
+                }
                 return Ok(false);
             };
             let mut table: Option<usize> = None;
@@ -136,10 +140,14 @@ impl Pending {
                         table = Some(self.number(view, root, branch, name, place)?);
                         memory += (self.tables.len() - tables) * Table::MEMORY_MAX;
                     }
-                    Operation::RemoveRange(_) | Operation::DeleteTable(_) => return Ok(false),
+                    Operation::RemoveRange(_) | Operation::DeleteTable(_) => {
+                        if !mutant!(RangesOverlooked) {
+                            return Ok(false);
+                        }
+                    }
                 }
             }
-            if memory > limit {
+            if memory > limit && !mutant!(WordsUnbounded) {
                 return Ok(false);
             }
             start = end;
@@ -176,6 +184,9 @@ impl Pending {
 
     /// The number of a table that the log writes to.
     pub(crate) fn table(&self, branch: &str, name: &str) -> Option<usize> {
+        if mutant!(BranchesMixed) {
+            return self.numbers.values().find_map(|tables| tables.get(name)).copied();
+        }
         self.numbers.get(branch)?.get(name).copied()
     }
 
@@ -259,6 +270,7 @@ impl Newest {
         let mut index = KeyIndex::for_rows(table.words.len() + 1);
         for &(_, place) in &table.words {
             match index.place_of(pending.key_at(place), |row| pending.key_at(places[row])) {
+                Ok(_) if mutant!(OldestWordTold) => {}
                 Ok(row) => places[row] = place,
                 Err(free) => {
                     index.enter(free, places.len());

@@ -9,7 +9,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use cowslip_pager::{Pointer, Reader, View, WALKS};
+use cowslip_pager::{Pointer, Reader, View, WALKS, mutant};
 
 use crate::{
     database::{Shared, find_branch, find_snapshot},
@@ -118,7 +118,7 @@ impl ReadTransaction {
             None => match (early, changed) {
                 (Some(early), Some(number)) => {
                     // The log makes it.
-                    if early.pending.is_uncertain(number) {
+                    if early.pending.is_uncertain(number) && !mutant!(UnsyncedTableTold) {
                         self.held.shared.wait_for_certainty()?;
                     }
                     Tree::new(TABLE, 0, Pointer::NONE)
@@ -227,7 +227,7 @@ impl ReadTable {
         let Some(Word { operation, uncertain }) = early.pending.find(table.number, key)? else {
             return get(pager, self.held.view(), &self.tree, key);
         };
-        if uncertain {
+        if uncertain && !mutant!(UnsyncedWordTold) {
             self.held.shared.wait_for_certainty()?;
         }
         Ok(match operation {

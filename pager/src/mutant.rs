@@ -10,7 +10,7 @@
 pub struct Entry {
     /// Which one.
     pub mutant: Mutant,
-    /// The rule (R1 to R13, S1 to S7) or invariant (I1 to I11) of `docs/design.md` that it breaks, or the
+    /// The rule (R1 to R13, S1 to S7, Q1 to Q7) or invariant (I1 to I11) of `docs/design.md` that it breaks, or the
     /// engine in which this very failure happened.
     pub attacks: &'static str,
     /// What it does.
@@ -171,6 +171,17 @@ catalogue! {
     "S2" ScrubBelievesFirstLook "the scrub does not look again at what differs"
     "S4" ScrubTakesFailureForDamage "a page that the scrub cannot read is damaged"
     "S6" ScrubProgressNotKept "no superblock is written for the progress of the scrub"
+
+    "Q1" OtherRecordsOverlooked "a log with changes of names is answered from before its replay"
+    "Q1" RangesOverlooked "a log with removals of ranges or tables is answered from before its replay"
+    "Q1" OldestWordTold "of a key's words in the log the oldest one is told"
+    "Q2" FailedReplayForgotten "a replay that has failed counts as ended"
+    "Q3" ReplayedVersionPinnedLate "what the replay came to is pinned by the first who needs it"
+    "Q4" WriterBeforeEnd "nobody waits for the end of a replay, writers neither"
+    "Q5" UnsyncedWordTold "a word of the log is told before it is known to be durable"
+    "Q5" UnsyncedTableTold "a table that the log makes is told before it is known to be durable"
+    "Q6" BranchesMixed "words of one branch are told of another branch's table of that name"
+    "Q7" WordsUnbounded "the words of a log may take any memory"
 
     "V6" WrittenFrameStaysStored "a frame that is written is still taken for the page that was stored"
     "V7" AnyStoredMachineTrusted "pages of a machine that was not stored are still taken for its own"

@@ -31,7 +31,12 @@ fn a_stream_since_a_bookmark_needs_an_ancestor() {
     db.send(std::io::sink(), "later", Some("mark")).unwrap();
     for target in ["beside", "after the rollback", "base"] {
         let refused = db.send(std::io::sink(), target, Some("mark"));
-        assert!(matches!(refused, Err(Error::WrongBase(_))), "{target}: {refused:?}");
+        match refused {
+            Err(Error::NoAncestor { bookmark, snapshot }) => {
+                assert_eq!((&*bookmark, &*snapshot), ("mark", target));
+            }
+            other => panic!("{target}: {other:?}"),
+        }
     }
 }
 

@@ -303,6 +303,7 @@ fn what_needs_whole_trees_waits_for_the_replay() {
                 done.send(()).unwrap();
             });
         }
+        drop(done);
         // They need not have begun to wait by now; but none of them may end.
         assert!(arrivals.recv_timeout(Duration::from_millis(100)).is_err());
         opened.store(true, Ordering::SeqCst);
@@ -451,8 +452,6 @@ fn a_log_with_more_than_puts_and_removals_is_replayed_before_opening() {
     let mut model = Model::new();
     let mut rng = Seed::get().rng(2);
     (0..40).for_each(|_| write(&db, &mut model, 0, &mut rng));
-    db.checkpoint().unwrap();
-    (0..40).for_each(|_| write(&db, &mut model, 0, &mut rng));
     let others: [&dyn Fn(&Database); 5] = [
         &|db| db.create_snapshot("s").unwrap(),
         &|db| db.create_branch("twig", "main").unwrap(),
@@ -469,10 +468,18 @@ fn a_log_with_more_than_puts_and_removals_is_replayed_before_opening() {
         &|db| db.rollback("s").unwrap(),
     ];
     for other in others {
+        db.checkpoint().unwrap();
+        let tx = db.begin_write().unwrap();
+        let mut table = tx.open_table("t2").unwrap();
+        (0..30u8).for_each(|key| _ = table.insert(&[key], b"put").unwrap());
+        drop(table);
+        tx.commit().unwrap();
         other(&db);
-        let gate = Gate::new(&disk.image(), Replay::Goes);
+        // A replay behind the opening would take a while.
+        let gate = Gate::new(&disk.image(), Replay::Slow);
         let after = builder().open_or_create_on(gate.clone()).unwrap();
         let _let_go = LetGo(&gate);
+        assert!(after.try_begin_write().unwrap().is_some(), "it is replayed already");
         gate.set(Replay::Waits);
         let (tx, expected) = (after.begin_read().unwrap(), db.begin_read().unwrap());
         assert_eq!(tx.tables().unwrap(), expected.tables().unwrap());
@@ -480,6 +487,31 @@ fn a_log_with_more_than_puts_and_removals_is_replayed_before_opening() {
             let length = tx.open_table(&name).unwrap().len().unwrap();
             assert_eq!(length, expected.open_table(&name).unwrap().len().unwrap(), "{name}");
         }
+    }
+}
+
+#[test]
+fn a_log_of_more_words_than_memory_may_have_is_replayed_before_opening() {
+    let builder = Database::builder().cache_size(1 << 20);
+    for (words, is_replayed) in [(2000u32, false), (8000, true)] {
+        let disk = Arc::new(SimulatedStorage::new().without_history());
+        let db = builder.clone().background(false).open_or_create_on(disk.clone()).unwrap();
+        let put = |range: std::ops::Range<u32>| {
+            let tx = db.begin_write().unwrap();
+            let mut table = tx.open_table("t").unwrap();
+            range.for_each(|key| _ = table.insert(&key.to_be_bytes(), b"").unwrap());
+            drop(table);
+            tx.commit().unwrap();
+        };
+        put(0..8000);
+        db.checkpoint().unwrap();
+        let checkpoint = db.stats().checkpoint;
+        (0..words).step_by(500).for_each(|key| put(key..key + 500));
+        assert_eq!(db.stats().checkpoint, checkpoint);
+        let gate = Gate::new(&disk.image(), Replay::Slow);
+        let after = builder.clone().open_or_create_on(gate.clone()).unwrap();
+        let _let_go = LetGo(&gate);
+        assert_eq!(after.try_begin_write().unwrap().is_some(), is_replayed, "{words} words");
     }
 }
 

@@ -1,7 +1,15 @@
 //! A snapshot stays what it was, whatever is written, deleted or rolled back around it.
 
-use cowslip::{Database, Error};
-use cowslip_harness::{Model, Scratch, Seed};
+use std::{collections::BTreeSet, sync::Arc};
+
+use cowslip::{
+    Database, Error,
+    storage::{
+        SimulatedStorage,
+        simulated::{Plan, SectorSize},
+    },
+};
+use cowslip_harness::{Model, Scratch, Seed, check};
 
 fn fill(db: &Database, numbers: std::ops::Range<u32>, byte: u8) {
     let tx = db.begin_write().unwrap();
@@ -94,6 +102,74 @@ fn names_are_refused_with_the_right_error() {
     db.delete_snapshot("s").unwrap();
     // No refusal hurt anything.
     fill(&db, 0..10, 1);
+}
+
+fn held(db: &Database) -> Vec<String> {
+    let held = |info: cowslip::SnapshotInfo| info.held.then_some(info.name);
+    db.snapshots().unwrap().into_iter().filter_map(held).collect()
+}
+
+#[test]
+fn several_snapshots_are_held_or_released_all_or_none() {
+    let db = Scratch::memory(Database::builder());
+    for name in ["a", "b", "c"] {
+        db.create_snapshot(name).unwrap();
+    }
+    let missing = ["a", "no", "b"];
+    assert!(
+        matches!(db.hold_snapshots(&missing), Err(Error::SnapshotNotFound(name)) if name == "no")
+    );
+    assert_eq!(held(&db), [""; 0]);
+    db.hold_snapshots(&["c", "a", "c"]).unwrap();
+    assert_eq!(held(&db), ["a", "c"]);
+    let refused = db.release_snapshots(&["a", "c", "no"]);
+    assert!(matches!(refused, Err(Error::SnapshotNotFound(_))), "{refused:?}");
+    assert_eq!(held(&db), ["a", "c"]);
+    db.release_snapshots(&["a", "b"]).unwrap();
+    assert_eq!(held(&db), ["c"]);
+    db.hold_snapshots(&[]).unwrap();
+    assert_eq!(held(&db), ["c"]);
+}
+
+#[test]
+fn a_power_cut_leaves_all_of_several_snapshots_held_or_none() {
+    let seed = Seed::get();
+    let mut rng = seed.rng(0);
+    let (db, disk) = Scratch::simulated(Database::builder());
+    let names = ["a", "b", "c"];
+    for name in names {
+        db.create_snapshot(name).unwrap();
+    }
+    // A cut at a note falls between two operations.
+    let first = disk.events();
+    disk.note(1);
+    db.hold_snapshots(&names).unwrap();
+    let second = disk.events();
+    disk.note(2);
+    db.release_snapshots(&names).unwrap();
+    let history = disk.history();
+    let mut explorer = history.explore(SectorSize::B512);
+    while explorer.position() < first && explorer.advance() {}
+    let mut seen = BTreeSet::new();
+    loop {
+        let at = explorer.position();
+        for _ in 0..8 {
+            let image = explorer.cut().image(&Plan::Seeded(rng.u64(..)));
+            let disk = Arc::new(SimulatedStorage::from_image(image));
+            check::after_crash(&*disk).unwrap();
+            let db = Database::builder().background(false).open_or_create_on(disk).unwrap();
+            let held = held(&db);
+            assert!(held.is_empty() || held == names, "{held:?} at event {at}");
+            assert!(at != first || held.is_empty(), "{held:?} before the first change");
+            assert!(at != second || held == names, "{held:?} after the first change");
+            assert!(explorer.event().is_some() || held.is_empty(), "{held:?} at the end");
+            seen.insert(held.len());
+        }
+        if !explorer.advance() {
+            break;
+        }
+    }
+    assert_eq!(seen, BTreeSet::from([0, names.len()]));
 }
 
 #[test]

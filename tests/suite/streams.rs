@@ -250,13 +250,16 @@ fn a_wrong_base_is_refused_by_name() {
     }
     let other = memory(4096);
     match other.receive(&*sent(&db, "c", Some("b"))) {
-        Err(Error::WrongBase(what)) => assert!(what.contains("\"b\""), "{what}"),
+        Err(Error::BaseNotFound { name, id }) => {
+            let base = db.snapshots().unwrap().into_iter().find(|info| info.name == "b").unwrap();
+            assert_eq!((&*name, id), ("b", base.id));
+        }
         result => panic!("{result:?}"),
     }
     // A snapshot that only has the base's name is another one.
     other.create_snapshot("b").unwrap();
     let refused = other.receive(&*sent(&db, "c", Some("b")));
-    assert!(matches!(refused, Err(Error::WrongBase(_))), "{refused:?}");
+    assert!(matches!(refused, Err(Error::BaseNotFound { .. })), "{refused:?}");
     // A base goes by its identity, whatever it is called.
     let renamed = ReceiveOptions::default().name("theirs");
     other.receive_with(&*sent(&db, "b", None), &renamed).unwrap();
@@ -282,7 +285,16 @@ fn a_branch_follows_what_is_received_as_long_as_nobody_wrote_on_it() {
     assert_eq!(other.digest("main").unwrap(), db.digest("b").unwrap());
     history::write(&other, &mut rng, 4096, "main").unwrap();
     let refused = other.receive_with(&*sent(&db, "c", Some("b")), &follow("main"));
-    assert!(matches!(refused, Err(Error::WrongBase(_))), "{refused:?}");
+    match refused {
+        Err(Error::BranchNotAtBase { branch, snapshot, base }) => {
+            assert_eq!((&*branch, &*snapshot, base.as_deref()), ("main", "c", Some("b")));
+        }
+        other => panic!("{other:?}"),
+    }
+    match other.receive_with(&*sent(&db, "c", None), &follow("main")) {
+        Err(Error::BranchNotAtBase { base: None, .. }) => {}
+        other => panic!("{other:?}"),
+    }
     other.receive_with(&*sent(&db, "c", Some("b")), &follow("mirror")).unwrap();
     assert_eq!(other.digest("mirror").unwrap(), db.digest("c").unwrap());
 }
@@ -383,6 +395,41 @@ fn two_streams_of_one_snapshot_do_not_mix() {
     db.resume_send(&mut rest, &token).unwrap();
     other.receive(&*rest).unwrap();
     assert_eq!(other.digest("s").unwrap(), db.digest("s").unwrap());
+}
+
+#[test]
+fn the_rest_of_a_stream_is_refused_where_what_it_needs_is_gone() {
+    let (db, other) = (memory(4096), memory(4096));
+    let mut rng = fastrand::Rng::with_seed(9);
+    for name in ["a", "b"] {
+        history::write(&db, &mut rng, 4096, "main").unwrap();
+        db.create_snapshot(name).unwrap();
+    }
+    other.receive(&*sent(&db, "a", None)).unwrap();
+    let keep = ReceiveOptions::default().keep_partial(true);
+    let whole = sent(&db, "b", Some("a"));
+    assert!(other.receive_with(&whole[..whole.len() - 10], &keep).is_err());
+    let token = other.receive_token("b").unwrap().expect("the first part");
+    let mut rest = Vec::new();
+    db.resume_send(&mut rest, &token).unwrap();
+
+    // The receiver has dropped the first part.
+    other.delete_branch("b").unwrap();
+    match other.receive(&*rest) {
+        Err(Error::WrongBase(what)) => assert!(what.contains("continues snapshot \"b\""), "{what}"),
+        result => panic!("{result:?}"),
+    }
+    // The sender has dropped the base, and then the snapshot.
+    let ids = ["a", "b"].map(|name| {
+        let id = db.snapshots().unwrap().into_iter().find(|info| info.name == name).unwrap().id;
+        db.delete_snapshot(name).unwrap();
+        match db.resume_send(std::io::sink(), &token) {
+            Err(Error::WrongBase(what)) => assert!(what.contains(&format!("{id:#x}")), "{what}"),
+            result => panic!("{result:?}"),
+        }
+        id
+    });
+    assert_ne!(ids[0], ids[1]);
 }
 
 #[test]

@@ -173,13 +173,17 @@ fn print(report: &ReceiveReport, json: bool) -> Result<(), Failure> {
 fn explain(args: &Args, error: Error, kept: Option<String>) -> Failure {
     let file = args.file.display();
     let next = match (&error, kept) {
-        (Error::WrongBase(_), _) if args.follow.is_some() => {
+        (Error::BranchNotAtBase { .. }, _) => {
             "send it since the snapshot at which the branch stands, or receive without --follow"
                 .to_owned()
         }
-        (Error::WrongBase(_), _) => format!(
+        (Error::BaseNotFound { .. }, _) => format!(
             "send it since a snapshot of `cowslip snapshot list {file}`, or whole, without --since"
         ),
+        (Error::WrongBase(_), _) => {
+            "send it anew, whole (`cowslip receive --discard` drops a part that is in the way)"
+                .to_owned()
+        }
         (Error::AlreadyExists(_), _) => "--as NAME gives it another name".to_owned(),
         (Error::StreamEnded { .. } | Error::DamagedStream { .. } | Error::Io { .. }, kept) => {
             match kept {

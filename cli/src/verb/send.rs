@@ -57,7 +57,7 @@ fn stream(db: &Database, out: impl io::Write, args: &Args) -> cowslip::Result<()
 fn explain(args: &Args, error: Error) -> Failure {
     match error {
         Error::InvalidArgument(what) if args.resume.is_some() => Failure::Usage(what),
-        Error::WrongBase(_) => {
+        Error::WrongBase(_) | Error::NoAncestor { .. } => {
             let next = match args.resume {
                 None => "send it since an older snapshot that both have, or whole, without --since",
                 Some(_) => "drop the part (`cowslip receive --discard`), and send anew",

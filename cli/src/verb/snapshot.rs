@@ -20,9 +20,9 @@ pub(crate) enum Verb {
     Create(create::Args),
     List(list::Args),
     Delete(delete::Args),
-    /// Make snapshots refuse deletion
+    /// Make snapshots refuse deletion: all of them, or none if one is missing
     Hold(Names),
-    /// Let held snapshots be deleted again
+    /// Let held snapshots be deleted again: all of them, or none if one is missing
     Release(Names),
     Usage(cost::UsageArgs),
     Digest(cost::DigestArgs),
@@ -44,25 +44,24 @@ pub(crate) fn run(verb: &Verb) -> Outcome {
         Verb::Create(args) => create::run(args),
         Verb::List(args) => list::run(args),
         Verb::Delete(args) => delete::run(args),
-        Verb::Hold(args) => each(args, Database::hold),
-        Verb::Release(args) => each(args, Database::release),
+        Verb::Hold(args) => all(args, Database::hold_snapshots),
+        Verb::Release(args) => all(args, Database::release_snapshots),
         Verb::Usage(args) => cost::usage(args),
         Verb::Digest(args) => cost::digest(args),
         Verb::Prune(args) => prune::run(args),
     }
 }
 
-/// Does something to each of the snapshots, all of which must exist.
-fn each(args: &Names, act: impl Fn(&Database, &str) -> cowslip::Result<()>) -> Outcome {
+/// What a verb does to all of the snapshots, or if one is missing to none.
+type Act = fn(&Database, &[&str]) -> cowslip::Result<()>;
+
+fn all(args: &Names, act: Act) -> Outcome {
+    let names: Vec<&str> = args.name.iter().map(String::as_str).collect();
     let db = store::for_writing(&args.file)?;
-    let existing: Vec<String> = db.snapshots()?.into_iter().map(|info| info.name).collect();
-    // A misspelt name must not leave half of the job done.
-    if let Some(name) = args.name.iter().find(|&name| !existing.contains(name)) {
-        return Err(Failure::NotFound(format!("no snapshot `{name}`; nothing was changed")));
-    }
-    for name in &args.name {
-        act(&db, name)?;
-    }
+    act(&db, &names).map_err(|error| match Failure::from(error) {
+        Failure::NotFound(what) => Failure::NotFound(format!("{what}; nothing was changed")),
+        failure => failure,
+    })?;
     store::close(&args.file, db)?;
     Ok(ExitCode::SUCCESS)
 }

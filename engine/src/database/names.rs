@@ -177,9 +177,24 @@ impl Database {
         self.change_names(&Record::Hold { name, held: true })
     }
 
+    /// Makes several snapshots refuse deletion: all, or in case of an error none.
+    pub fn hold_snapshots(&self, names: &[&str]) -> Result<()> {
+        self.set_held(names, true)
+    }
+
     /// Lets a held snapshot be deleted again.
     pub fn release(&self, name: &str) -> Result<()> {
         self.change_names(&Record::Hold { name, held: false })
+    }
+
+    /// Lets several held snapshots be deleted again: all, or in case of an error none.
+    pub fn release_snapshots(&self, names: &[&str]) -> Result<()> {
+        self.set_held(names, false)
+    }
+
+    fn set_held(&self, names: &[&str], held: bool) -> Result<()> {
+        let one = |&name| Record::Hold { name, held };
+        self.change_names(&Record::Several(names.iter().map(one).collect()))
     }
 
     /// Marks a snapshot, so that a stream of what changed since can still be made when the snapshot

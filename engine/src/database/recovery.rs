@@ -19,7 +19,7 @@ use std::{
     thread::JoinHandle,
 };
 
-use cowslip_pager::{Pager, Reader, Replay};
+use cowslip_pager::{Pager, Reader, Replay, mutant};
 use parking_lot::{Condvar, Mutex};
 
 use super::{Shared, releases::Releasing};
@@ -126,7 +126,11 @@ impl Recovery {
             .inspect(|()| self.set_certain())
             .and_then(|()| pending.make_index(go_on))
             .and_then(|()| draft::replay(&pager, replay, true, go_on))
-            .inspect(|()| pending.set_replayed(pager.begin_read()));
+            .inspect(|()| {
+                if !mutant!(ReplayedVersionPinnedLate) {
+                    pending.set_replayed(pager.begin_read());
+                }
+            });
         std::mem::forget(unwinding);
         let ended = result.is_ok();
         self.end(result);
@@ -170,6 +174,7 @@ impl Recovery {
         if let State::Running(pending) = &*state {
             *state = match result {
                 Ok(()) => State::Ended,
+                Err(_) if mutant!(FailedReplayForgotten) => State::Ended,
                 Err(error) => {
                     tracing::warn!(%error, "the log could not be replayed");
                     State::Failed(pending.clone(), error)
@@ -191,6 +196,7 @@ impl Recovery {
         let mut state = self.state.lock();
         loop {
             match &*state {
+                State::Running(_) if mutant!(WriterBeforeEnd) => return Ok(()),
                 State::Running(_) => self.change.wait(&mut state),
                 State::Ended => return Ok(()),
                 State::Failed(_, error) => return Err(error.again()),
@@ -201,7 +207,7 @@ impl Recovery {
     /// Is the replay over? An error if it has failed.
     pub(super) fn is_over(&self) -> Result<bool> {
         match &*self.state.lock() {
-            State::Running(_) => Ok(false),
+            State::Running(_) => Ok(mutant!(WriterBeforeEnd)),
             State::Ended => Ok(true),
             State::Failed(_, error) => Err(error.again()),
         }
@@ -276,6 +282,9 @@ impl Shared {
     /// The version that the replay came to, for who began to read before its end.
     pub(crate) fn replayed<'p>(&self, pending: &'p Pending) -> Result<&'p Reader> {
         self.recovery.wait()?;
+        if mutant!(ReplayedVersionPinnedLate) && pending.replayed().is_none() {
+            pending.set_replayed(self.pager.begin_read());
+        }
         pending.replayed().ok_or_else(|| Error::Poisoned {
             cause: "a replay that has ended without a version".into(),
         })

@@ -118,10 +118,11 @@ impl Draft {
             Ok(record) if record.catalog == base || record.catalog.is_none() => {
                 self.rollback(follow, arrived.name)
             }
-            Ok(_) => Err(Error::WrongBase(format!(
-                "branch {follow:?} does not stand at the base of snapshot {:?}",
-                arrived.name
-            ))),
+            Ok(_) => Err(Error::BranchNotAtBase {
+                branch: follow.into(),
+                snapshot: arrived.name.into(),
+                base: arrived.base.map(Into::into),
+            }),
             Err(Error::BranchNotFound(_)) => self.create_branch(follow, arrived.name, new.created),
             Err(error) => Err(error),
         }

@@ -46,7 +46,7 @@ impl ReceiveOptions {
     }
 
     /// This branch goes on from the snapshot: it is made if it is missing; one that is empty or
-    /// stands at the stream's base is moved; any other is [`Error::WrongBase`], and nothing is
+    /// stands at the stream's base is moved; any other is [`Error::BranchNotAtBase`], and nothing is
     /// received.
     pub fn follow(mut self, branch: &str) -> ReceiveOptions {
         self.follow = Some(branch.into());
@@ -82,7 +82,7 @@ impl Database {
     /// Receives a snapshot: reads a stream to its end mark, and not beyond. Nothing is visible before
     /// all of it has come and was verified.
     ///
-    /// [`Error::WrongBase`] if the stream builds on a snapshot that is not here;
+    /// [`Error::BaseNotFound`] if the stream builds on a snapshot that is not here;
     /// [`Error::DamagedStream`] or [`Error::StreamEnded`] if it is not as it was sent.
     pub fn receive(&self, input: impl Read) -> Result<ReceiveReport> {
         self.receive_with(input, &ReceiveOptions::default())?.ok_or(Error::StreamEnded { at: 0 })
@@ -230,11 +230,9 @@ impl<'d> Receiver<'d> {
                     None if mutant!(BaseByName) => snapshot_by_name(&reader, &begin.base_name)?,
                     found => found,
                 };
-                Some(found.ok_or_else(|| {
-                    Error::WrongBase(format!(
-                        "the stream builds on snapshot {:?} (id {:#x}), which is not here",
-                        begin.base_name, begin.base
-                    ))
+                Some(found.ok_or_else(|| Error::BaseNotFound {
+                    name: begin.base_name.clone(),
+                    id: begin.base,
                 })?)
             }
         };
@@ -250,7 +248,8 @@ impl<'d> Receiver<'d> {
             });
             if !fits {
                 return Err(Error::WrongBase(format!(
-                    "the stream continues snapshot {name:?}, of which its first part is not here"
+                    "the stream continues snapshot {name:?} (id {:#x}), of which what it goes on from is not here",
+                    begin.snapshot
                 )));
             }
         }
@@ -261,9 +260,12 @@ impl<'d> Receiver<'d> {
             };
             let wanted = base.as_ref().map_or(Pointer::NONE, |(_, base)| base.catalog);
             if !stands.is_none() && stands != wanted {
-                return Err(Error::WrongBase(format!(
-                    "branch {follow:?} does not stand at the base of snapshot {name:?}"
-                )));
+                let base = base.map(|(base, _)| base);
+                return Err(Error::BranchNotAtBase {
+                    branch: follow.clone(),
+                    snapshot: name,
+                    base,
+                });
             }
         }
         let line = branch.and_then(|branch| branch.lineage.tip()).map(|tip| tip.line);
@@ -450,7 +452,8 @@ impl<'d> Receiver<'d> {
                     let (table, key) = self.pass_key(draft, frame, operations.key())?;
                     if draft.table(&table)?.get(draft.txn.view(), &key)?.is_none() {
                         return Err(Error::WrongBase(format!(
-                            "the base has no value that the stream relies on, in table {table:?}"
+                            "table {table:?} has no value under the key \"{}\", which the stream keeps as its base has it",
+                            key.escape_ascii()
                         )));
                     }
                     self.done(table, key);

@@ -49,7 +49,7 @@ impl Database {
     /// Writes a snapshot as a stream: whole, or only what changed since `since`, a snapshot or a
     /// bookmark that the receiver has as a snapshot. Waits until the snapshot is durable.
     ///
-    /// [`Error::WrongBase`] if `since` is a bookmark and no ancestor of the snapshot that could be
+    /// [`Error::NoAncestor`] if `since` is a bookmark and no ancestor of the snapshot that could be
     /// proved: then its pages would be needed, and they are gone.
     pub fn send(
         &self,
@@ -71,12 +71,14 @@ impl Database {
     pub fn resume_send(&self, output: impl Write, token: &str) -> Result<SendReport> {
         let token = Token::parse(token)?;
         let reader = self.shared.pager()?.begin_read();
-        let gone = |what: &str| Error::WrongBase(format!("{what} of this token is not here"));
-        let (name, target) =
-            snapshot_by_id(&reader, token.snapshot)?.ok_or_else(|| gone("the snapshot"))?;
+        let gone = |what: &str, id: u64| {
+            Error::WrongBase(format!("the {what} of this token (id {id:#x}) is not here"))
+        };
+        let (name, target) = snapshot_by_id(&reader, token.snapshot)?
+            .ok_or_else(|| gone("snapshot", token.snapshot))?;
         let base = match token.base {
             0 => Base::Nothing,
-            id => base_by_id(&reader, id)?.ok_or_else(|| gone("the base"))?,
+            id => base_by_id(&reader, id)?.ok_or_else(|| gone("base", id))?,
         };
         self.stream(output, &reader, (name, target), base, Some(token.position))
     }
@@ -95,16 +97,14 @@ impl Database {
             Base::Bookmark { id, name, .. } => (Mode::Ranges, *id, name.clone()),
         };
         if base_id == target.id {
-            return Err(Error::WrongBase(format!("{name:?} is the snapshot itself")));
+            return Err(Error::WrongBase(format!("snapshot {name:?} cannot be sent since itself")));
         }
         if let Base::Bookmark { name: bookmark, .. } = &base {
             let record = find_bookmark(reader, bookmark)?;
             let descends =
                 record.is_some_and(|record| target.lineage.descends_from(&record.lineage));
             if !descends && !mutant!(AnyBookmarkWillDo) {
-                return Err(Error::WrongBase(format!(
-                    "bookmark {bookmark:?} is no ancestor of snapshot {name:?}"
-                )));
+                return Err(Error::NoAncestor { bookmark: bookmark.clone(), snapshot: name });
             }
         }
         no_machines(reader, target.catalog)?;

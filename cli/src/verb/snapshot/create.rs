@@ -17,7 +17,7 @@ pub(crate) struct Args {
     /// Of this branch, not of main
     #[arg(long, value_name = "NAME")]
     branch: Option<String>,
-    /// A free text, shown by `snapshot list --json`
+    /// A free text, shown by `snapshot list`
     #[arg(long, value_name = "TEXT")]
     label: Option<String>,
     /// Of all branches at one moment, under the names BRANCH@NAME

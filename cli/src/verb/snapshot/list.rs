@@ -1,4 +1,10 @@
 //! `snapshot list`: which states have a name.
+//!
+//! ```text
+//! name TAB creation TAB branch [TAB referenced TAB unique TAB written] [TAB held [TAB label]]
+//! ```
+//!
+//! What stands in the last two is left out at the end of a line; before a label, `held` may be empty.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -10,7 +16,7 @@ use crate::format::tsv;
 use crate::output::{self, json_line, moment};
 use crate::store;
 
-/// List the snapshots: name, creation, branch
+/// List the snapshots: name, creation, branch, `held` if it is, label if it has one
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// The database
@@ -69,6 +75,13 @@ pub(crate) fn run(args: &Args) -> Outcome {
             tsv::write_escaped(&mut out, row.branch.as_bytes())?;
             if let Some(usage) = row.usage {
                 write!(out, "\t{usage}")?;
+            }
+            if row.held || row.label.is_some() {
+                out.write_all(if row.held { b"\theld" } else { b"\t" })?;
+            }
+            if let Some(label) = row.label {
+                out.write_all(b"\t")?;
+                tsv::write_escaped(&mut out, label.as_bytes())?;
             }
             out.write_all(b"\n")?;
         }

@@ -256,6 +256,7 @@ impl Job<'_> {
         progress: &dyn Fn(u64, u64),
     ) -> Result<(), Error> {
         let Job { head, root, log, wreck, fills, names } = self;
+        let gone = wreck.gone();
         let mut build = Build::new((database, max_size), wreck, fills, &names.states);
         build.run(progress)?;
         salvaged.names_whole = names.whole;
@@ -288,6 +289,10 @@ impl Job<'_> {
         };
         if build.built.is_empty() && salvaged.found_tables.is_empty() && salvaged.log.done == 0 {
             return Ok(());
+        }
+        salvaged.unread_again = (wreck.gone() - gone) as u64;
+        if salvaged.unread_again > 0 || wreck.has_unread() {
+            wreck.forget_whole();
         }
         salvaged.cut_short = fills.is_exhausted() || build.halted;
         salvaged.left.append(&mut build.left);

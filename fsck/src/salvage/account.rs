@@ -5,7 +5,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use cowslip::{Database, Durability, kinds::TABLE, meta::Lineage};
+use cowslip::{Database, Durability, ReadTransaction, kinds::TABLE, meta::Lineage};
 
 use super::{
     SALVAGE_TABLE,
@@ -15,6 +15,7 @@ use super::{
     report::{Gap, Salvaged, SalvagedState, SalvagedTable},
     wreck::{Item, TABLES, Tree},
 };
+use crate::report::hexadecimal;
 
 /// Tables that are listed, and gaps.
 const TABLES_MAX: usize = 10_000;
@@ -62,7 +63,8 @@ impl<'a, 'w> Account<'a, 'w> {
             let whole = of.map_or(all_whole, |at| self.is_whole(at));
             // Whatever is whole in it, it may not be what was there last: where something is missing, what the
             // log did to a branch may have built on it.
-            let newest = (snapshot && of.is_some() || log_whole && (all_whole || !log_done))
+            let newest = self.salvaged.unread_again == 0
+                && (snapshot && of.is_some() || log_whole && (all_whole || !log_done))
                 && of.map_or(all_whole, |at| self.is_newest(at));
             let cut_short =
                 self.build.halted && of.is_none_or(|at| self.build.halted_in == Some(at));
@@ -76,11 +78,11 @@ impl<'a, 'w> Account<'a, 'w> {
                 gaps: Vec::new(),
             };
             let mut tables = match of {
-                Some(at) if !whole => self.hurt(at, &mut state),
+                Some(at) if !whole => self.hurt(at, &rx, &mut state),
                 _ => HashMap::new(),
             };
             if !snapshot && name == "main" {
-                tables.extend(self.found());
+                tables.extend(self.found(&rx));
             }
             for table in rx.tables()? {
                 if self.tables == TABLES_MAX {
@@ -124,7 +126,12 @@ impl<'a, 'w> Account<'a, 'w> {
     }
 
     /// The tables of a state that are not whole.
-    fn hurt(&mut self, at: usize, state: &mut SalvagedState) -> HashMap<String, SalvagedTable> {
+    fn hurt(
+        &mut self,
+        at: usize,
+        rx: &ReadTransaction,
+        state: &mut SalvagedState,
+    ) -> HashMap<String, SalvagedTable> {
         let of = &self.build.states[at];
         let look = Look { wreck: self.build.wreck, fills: self.build.fills, lineage: &of.lineage };
         let mut rows = Cursor::new(look, TABLES, Some(Item::root(of.catalog)), EACH_MAX);
@@ -140,7 +147,9 @@ impl<'a, 'w> Account<'a, 'w> {
                 continue;
             }
             let root = Root { id, pointer, origin };
-            let table = match self.known.get(&root) {
+            // A value that could not be read again may have been written in one state and not in another.
+            let known = self.known.get(&root).filter(|_| !self.build.wreck.has_unread());
+            let table = match known {
                 Some((known, holes)) => {
                     let mut table = SalvagedTable { table: name.clone(), ..known.clone() };
                     if self.gaps + table.gaps.len() > GAPS_MAX {
@@ -150,7 +159,7 @@ impl<'a, 'w> Account<'a, 'w> {
                     self.salvaged.unlisted += holes - table.gaps.len() as u64;
                     table
                 }
-                None => self.table(look, name.clone(), root),
+                None => self.table(look, rx, name.clone(), root),
             };
             hurt.insert(name, SalvagedTable { cut_short: table.cut_short || cut_short, ..table });
         }
@@ -161,12 +170,12 @@ impl<'a, 'w> Account<'a, 'w> {
     }
 
     /// The tables of `main` that nobody names: nobody says either what they have to have.
-    fn found(&mut self) -> Vec<(String, SalvagedTable)> {
+    fn found(&mut self, rx: &ReadTransaction) -> Vec<(String, SalvagedTable)> {
         let lineage = Lineage::default();
         let build = self.build;
         let look = Look { wreck: build.wreck, fills: build.fills, lineage: &lineage };
         let each = |(name, root): (&String, &Root)| {
-            let table = self.table(look, name.clone(), *root);
+            let table = self.table(look, rx, name.clone(), *root);
             let cut_short = table.cut_short || build.cut_found.contains(name);
             (name.clone(), SalvagedTable { cut_short, ..table })
         };
@@ -174,9 +183,16 @@ impl<'a, 'w> Account<'a, 'w> {
     }
 
     /// A table that is not whole.
-    fn table(&mut self, look: Look<'_>, name: String, root: Root) -> SalvagedTable {
+    fn table(
+        &mut self,
+        look: Look<'_>,
+        rx: &ReadTransaction,
+        name: String,
+        root: Root,
+    ) -> SalvagedTable {
         let tree = Tree { kind: TABLE, id: root.id };
-        let mut rows = Cursor::new(look, tree, Some(Item::root(root.pointer)), EACH_MAX);
+        let rows = Cursor::new(look, tree, Some(Item::root(root.pointer)), EACH_MAX);
+        let mut rows = rows.with_written(rx.open_table(&name).ok());
         rows.find_holes();
         self.salvaged.unlisted += rows.unkept;
         let table = SalvagedTable {
@@ -229,9 +245,9 @@ impl<'a, 'w> Account<'a, 'w> {
     }
 }
 
-/// Writes down in the new store what is not certain in it (W12).
+/// Writes down in the new store what is not certain in it, and what is lost of it (W12).
 pub(super) fn note(database: &Database, salvaged: &mut Salvaged) -> cowslip::Result<()> {
-    let mut notes = Vec::new();
+    let (mut notes, mut lost) = (Vec::new(), Vec::new());
     for state in &salvaged.states {
         if state.name.is_some() {
             notes.push((&state.state, None, state.name, None));
@@ -246,9 +262,12 @@ pub(super) fn note(database: &Database, salvaged: &mut Salvaged) -> cowslip::Res
             if table.gaps.is_empty() && table.root.is_some() {
                 notes.push((&state.state, Some(&table.table), table.root, None));
             }
+            if table.lost_values > 0 {
+                lost.push((&state.state, table));
+            }
         }
     }
-    if notes.is_empty() {
+    if notes.is_empty() && lost.is_empty() {
         return Ok(());
     }
     let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
@@ -268,7 +287,15 @@ pub(super) fn note(database: &Database, salvaged: &mut Salvaged) -> cowslip::Res
             let key = format!("{time:020} {number:06}");
             table.insert(key.as_bytes(), value.to_string().as_bytes())?;
         }
+        for (number, (state, of)) in lost.iter().enumerate() {
+            let keys: Vec<String> = of.lost_keys.iter().map(|key| hexadecimal(key)).collect();
+            let value = serde_json::json!({
+                "state": state, "table": of.table, "lost_values": of.lost_values, "lost_keys": keys,
+            });
+            let key = format!("{time:020} {:06}", notes.len() + number);
+            table.insert(key.as_bytes(), value.to_string().as_bytes())?;
+        }
     }
-    salvaged.noted = notes.len() as u64;
+    salvaged.noted = (notes.len() + lost.len()) as u64;
     tx.commit()
 }

@@ -322,15 +322,22 @@ impl<'w> Build<'w> {
             // A row that is the same, but from elsewhere.
             Change::Put { new, old: Some(old) } if new.entry == old.entry => Ok(()),
             Change::Put { new, old } => {
-                let size = if halted { None } else { put(wreck, &mut table, new, budget)? };
-                if size.is_none() {
-                    (halted, cut) = (true, true);
+                let done = match halted {
+                    true => Done::NoRoom,
+                    false => put(wreck, &mut table, new, budget)?,
+                };
+                match done {
+                    Done::Written(size) => budget -= size,
                     // Rather none than one of another state.
-                    if old.is_some() {
-                        table.remove(&new.entry.key)?;
+                    Done::NoRoom | Done::Unread => {
+                        if old.is_some() {
+                            table.remove(&new.entry.key)?;
+                        }
                     }
                 }
-                budget -= size.unwrap_or(0);
+                if matches!(done, Done::NoRoom) {
+                    (halted, cut) = (true, true);
+                }
                 Ok(())
             }
         })?;
@@ -359,15 +366,18 @@ impl<'w> Build<'w> {
                     None => self.halted = true,
                 }
                 while let Some(row) = rows.next() {
-                    let size = match self.halted {
-                        true => None,
+                    let done = match self.halted {
+                        true => Done::NoRoom,
                         false => put(self.wreck, &mut table, &row, self.budget)?,
                     };
-                    let Some(size) = size else {
-                        (self.halted, cut) = (true, true);
-                        break;
-                    };
-                    self.budget -= size;
+                    match done {
+                        Done::Written(size) => self.budget -= size,
+                        Done::Unread => {}
+                        Done::NoRoom => {
+                            (self.halted, cut) = (true, true);
+                            break;
+                        }
+                    }
                 }
                 count = table.len()?;
             }
@@ -421,21 +431,38 @@ pub(super) fn root_of(look: Look<'_>, state: &State, row: &Row) -> Option<Root> 
     Some(Root { pointer, origin, ..known })
 }
 
-/// Puts a row into a table: the bytes that it takes. `None`: more than the budget.
-fn put(
-    wreck: &Wreck<'_>,
-    table: &mut Table<'_>,
-    row: &Row,
-    budget: u64,
-) -> cowslip::Result<Option<u64>> {
+/// What became of a row.
+enum Done {
+    /// It takes so many bytes.
+    Written(u64),
+    /// It would take more than the budget.
+    NoRoom,
+    /// Its large value, which was right, cannot be read again.
+    Unread,
+}
+
+/// Puts a row into a table.
+fn put(wreck: &Wreck<'_>, table: &mut Table<'_>, row: &Row, budget: u64) -> cowslip::Result<Done> {
     let entry = &row.entry;
     let size = row.extent.as_ref().map_or(0, |extent| extent.length).saturating_add(row.weight);
     if size > budget {
-        return Ok(None);
+        return Ok(Done::NoRoom);
     }
-    match &row.extent {
-        Some(extent) => table.insert_from(&entry.key, wreck.reader(extent.clone()))?,
-        None => table.insert(&entry.key, &entry.value)?,
+    let Some(extent) = &row.extent else {
+        table.insert(&entry.key, &entry.value)?;
+        return Ok(Done::Written(size));
     };
-    Ok(Some(size))
+    // Once is enough: a disk that fails is not asked again for each state.
+    if wreck.is_unread(&entry.value) {
+        return Ok(Done::Unread);
+    }
+    let mut reader = wreck.reader(extent.clone());
+    match table.insert_from(&entry.key, &mut reader) {
+        Ok(_) => Ok(Done::Written(size)),
+        Err(_) if reader.failed => {
+            wreck.set_unread(&entry.value);
+            Ok(Done::Unread)
+        }
+        Err(error) => Err(error),
+    }
 }

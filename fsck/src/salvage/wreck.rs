@@ -2,7 +2,7 @@
 
 use std::{
     cell::{Cell, RefCell},
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     hash::{DefaultHasher, Hash, Hasher},
     io,
 };
@@ -107,6 +107,10 @@ pub(super) struct Wreck<'a> {
     whole: RefCell<Vec<Whole>>,
     /// Large values that were looked at, by a hash of their encoding: are they right?
     values: RefCell<HashMap<u64, bool>>,
+    /// Those that were right, and could not be read once more when they were to be written.
+    unread: RefCell<HashSet<u64>>,
+    /// Nodes of which that is so.
+    gone: RefCell<HashSet<usize>>,
     /// Pages that may still be read to prove large values.
     value_pages: Cell<u64>,
 }
@@ -120,7 +124,7 @@ impl<'a> Wreck<'a> {
         nodes: Vec<Node>,
     ) -> Wreck<'a> {
         let whole = RefCell::new(vec![Whole::Unknown; nodes.len()]);
-        let values = RefCell::default();
+        let (values, unread, gone) = (RefCell::default(), RefCell::default(), RefCell::default());
         let pages = length / geometry.page_size as u64;
         let value_pages = Cell::new(pages.saturating_mul(VALUES_FACTOR));
         let (limit, tops, inner) = (u64::MAX, HashMap::new(), HashMap::new());
@@ -135,6 +139,8 @@ impl<'a> Wreck<'a> {
             inner,
             whole,
             values,
+            unread,
+            gone,
             value_pages,
         };
         wreck.find_children();
@@ -194,11 +200,29 @@ impl<'a> Wreck<'a> {
         }
     }
 
-    /// The entries of a node; none, if it cannot be read any more.
+    /// The entries of a node; none, if it cannot be read any more: that is so from then on.
     pub(super) fn entries(&self, at: usize) -> Option<Vec<Entry>> {
-        let bytes = self.page(self.nodes[at].page.into())?;
-        let header = Header::read(&bytes);
-        (header.crc == node_crc(&bytes)).then(|| node::entries(&bytes)).flatten()
+        if self.gone.borrow().contains(&at) {
+            return None;
+        }
+        let entries = self.page(self.nodes[at].page.into()).and_then(|bytes| {
+            let header = Header::read(&bytes);
+            (header.crc == node_crc(&bytes)).then(|| node::entries(&bytes)).flatten()
+        });
+        if entries.is_none() {
+            self.gone.borrow_mut().insert(at);
+        }
+        entries
+    }
+
+    /// Nodes that could be read once, and not again.
+    pub(super) fn gone(&self) -> usize {
+        self.gone.borrow().len()
+    }
+
+    /// Before the account: what was called whole before something could not be read again may not be so.
+    pub(super) fn forget_whole(&self) {
+        self.whole.borrow_mut().fill(Whole::Unknown);
     }
 
     fn page(&self, page: u64) -> Option<Vec<u8>> {
@@ -244,7 +268,10 @@ impl<'a> Wreck<'a> {
 
     fn is_entry_whole(&self, tree: Tree, entry: &Entry, page: PageId) -> bool {
         match tree.kind {
-            TABLE => !entry.extent || matches!(self.value(&entry.value), Value::Right(_)),
+            TABLE => {
+                let right = || matches!(self.value(&entry.value), Value::Right(_));
+                !entry.extent || right() && !self.is_unread(&entry.value)
+            }
             CATALOG => table_of(entry, page).is_some_and(|record| {
                 let tree = Tree { kind: TABLE, id: record.id };
                 record.is_machine() || self.is_whole(&Item::root(record.root), tree)
@@ -299,9 +326,7 @@ impl<'a> Wreck<'a> {
         if extent.runs.is_empty() || extent.runs.iter().any(|run| run.end() > pages) {
             return Value::Wrong;
         }
-        let mut hasher = DefaultHasher::new();
-        encoded.hash(&mut hasher);
-        let key = hasher.finish();
+        let key = key_of(encoded);
         let known = self.values.borrow().get(&key).copied();
         let right = match known {
             Some(right) => right,
@@ -322,6 +347,21 @@ impl<'a> Wreck<'a> {
         if right { Value::Right(extent) } else { Value::Wrong }
     }
 
+    /// A large value that was right cannot be read once more: whatever has it is not whole, by the account.
+    pub(super) fn set_unread(&self, encoded: &[u8]) {
+        self.unread.borrow_mut().insert(key_of(encoded));
+    }
+
+    pub(super) fn is_unread(&self, encoded: &[u8]) -> bool {
+        let unread = self.unread.borrow();
+        !unread.is_empty() && unread.contains(&key_of(encoded))
+    }
+
+    /// Is there any such value?
+    pub(super) fn has_unread(&self) -> bool {
+        !self.unread.borrow().is_empty()
+    }
+
     /// The bytes of a large value; an error at the end if they are not those that were written.
     pub(super) fn reader(&self, extent: Extent) -> ValueReader<'_> {
         let pages: Box<dyn Iterator<Item = u64>> =
@@ -335,8 +375,16 @@ impl<'a> Wreck<'a> {
             page: Vec::new(),
             at: 0,
             done: false,
+            failed: false,
         }
     }
+}
+
+/// What a large value is known by.
+fn key_of(encoded: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    encoded.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// The record in a catalog's entry.
@@ -363,10 +411,20 @@ pub(super) struct ValueReader<'w> {
     page: Vec<u8>,
     at: usize,
     done: bool,
+    /// It was not the value's fault that it could not be written, but the wreck's.
+    pub(super) failed: bool,
 }
 
 impl io::Read for ValueReader<'_> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let result = self.read_on(out);
+        self.failed |= result.is_err();
+        result
+    }
+}
+
+impl ValueReader<'_> {
+    fn read_on(&mut self, out: &mut [u8]) -> io::Result<usize> {
         if out.is_empty() || self.done {
             return Ok(0);
         }
@@ -391,6 +449,6 @@ impl io::Read for ValueReader<'_> {
         self.left -= length as u64;
         // What fills up the last page is not the value's.
         self.at = if self.left == 0 { self.page.len() } else { self.at + length };
-        if length == 0 { self.read(out) } else { Ok(length) }
+        if length == 0 { self.read_on(out) } else { Ok(length) }
     }
 }

@@ -5,7 +5,13 @@
 //!                    '-----> side                     another: from where it began
 //! ```
 //!
-//! So what states share in the wreck they share in the new store, and what both have is not even read (W13).
+//! So what states share in the wreck they share in the new store, and what both have is not even read (W13). Where
+//! there is no room for all, it is done the other way round, from the branches to the oldest snapshot (W14):
+//!
+//! ```text
+//! main --> side
+//!   '----> a branch for the time being: wednesday --> tuesday --> ..
+//! ```
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -20,9 +26,18 @@ use super::{
 };
 use crate::Error;
 
-/// A branch for snapshots whose own is gone.
+/// A branch for snapshots whose own is gone, or holds what is newer.
 const WORK: &str = "cowslip.salvage.work";
 const MAIN: &str = "main";
+
+/// Which states come first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Order {
+    /// Snapshots as they were made, then branches.
+    Oldest,
+    /// `main`, the other branches, and snapshots back to the oldest: for a cut to leave what is new.
+    Newest,
+}
 
 /// Where a state's table stands in the wreck.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -38,6 +53,9 @@ pub(super) struct Build<'w> {
     pub(super) wreck: &'w Wreck<'w>,
     pub(super) fills: &'w Fills,
     pub(super) states: &'w [State],
+    order: Order,
+    /// `WORK`, or a name like it that no state has.
+    work: String,
     /// The state that each branch of the new store holds; none: nothing.
     heads: HashMap<String, Option<usize>>,
     /// States that are in the new store.
@@ -78,12 +96,19 @@ impl<'w> Build<'w> {
         wreck: &'w Wreck<'w>,
         fills: &'w Fills,
         states: &'w [State],
+        order: Order,
     ) -> Build<'w> {
+        let mut work = WORK.to_owned();
+        while states.iter().any(|state| state.name == work) {
+            work.push('+');
+        }
         Build {
             database,
             wreck,
             fills,
             states,
+            order,
+            work,
             heads: HashMap::from([(MAIN.to_owned(), None)]),
             built: HashSet::new(),
             lines: HashMap::new(),
@@ -107,7 +132,13 @@ impl<'w> Build<'w> {
     /// Writes all states.
     pub(super) fn run(&mut self, progress: &dyn Fn(u64, u64)) -> Result<(), Error> {
         let states = self.states;
-        for (at, state) in states.iter().enumerate() {
+        let mut order: Vec<usize> = (0..states.len()).collect();
+        if self.order == Order::Newest {
+            order.reverse();
+            order.sort_by_key(|&at| (states[at].snapshot, states[at].name != MAIN));
+        }
+        for (done, at) in order.into_iter().enumerate() {
+            let state = &states[at];
             if self.halted {
                 self.left.push(format!("{}: cut short", title(state)));
                 continue;
@@ -136,7 +167,7 @@ impl<'w> Build<'w> {
                 }
                 Err(error) => return Err(Error::Out(error)),
             }
-            progress(at as u64 + 1, states.len() as u64);
+            progress(done as u64 + 1, states.len() as u64);
         }
         self.tidy().map_err(Error::Out)
     }
@@ -152,8 +183,8 @@ impl<'w> Build<'w> {
         let named = |name: &str| self.snapshots.contains(name);
         let branch = if !state.snapshot {
             state.name.clone()
-        } else if state.branch.is_empty() || named(&state.branch) {
-            WORK.to_owned()
+        } else if self.order == Order::Newest || state.branch.is_empty() || named(&state.branch) {
+            self.work.clone()
         } else {
             state.branch.clone()
         };

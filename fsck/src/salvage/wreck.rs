@@ -113,6 +113,8 @@ pub(super) struct Wreck<'a> {
     gone: RefCell<HashSet<usize>>,
     /// Pages that may still be read to prove large values.
     value_pages: Cell<u64>,
+    /// There was one that would have taken more.
+    values_cut: Cell<bool>,
 }
 
 impl<'a> Wreck<'a> {
@@ -125,8 +127,7 @@ impl<'a> Wreck<'a> {
     ) -> Wreck<'a> {
         let whole = RefCell::new(vec![Whole::Unknown; nodes.len()]);
         let (values, unread, gone) = (RefCell::default(), RefCell::default(), RefCell::default());
-        let pages = length / geometry.page_size as u64;
-        let value_pages = Cell::new(pages.saturating_mul(VALUES_FACTOR));
+        let value_pages = Cell::default();
         let (limit, tops, inner) = (u64::MAX, HashMap::new(), HashMap::new());
         let mut wreck = Wreck {
             storage,
@@ -142,7 +143,9 @@ impl<'a> Wreck<'a> {
             unread,
             gone,
             value_pages,
+            values_cut: Cell::new(false),
         };
+        wreck.begin_again();
         wreck.find_children();
         let top = |node: &Node| !node.child && node.proof == Proof::Open;
         for (at, node) in wreck.nodes.iter().enumerate().filter(|(_, node)| top(node)) {
@@ -150,6 +153,19 @@ impl<'a> Wreck<'a> {
             wreck.tops.entry(tree).or_default().push(at);
         }
         wreck
+    }
+
+    /// As if no large value had been left unproved: what is known of the others counts.
+    pub(super) fn begin_again(&self) {
+        let pages = self.length / self.geometry.page_size as u64;
+        self.value_pages.set(pages.saturating_mul(VALUES_FACTOR));
+        self.values_cut.set(false);
+        self.forget_whole();
+    }
+
+    /// Was a large value not looked at, for want of time?
+    pub(super) fn is_exhausted(&self) -> bool {
+        self.values_cut.get()
     }
 
     /// Marks what inner nodes name.
@@ -220,7 +236,7 @@ impl<'a> Wreck<'a> {
         self.gone.borrow().len()
     }
 
-    /// Before the account: what was called whole before something could not be read again may not be so.
+    /// What was called whole may not be so any more, or the other way round.
     pub(super) fn forget_whole(&self) {
         self.whole.borrow_mut().fill(Whole::Unknown);
     }
@@ -335,6 +351,7 @@ impl<'a> Wreck<'a> {
                 // so who asks twice hears the same.
                 let size = extent.runs.iter().map(|run| run.end() - run.start.0).sum::<u64>();
                 let Some(left) = self.value_pages.get().checked_sub(size) else {
+                    self.values_cut.set(true);
                     return Value::CutShort;
                 };
                 self.value_pages.set(left);

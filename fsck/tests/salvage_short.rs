@@ -182,7 +182,7 @@ fn large_values_of_branches_are_proved_first() {
     db.create_snapshot("monday").unwrap();
     let tx = db.begin_write().unwrap();
     tx.delete_table("t").unwrap();
-    tx.open_table("films").unwrap().insert(b"film", &[7; 9000]).unwrap();
+    tx.open_table("films").unwrap().insert(b"film", &[7; 90_000]).unwrap();
     tx.commit().unwrap();
     db.close().unwrap();
     let mut wreck = Wreck::of(storage.image());
@@ -193,7 +193,7 @@ fn large_values_of_branches_are_proved_first() {
     assert!(films.whole && films.lost_values == 0, "{salvaged}");
     assert!(table(&salvaged, "snapshot monday", "t").cut_short, "{salvaged}");
     let films = &contents(&out)[&("branch main".to_owned(), "films".to_owned())];
-    assert_eq!(films[&b"film"[..]], [7; 9000]);
+    assert_eq!(films[&b"film"[..]], [7; 90_000]);
 }
 
 /// Each large value of some leaves becomes nearly as long as the file, and each of another length.

@@ -7,6 +7,8 @@ use std::{
 
 use cowslip::{Database, Durability, ReadTransaction, kinds::TABLE, meta::Lineage};
 
+use serde_json::{Value, json};
+
 use super::{
     SALVAGE_TABLE,
     build::{Build, Root, root_of},
@@ -74,6 +76,7 @@ impl<'a, 'w> Account<'a, 'w> {
                 cut_short,
                 name: of.and_then(|at| self.build.states[at].origin),
                 part: of.is_some_and(|at| self.build.states[at].part),
+                arriving: of.is_some_and(|at| self.build.states[at].arriving),
                 tables: Vec::new(),
                 gaps: Vec::new(),
             };
@@ -119,10 +122,10 @@ impl<'a, 'w> Account<'a, 'w> {
             && self.build.wreck.is_whole(&catalog, TABLES)
     }
 
-    /// Does its name say, for certain, which catalog is its?
+    /// Does its name say, for certain, which catalog is its, and that it is a branch or snapshot?
     fn is_newest(&self, at: usize) -> bool {
         let state = &self.build.states[at];
-        matches!(state.origin, None | Some(Origin::Found)) && !state.nameless
+        matches!(state.origin, None | Some(Origin::Found)) && !state.nameless && !state.arriving
     }
 
     /// The tables of a state that are not whole.
@@ -247,27 +250,36 @@ impl<'a, 'w> Account<'a, 'w> {
 
 /// Writes down in the new store what is not certain in it, and what is lost of it (W12).
 pub(super) fn note(database: &Database, salvaged: &mut Salvaged) -> cowslip::Result<()> {
-    let (mut notes, mut lost) = (Vec::new(), Vec::new());
+    let mut notes = Vec::new();
     for state in &salvaged.states {
+        let of = &state.state;
         if state.name.is_some() {
-            notes.push((&state.state, None, state.name, None));
+            notes.push(json!({ "state": of, "table": null, "root": state.name }));
         }
-        for gap in &state.gaps {
-            notes.push((&state.state, None, None, Some(gap)));
+        if state.arriving {
+            notes.push(json!({ "state": of, "table": null, "arriving": true }));
         }
+        notes.extend(state.gaps.iter().map(|gap| with(json!({ "state": of, "table": null }), gap)));
         for table in &state.tables {
-            for gap in &table.gaps {
-                notes.push((&state.state, Some(&table.table), table.root, Some(gap)));
+            let mut note = json!({ "state": of, "table": table.table });
+            if let Some(root) = table.root {
+                note["root"] = json!(root);
             }
+            notes.extend(table.gaps.iter().map(|gap| with(note.clone(), gap)));
             if table.gaps.is_empty() && table.root.is_some() {
-                notes.push((&state.state, Some(&table.table), table.root, None));
+                notes.push(note);
             }
             if table.lost_values > 0 {
-                lost.push((&state.state, table));
+                let keys: Vec<String> =
+                    table.lost_keys.iter().map(|key| hexadecimal(key)).collect();
+                let (table, count) = (&table.table, table.lost_values);
+                notes.push(json!({
+                    "state": of, "table": table, "lost_values": count, "lost_keys": keys,
+                }));
             }
         }
     }
-    if notes.is_empty() && lost.is_empty() {
+    if notes.is_empty() {
         return Ok(());
     }
     let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
@@ -275,27 +287,19 @@ pub(super) fn note(database: &Database, salvaged: &mut Salvaged) -> cowslip::Res
     tx.set_durability(Durability::None);
     {
         let mut table = tx.open_table(SALVAGE_TABLE)?;
-        for (number, (state, of, root, gap)) in notes.iter().enumerate() {
-            let mut value = serde_json::json!({ "state": state, "table": of });
-            if let (Some(object), Some(root)) = (value.as_object_mut(), root) {
-                object.insert("root".into(), serde_json::to_value(root).unwrap_or_default());
-            }
-            if let (Some(object), Some(gap)) = (value.as_object_mut(), gap) {
-                let gap = serde_json::to_value(gap).unwrap_or_default();
-                object.extend(gap.as_object().cloned().unwrap_or_default());
-            }
+        for (number, note) in notes.iter().enumerate() {
             let key = format!("{time:020} {number:06}");
-            table.insert(key.as_bytes(), value.to_string().as_bytes())?;
-        }
-        for (number, (state, of)) in lost.iter().enumerate() {
-            let keys: Vec<String> = of.lost_keys.iter().map(|key| hexadecimal(key)).collect();
-            let value = serde_json::json!({
-                "state": state, "table": of.table, "lost_values": of.lost_values, "lost_keys": keys,
-            });
-            let key = format!("{time:020} {:06}", notes.len() + number);
-            table.insert(key.as_bytes(), value.to_string().as_bytes())?;
+            table.insert(key.as_bytes(), note.to_string().as_bytes())?;
         }
     }
-    salvaged.noted = (notes.len() + lost.len()) as u64;
+    salvaged.noted = notes.len() as u64;
     tx.commit()
+}
+
+/// A note with what is known of a range.
+fn with(mut note: Value, gap: &Gap) -> Value {
+    if let (Value::Object(note), Ok(Value::Object(gap))) = (&mut note, serde_json::to_value(gap)) {
+        note.extend(gap);
+    }
+    note
 }

@@ -87,6 +87,10 @@ pub struct SalvagedState {
     /// What nobody names was taken for its tables, and is perhaps a part of them only.
     #[serde(skip_serializing_if = "is_false")]
     pub part: bool,
+    /// Its mark says that a stream is being received into it, or a record of the stream does, but not both: it may be
+    /// somebody's, or a part of what was to come.
+    #[serde(skip_serializing_if = "is_false")]
+    pub arriving: bool,
     /// Its tables.
     pub tables: Vec<SalvagedTable>,
     /// Names of tables that could not be read where they should be.
@@ -274,7 +278,11 @@ impl fmt::Display for Salvaged {
             let part = if state.whole { "whole" } else { "in part, or uncertain" };
             let cut = if state.cut_short { ", cut short" } else { "" };
             let of = if state.part { ", perhaps only a part of its tables" } else { "" };
-            write!(f, "{}: {part}{cut}{of}", state.state)?;
+            let half = match state.arriving {
+                true => ", perhaps half of what a stream was to bring",
+                false => "",
+            };
+            write!(f, "{}: {part}{cut}{of}{half}", state.state)?;
             match state.name {
                 Some(origin) => writeln!(f, " ({origin})")?,
                 None => writeln!(f)?,

@@ -125,15 +125,37 @@ fn a_damaged_map_is_built_anew_from_the_trees() {
 }
 
 #[test]
+fn a_machine_whose_group_is_gone_is_proved_by_the_delta_list() {
+    let mut wreck = Wreck::new();
+    let raw = wreck.raw(0).page;
+    assert!(wreck.block.delta.checksum(raw).is_some());
+    for slot in 0..2 {
+        let page = wreck.geometry.group_slot(wreck.geometry.group_of(raw), slot).0;
+        wreck.page(page).fill(0xEE);
+    }
+    wreck.expect(&["F0303"]);
+    mends_all(&wreck);
+}
+
+#[test]
 fn a_machine_whose_map_is_gone_is_proved_by_the_other_slot_or_reported() {
     let mut wreck = Wreck::new();
     let raw = wreck.raw(0).page;
     let group = wreck.geometry.group_of(raw);
     let index = (raw.0 % wreck.geometry.group_pages) as usize;
-    for slot in 0..2 {
-        let page = wreck.geometry.group_slot(group, slot).0;
-        wreck.flip(page, 8 * index + 5);
-    }
+    // The checksums stand in both slots, as they do once the group was written twice since.
+    wreck.set_map(raw.0, |_| ());
+    let slots = [0, 1].map(|slot| wreck.geometry.group_slot(group, slot).0);
+    let (current, other) = match wreck.group(group) {
+        page if page == slots[0] => (page, slots[1]),
+        page => (page, slots[0]),
+    };
+    let bytes = wreck.page(current).to_vec();
+    wreck.page(other).copy_from_slice(&bytes);
+    wreck.flip(current, 8 * index + 5);
+    wreck.expect(&["F0303"]);
+    mends_all(&wreck);
+    wreck.flip(other, 8 * index + 5);
     wreck.expect(&["F0303"]);
     let mut bytes = wreck.bytes.clone();
     let repaired = repair(&mut bytes, false);

@@ -6,7 +6,11 @@ use std::sync::Arc;
 
 use cowslip::{Database, storage::SimulatedStorage};
 use cowslip_fsck::{Error, Report};
-use cowslip_pager::superblock::Superblock;
+use cowslip_pager::{
+    PageId,
+    map::{DeltaChecksum, DeltaList},
+    superblock::Superblock,
+};
 use support::*;
 
 const META: u8 = 1;
@@ -285,11 +289,30 @@ fn a_delta_list_that_says_wrong_counts() {
     wreck.expect(&["F0304", "F0704"]);
     with_list(&mut wreck, &[(leaf, count)]);
     assert!(wreck.check().is_clean());
+    // It says that the page has become free, or is not any more, and the page of the group that it has not.
+    let mut counts = wreck.block.delta.entries().to_vec();
+    let entry = counts.iter_mut().find(|entry| entry.page == PageId(leaf)).unwrap();
+    entry.turns = !entry.turns;
+    wreck.block.delta = DeltaList::new(counts, wreck.block.delta.checksums().to_vec());
+    wreck.write_superblock();
+    wreck.expect(&["F0304"]);
+    with_list(&mut wreck, &[(leaf, count)]);
+    // A checksum that is not the page's.
+    let checksums = wreck.block.delta.checksums().to_vec();
+    let mut forged = checksums.clone();
+    forged.retain(|entry| entry.page != PageId(leaf));
+    forged.push(DeltaChecksum { page: PageId(leaf), crc: 1 });
+    wreck.block.delta = DeltaList::new(wreck.block.delta.entries().to_vec(), forged);
+    wreck.write_superblock();
+    wreck.expect(&["F0414"]);
+    wreck.block.delta = DeltaList::new(wreck.block.delta.entries().to_vec(), checksums);
+    wreck.write_superblock();
+    assert!(wreck.check().is_clean());
     // A group of which nothing was ever written.
     let behind = wreck.geometry.groups(wreck.block.pages) * wreck.geometry.group_pages;
     wreck.block.pages = behind + 10;
     wreck.bytes.resize((behind + 10) as usize * wreck.geometry.page_size, 0);
-    with_list(&mut wreck, &[]);
+    wreck.write_superblock();
     assert!(wreck.check().is_clean());
     with_list(&mut wreck, &[(behind + 9, 1)]);
     assert!(wreck.check().has("F0306"));

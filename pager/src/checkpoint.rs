@@ -486,7 +486,7 @@ fn write(inner: &Inner, state: &mut CheckpointState, seal: Seal, paced: bool) ->
     if seal.shrunk {
         cut()?;
     }
-    inner.log.mark(&inner.poison)?;
+    inner.log.mark()?;
     tracing::debug!(
         checkpoint = superblock.checkpoint,
         pages = seal.pages.len(),

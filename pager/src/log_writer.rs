@@ -459,16 +459,15 @@ impl LogWriter {
         state.written = at;
     }
 
-    /// Leaves word in the log that `checkpoint` is durable. Best effort: it only strengthens the
-    /// proof that a lost superblock was the newest.
-    pub(crate) fn mark(&self, poison: &Poison) -> Result<()> {
+    /// Leaves word in the log that the newest checkpoint is durable. Best effort: it only strengthens
+    /// the proof that a lost superblock was the newest, so it goes out with what is written next.
+    pub(crate) fn mark(&self) -> Result<()> {
         let mut state = self.state.lock();
         if mutant!(CheckpointUnmarked) {
             return Ok(());
         }
         if state.has_room(Record::size(8) as u64) && !state.replaying {
             self.append_kind(&mut state, KIND_MARK, 0, &[0; 8])?;
-            self.write_pending(&mut state, poison)?;
         }
         Ok(())
     }

@@ -4,8 +4,8 @@
 //! boundaries only (R2). A checkpoint *seals* the dirty groups: it takes a shared handle to each, and
 //! a commit that changes a sealed group copies it first (R6, by `Arc::make_mut`). Sealed groups
 //! are written to the slot that the last durable directory does **not** name (R5); which slot is
-//! durable toggles in memory only when the superblock is. Where only a few counts of a group changed
-//! they go to the superblock's [delta list](DeltaList) instead, and the group's page stays as it is.
+//! durable toggles in memory only when the superblock is. Where only a few entries of a group
+//! changed they go to the superblock's [delta list](DeltaList) instead, and the group's page stays as it is.
 //!
 //! A directory entry for each group stays in memory (16 bytes for each 512 pages at 4 KiB);
 //! groups come and go within a budget.
@@ -27,7 +27,7 @@ use crate::{
     superblock::MapRoot,
 };
 
-pub use delta::{DeltaEntry, DeltaList};
+pub use delta::{DeltaChecksum, DeltaEntry, DeltaList};
 pub use directory::{DirectoryEntry, read_directory, read_group};
 use plan::SealedGroup;
 pub(crate) use plan::{Plan, Sealed};
@@ -121,11 +121,11 @@ impl Map {
         };
         read_directory(geometry, storage, root, pages, &mut visit)?;
         map.delta = delta.clone();
-        for entry in delta.entries() {
-            let group = geometry.group_of(entry.page) as usize;
+        for page in delta.pages() {
+            let group = geometry.group_of(page) as usize;
             if !map.durable.get(group).is_some_and(|group| group.present) {
                 let what = "page of the delta list, in a group never written";
-                return Err(Error::corrupted(0, what, 0, entry.page.0));
+                return Err(Error::corrupted(0, what, 0, page.0));
             }
         }
         Ok(map)
@@ -139,7 +139,9 @@ impl Map {
         let entry = self.durable.get(group as usize).copied().unwrap_or_default();
         let stored = Arc::new(read_group(self.geometry, storage, group, &entry)?);
         let mut words = stored.clone();
-        if !self.delta.of_group(self.geometry, group).is_empty() && !mutant!(DeltaListNotApplied) {
+        let listed = !self.delta.of_group(self.geometry, group).is_empty()
+            || !self.delta.checksums_of_group(self.geometry, group).is_empty();
+        if listed && !mutant!(DeltaListNotApplied) {
             self.delta.apply(self.geometry, group, Arc::make_mut(&mut words).as_mut_slice());
         }
         self.groups.insert(
@@ -255,12 +257,15 @@ impl Map {
         self.change_entry(page, |entry| entry.crc = crc);
     }
 
-    /// Free pages of a group: exact if loaded, else as the durable directory has it.
+    /// Free pages of a group: exact if loaded, else as the durable directory and list have it.
     pub(crate) fn free_hint(&self, group: u64) -> u32 {
         match self.groups.get(&group) {
             Some(loaded) => count_free(&loaded.words),
             None => match self.durable.get(group as usize) {
-                Some(entry) if entry.present => entry.free,
+                Some(entry) if entry.present => {
+                    let free = i64::from(entry.free) + self.delta.frees(self.geometry, group);
+                    free.clamp(0, self.geometry.group_pages as i64) as u32
+                }
                 _ => self.geometry.group_pages as u32,
             },
         }

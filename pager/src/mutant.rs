@@ -75,6 +75,8 @@ catalogue! {
     "R5" DirectoryTopWrittenOnce "the top directory page is written to one of its two places"
     "R5" DeltaListKept "after a checkpoint the delta list of the one before counts"
     "R5" DeltaListNotApplied "a group that the delta list knows better is taken as it is read"
+    "R5" DeltaChecksumsNotApplied "of a group that the delta list knows better only the counts are put right"
+    "R5" DeltaTurnForgotten "no entry of the delta list says that a page has become free, or is not any more"
     "R5" GroupChecksumUnchecked "a map group is taken as it is read"
     "R5" DirectoryChecksumUnchecked "a directory page is taken as it is read"
 

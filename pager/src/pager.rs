@@ -578,7 +578,9 @@ impl Pager {
         let worth = (pages / 64).max((pages / 8).min(CUT_MIN_BYTES / self.page_size() as u64));
         let scope = Scope { shrink_from: Some(worth), log_to_front: true, ..Scope::default() };
         let result = checkpoint::exclusive(&self.inner, scope)
-            .and_then(|()| checkpoint::keep_scrub(&self.inner));
+            .and_then(|()| checkpoint::keep_scrub(&self.inner))
+            // The mark of the last checkpoint, which nothing else would take along.
+            .and_then(|()| self.inner.log.write_plain(&self.inner.poison));
         drop(unlock);
         // From here on a transaction would be lost without a word.
         self.inner.poison.refuse("the store was closed".into());

@@ -17,9 +17,9 @@
 //!   48  u64  checkpoint number     128  u64  log first page, u64 log blocks
 //!   56  u64  created, unix seconds 144  u64  log start (logical byte), u64 log sequence
 //!                                  160  u32  log chain crc, u32 zero, u64 log generation
-//!  176  u32  entries of the delta list
+//!  176  u32  counts of the delta list, u32  its checksums
 //!  184 128 B  how far the scrub is
-//!  512 .. 4092  the map's delta list, {page u32, count u32}, ascending; then zero
+//!  512 .. 4092  the map's delta list; then zero
 //! 4092  u32  crc32 of bytes 0..4092
 //! ```
 //!
@@ -108,7 +108,7 @@ pub struct Superblock {
     pub free: u64,
     /// The page map.
     pub map: MapRoot,
-    /// Counts that are newer than the pages of the map.
+    /// Counts and checksums that are newer than the pages of the map.
     pub delta: DeltaList,
     /// The intent log.
     pub log: LogStart,
@@ -178,6 +178,7 @@ impl Superblock {
         put(&mut b, 160, &self.log.chain.to_le_bytes());
         put(&mut b, 168, &self.log.generation.to_le_bytes());
         put(&mut b, 176, &(self.delta.entries().len() as u32).to_le_bytes());
+        put(&mut b, 180, &(self.delta.checksums().len() as u32).to_le_bytes());
         self.scrub.encode(&mut b[SCRUB_AT..SCRUB_AT + ScrubRecord::SIZE]);
         self.delta.encode(&mut b[DELTA_AT..DELTA_AT + DeltaList::BYTES]);
         let crc = crc32fast::hash(&b[..SUPERBLOCK_SIZE - 4]);
@@ -271,7 +272,7 @@ impl Superblock {
             return fault("root page in the superblock", block.pages, block.root.page.0);
         }
         let place = &b[DELTA_AT..DELTA_AT + DeltaList::BYTES];
-        block.delta = DeltaList::decode(place, u32_at(b, 176), block.pages)?;
+        block.delta = DeltaList::decode(place, u32_at(b, 176), u32_at(b, 180), block.pages)?;
         Ok(block)
     }
 }
@@ -388,7 +389,7 @@ pub(crate) fn torn(storage: &dyn Storage) -> Result<[Option<Superblock>; 4]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::map::DeltaEntry;
+    use crate::map::{DeltaChecksum, DeltaEntry};
 
     fn sample() -> Superblock {
         Superblock {
@@ -402,10 +403,16 @@ mod tests {
             pages: 400,
             free: 5,
             map: MapRoot { depth: 1, slot: 1, crc: 99 },
-            delta: DeltaList::new(vec![
-                DeltaEntry { page: PageId(399), count: 0 },
-                DeltaEntry { page: PageId(300), count: u32::MAX },
-            ]),
+            delta: DeltaList::new(
+                vec![
+                    DeltaEntry { page: PageId(399), count: 0, turns: true },
+                    DeltaEntry { page: PageId(300), count: DeltaEntry::COUNT_MAX, turns: false },
+                ],
+                vec![
+                    DeltaChecksum { page: PageId(300), crc: u32::MAX },
+                    DeltaChecksum { page: PageId(2), crc: 1 },
+                ],
+            ),
             log: LogStart {
                 page: PageId(200),
                 blocks: 64,
@@ -449,21 +456,29 @@ mod tests {
     /// A checksum that is right proves nothing about a file made by somebody else.
     #[test]
     fn a_delta_list_that_could_not_have_been_written_is_refused() {
-        let forged = |count: u32, entries: &[(u32, u32)], stray: Option<usize>| {
+        let both = |counts: u32, checksums: u32, entries: &[(u32, u32)], stray: Option<usize>| {
             let mut bytes = Superblock { delta: DeltaList::default(), ..sample() }.encode();
-            put(&mut bytes, 176, &count.to_le_bytes());
-            for (i, (page, count)) in entries.iter().enumerate() {
+            put(&mut bytes, 176, &counts.to_le_bytes());
+            put(&mut bytes, 180, &checksums.to_le_bytes());
+            for (i, (page, value)) in entries.iter().enumerate() {
                 put(&mut bytes, DELTA_AT + 8 * i, &page.to_le_bytes());
-                put(&mut bytes, DELTA_AT + 8 * i + 4, &count.to_le_bytes());
+                put(&mut bytes, DELTA_AT + 8 * i + 4, &value.to_le_bytes());
             }
             if let Some(at) = stray {
                 bytes[at] = 1;
             }
             let crc = crc32fast::hash(&bytes[..SUPERBLOCK_SIZE - 4]);
             put(&mut bytes, SUPERBLOCK_SIZE - 4, &crc.to_le_bytes());
-            Superblock::decode(&bytes).map(|block| block.delta.entries().len())
+            Superblock::decode(&bytes)
+                .map(|block| (block.delta.entries().len(), block.delta.checksums().len()))
         };
-        assert_eq!(forged(2, &[(398, 7), (399, 0)], None).unwrap(), 2);
+        let forged = |count, entries: &[_], stray| both(count, 0, entries, stray);
+        assert_eq!(forged(2, &[(398, 7), (399, 0)], None).unwrap(), (2, 0));
+        assert_eq!(both(1, 1, &[(399, 7), (398, 0)], None).unwrap(), (1, 1));
+        assert!(both(0, 2, &[(399, 7), (398, 0)], None).is_err(), "checksums not ascending");
+        assert!(both(1, 1, &[(399, 7), (400, 0)], None).is_err(), "checksum behind the end");
+        assert!(both(1, 0, &[(0, 7)], None).is_err(), "of the superblock");
+        assert!(both(1, 1, &[(399, 7), (0, 7)], None).is_err(), "of the superblock");
         assert!(forged(2, &[(399, 7), (398, 0)], None).is_err(), "not ascending");
         assert!(forged(2, &[(399, 7), (399, 7)], None).is_err(), "a page twice");
         assert!(forged(1, &[(400, 1)], None).is_err(), "behind the end of the file");
@@ -472,14 +487,22 @@ mod tests {
         assert!(forged(1, &[(399, 7)], Some(4091)).is_err(), "something behind it");
         for count in [DeltaList::CAPACITY as u32 + 1, u32::MAX] {
             assert!(forged(count, &[(399, 7)], None).is_err(), "more than fit");
+            assert!(both(1, count - 1, &[(399, 7)], None).is_err(), "more than fit together");
+            assert!(both(count, count, &[(399, 7)], None).is_err(), "their sum overflows");
         }
     }
 
     #[test]
     fn a_full_delta_list_survives_its_encoding() {
         let capacity = DeltaList::CAPACITY as u64;
-        let entries = (0..capacity).map(|i| DeltaEntry { page: PageId(i + 3), count: i as u32 });
-        let delta = DeltaList::new(entries.collect());
+        let counts = (0..capacity / 2).map(|i| DeltaEntry {
+            page: PageId(i + 3),
+            count: i as u32,
+            turns: i % 2 == 0,
+        });
+        let checksums = (capacity / 2..capacity)
+            .map(|i| DeltaChecksum { page: PageId(i + 3), crc: !(i as u32) });
+        let delta = DeltaList::new(counts.collect(), checksums.collect());
         let block = Superblock { delta, pages: 800, ..sample() };
         assert_eq!(Superblock::decode(&block.encode()).unwrap(), block);
     }

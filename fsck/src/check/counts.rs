@@ -22,11 +22,11 @@ pub(super) fn run(
     for group in 0..geometry.groups(pages) {
         let Some(bytes) = map.group(check, group).map(<[u8]>::to_vec) else { continue };
         let start = geometry.group_start(group);
-        let mut free = 0u32;
+        let mut free = 0u64;
         for index in 0..geometry.group_pages {
             let entry = Entry::decode(&bytes, index as usize);
             let page = start + index;
-            free += u32::from(entry.count == 0);
+            free += u64::from(entry.count == 0);
             if page >= pages {
                 // The head of a region may be counted before the file reaches its end.
                 if entry.count > 1 || entry.count == 1 && !geometry.is_reserved(PageId(page)) {
@@ -70,7 +70,7 @@ pub(super) fn run(
             check.report.add(problem.page(page).values(owners, entry.count));
         }
         let expected = if map.is_present(group) { free } else { 0 };
-        if let Some(found) = map.free_of(group)
+        if let Some(found) = map.free_of(check, group)
             && found != expected
         {
             check.report.add(

@@ -1,9 +1,13 @@
 //! The page map as it stands in the file: directory pages and groups. Verifies their checksums,
 //! their shape and the numbers of free pages; leaves to the later passes whether counts are right.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
-use cowslip_pager::map::{DirectoryEntry, Entry};
+use cowslip_pager::{
+    PageId,
+    map::{DirectoryEntry, Entry},
+    page::u32_at,
+};
 
 use super::{Check, hex};
 use crate::{problem::Kind, report::Problem};
@@ -17,6 +21,8 @@ pub(crate) struct PageMap {
     groups: Vec<Option<DirectoryEntry>>,
     cache: HashMap<u64, Vec<u8>>,
     order: VecDeque<u64>,
+    /// Groups about which the delta list was compared with their pages.
+    compared: HashSet<u64>,
     /// Groups kept at most.
     most: usize,
     /// What stands for a group that was never written.
@@ -67,7 +73,8 @@ impl PageMap {
         let free = level_entries
             .iter()
             .map(|entry| entry.map(|entry| u64::from(entry.free)))
-            .try_fold(0u64, |sum, free| free.map(|free| sum + free));
+            .try_fold(0u64, |sum, free| free.map(|free| sum + free))
+            .map(|free| free.saturating_add_signed(superblock.delta.frees_of_all()));
         if let Some(free) = free
             && free != superblock.free
         {
@@ -77,15 +84,15 @@ impl PageMap {
                     .values(free, superblock.free),
             );
         }
-        for entry in superblock.delta.entries() {
-            let group = level_entries.get(geometry.group_of(entry.page) as usize);
+        for page in superblock.delta.pages() {
+            let group = level_entries.get(geometry.group_of(page) as usize);
             if group.is_some_and(|group| group.is_some_and(|group| !group.present)) {
                 check.report.add(
                     Problem::new(
                         Kind::DeltaList,
                         "page of the delta list, in a group that was never written",
                     )
-                    .page(entry.page.0),
+                    .page(page.0),
                 );
             }
         }
@@ -94,6 +101,7 @@ impl PageMap {
             groups: level_entries,
             cache: HashMap::new(),
             order: VecDeque::new(),
+            compared: HashSet::new(),
             most: (CACHED_BYTES / geometry.page_size).max(1),
             absent: vec![0; geometry.page_size],
             free,
@@ -142,9 +150,11 @@ impl PageMap {
         self.cache.get(&group).map(Vec::as_slice)
     }
 
-    /// The free pages that the directory counts in a group.
-    pub(crate) fn free_of(&self, group: u64) -> Option<u32> {
-        (*self.groups.get(group as usize)?).map(|entry| entry.free)
+    /// The free pages that directory and delta list count in a group.
+    pub(crate) fn free_of(&self, check: &Check<'_>, group: u64) -> Option<u64> {
+        let entry = (*self.groups.get(group as usize)?)?;
+        let listed = check.superblock.delta.frees(check.geometry, group);
+        Some(u64::from(entry.free).saturating_add_signed(listed))
     }
 
     /// The directory's word about a page of the map: a group (level 0), or a directory page.
@@ -171,10 +181,7 @@ impl PageMap {
             Ok(()) => {
                 let crc = crc32fast::hash(&bytes);
                 if crc == entry.crc {
-                    for newer in check.superblock.delta.of_group(check.geometry, group) {
-                        let at = 8 * (newer.page.0 % check.geometry.group_pages) as usize;
-                        bytes[at..at + 4].copy_from_slice(&newer.count.to_le_bytes());
-                    }
+                    apply_list(check, group, &mut bytes, self.compared.insert(group));
                     return Some(bytes);
                 }
                 Problem::new(Kind::Group, format!("checksum of group {group}"))
@@ -184,6 +191,31 @@ impl PageMap {
         check.report.add(problem.page(page));
         self.groups[group as usize] = None;
         None
+    }
+}
+
+/// Puts what the delta list says of a group into its page; reports where it is wrong about the page, if
+/// it is to `compare`.
+fn apply_list(check: &mut Check<'_>, group: u64, bytes: &mut [u8], compare: bool) {
+    let geometry = check.geometry;
+    let at = |page: PageId| 8 * (page.0 % geometry.group_pages) as usize;
+    let list = check.superblock.delta.clone();
+    for newer in list.of_group(geometry, group) {
+        let at = at(newer.page);
+        let turns = (u32_at(bytes, at) == 0) != (newer.count == 0);
+        if compare && turns != newer.turns {
+            let what = "turn in the delta list (from free to used, or back)";
+            check.report.add(
+                Problem::new(Kind::FreeCount, what)
+                    .page(newer.page.0)
+                    .values(u64::from(turns), u64::from(newer.turns)),
+            );
+        }
+        bytes[at..at + 4].copy_from_slice(&newer.count.to_le_bytes());
+    }
+    for newer in list.checksums_of_group(geometry, group) {
+        let at = at(newer.page) + 4;
+        bytes[at..at + 4].copy_from_slice(&newer.crc.to_le_bytes());
     }
 }
 

@@ -239,9 +239,11 @@ fn torn(bytes: &[u8], whole: &Superblock, which: u64, newest: &Superblock, lengt
 const SECTOR: usize = 512;
 const LAST_SECTOR: usize = SUPERBLOCK_SIZE / SECTOR - 1;
 
-/// Could these bytes be a part of a delta list: ascending pages of the file, then zeros?
+/// Could these bytes be a part of a delta list: ascending pages of the file, perhaps once more from the
+/// beginning, then zeros?
 fn could_be_of_a_list(bytes: &[u8], pages: u64) -> bool {
     let mut before = 0;
+    let mut lists = 1;
     let mut entries = bytes.chunks(8);
     for entry in entries.by_ref() {
         if entry.iter().all(|&b| b == 0) {
@@ -249,7 +251,8 @@ fn could_be_of_a_list(bytes: &[u8], pages: u64) -> bool {
         }
         // Page 0, and so the first of these, is in no list.
         let page = if entry.len() == 8 { u32_at(entry, 0) } else { 0 };
-        if page <= before || u64::from(page) >= pages {
+        lists += usize::from(page <= before);
+        if page == 0 || lists > 2 || u64::from(page) >= pages {
             return false;
         }
         before = page;

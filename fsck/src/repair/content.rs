@@ -123,7 +123,7 @@ impl Rebuild<'_, '_, '_> {
         let crc = crc32fast::hash(&bytes);
         let proven = match self.map.entry(self.check, page) {
             Some(entry) => entry.crc == crc,
-            None if self.either_slot(page, crc) => true,
+            None if self.elsewhere(page, crc) => true,
             None if self.lossy => {
                 self.unverifiable.push(page);
                 true
@@ -141,8 +141,11 @@ impl Rebuild<'_, '_, '_> {
         Ok(sum)
     }
 
-    /// Does a slot of the page's damaged group have this checksum for it?
-    fn either_slot(&self, page: u64, crc: u32) -> bool {
+    /// Does the delta list, or a slot of the page's damaged group, have this checksum for it?
+    fn elsewhere(&self, page: u64, crc: u32) -> bool {
+        if let Some(listed) = self.check.superblock.delta.checksum(PageId(page)) {
+            return listed == crc;
+        }
         let geometry = self.work.geometry;
         let group = geometry.group_of(PageId(page));
         let at = 8 * (page % geometry.group_pages) as usize;

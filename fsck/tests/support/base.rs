@@ -15,7 +15,12 @@ use std::{
 };
 
 use cowslip::{Database, storage::SimulatedStorage};
-use cowslip_pager::{Pointer, page::u64_at, superblock::Superblock};
+use cowslip_pager::{
+    PageId, Pointer,
+    map::{DeltaChecksum, DeltaList},
+    page::{node_crc, u64_at},
+    superblock::Superblock,
+};
 use flate2::{Compression, read::GzDecoder, write::GzEncoder};
 
 use super::{Wreck, database, fill};
@@ -101,10 +106,14 @@ fn closed() -> Vec<u8> {
     let report = wreck.check();
     assert!(report.is_clean(), "{report}");
     assert_eq!(report.releases, 3);
-    // A count that is younger than its group.
-    let leaf = wreck.nodes(3, 0)[2];
-    let count = wreck.count(leaf);
-    super::with_list(&mut wreck, &[(leaf, count)]);
+    // Counts and checksums that are younger than their group.
+    let leaves = wreck.nodes(3, 0);
+    let count = wreck.count(leaves[2]);
+    super::with_list(&mut wreck, &[(leaves[2], count)]);
+    let crc = node_crc(wreck.page(leaves[4]));
+    let checksum = DeltaChecksum { page: PageId(leaves[4]), crc };
+    wreck.block.delta = DeltaList::new(wreck.block.delta.entries().to_vec(), vec![checksum]);
+    wreck.set_stored(leaves[4], |entry| entry[4] ^= 1);
     assert!(wreck.check().is_clean());
     let db = database(Arc::new(SimulatedStorage::from_image(wreck.bytes.clone())));
     db.wait_for_releases().unwrap();

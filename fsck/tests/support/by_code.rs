@@ -101,8 +101,8 @@ pub fn wound(code: &str, mut wreck: Wreck) -> Option<Wreck> {
             let behind = wreck.geometry.groups(wreck.block.pages) * wreck.geometry.group_pages;
             wreck.block.pages = behind + 10;
             wreck.bytes.resize((behind + 10) as usize * wreck.geometry.page_size, 0);
-            let entry = DeltaEntry { page: PageId(behind + 9), count: 1 };
-            wreck.block.delta = DeltaList::new(vec![entry]);
+            let entry = DeltaEntry { page: PageId(behind + 9), count: 1, turns: true };
+            wreck.block.delta = DeltaList::new(vec![entry], vec![]);
             wreck.write_superblock();
         }
         "F0402" => {

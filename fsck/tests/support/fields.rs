@@ -101,13 +101,16 @@ fn superblock(whole: &Whole, out: &mut Vec<Field>) {
     row.next("zero (117)", 3).next("map root crc", 4).next("zero (124)", 4);
     row.next("log page", 8).next("log blocks", 8).next("log start", 8).next("log sequence", 8);
     row.next("log chain", 4).next("zero (164)", 4).next("log generation", 8);
-    row.next("delta count", 4).next("zero (180)", 332);
+    row.next("delta counts", 4).next("delta checksums", 4).next("zero (184)", 328);
     row.structure = "delta list";
-    let entries = block.delta.entries().len();
-    for _ in 0..entries {
+    let (counts, checksums) = (block.delta.entries().len(), block.delta.checksums().len());
+    for _ in 0..counts {
         row.next("page", 4).next("count", 4);
     }
-    row.next("zero behind the last", 3580 - 8 * entries);
+    for _ in 0..checksums {
+        row.next("page of a checksum", 4).next("checksum", 4);
+    }
+    row.next("zero behind the last", 3580 - 8 * (counts + checksums));
     row.structure = "superblock";
     row.seal = Seal::None;
     row.next("crc", 4);
@@ -348,7 +351,8 @@ fn groups(whole: &Whole, out: &mut Vec<Field>, pages: &Pages) {
         // The superblock knows the count better.
         let listed = wreck.block.delta.count(PageId(page)).is_some();
         row.next(if listed { "count, in the delta list as well" } else { "count" }, 4);
-        row.next("crc", 4);
+        let listed = wreck.block.delta.checksum(PageId(page)).is_some();
+        row.next(if listed { "crc, in the delta list as well" } else { "crc" }, 4);
     }
 }
 

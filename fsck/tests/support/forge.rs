@@ -2,9 +2,14 @@
 //!
 //! ```text
 //! node, raw page -> group of the map -> directory -> superblock          log record -> chain of those behind it
+//!            '----------- its delta list ---------^
 //! ```
 
-use cowslip_pager::{PageId, page::node_crc, superblock::Superblock};
+use cowslip_pager::{
+    PageId,
+    page::node_crc,
+    superblock::{DELTA_AT, Superblock},
+};
 
 use super::Wreck;
 
@@ -107,12 +112,8 @@ impl Whole {
                 let page = geometry.group_slot(group, self.wreck.bytes[entry + 8]);
                 let at = self.at(page.0);
                 let group_bytes = &bytes[at..at + size];
-                let first = geometry.group_start(group);
-                let free = (0..geometry.group_pages).filter(|index| {
-                    let count = u32_at(group_bytes, 8 * *index as usize);
-                    self.wreck.block.delta.count(PageId(first + index)).unwrap_or(count) == 0
-                });
-                let free = free.count() as u32;
+                let counts = group_bytes.chunks_exact(8).map(|entry| u32_at(entry, 0));
+                let free = counts.filter(|&count| count == 0).count() as u32;
                 let crc = crc32fast::hash(group_bytes);
                 let before = u32_at(bytes, entry + 4);
                 bytes[entry..entry + 4].copy_from_slice(&crc.to_le_bytes());
@@ -152,6 +153,12 @@ impl Whole {
     }
 
     fn map_crc(&self, bytes: &mut [u8], page: u64, crc: u32) {
+        let list = &self.wreck.block.delta;
+        if let Some(index) = list.checksums().iter().position(|entry| entry.page.0 == page) {
+            let at = self.superblock + DELTA_AT + 8 * (list.entries().len() + index) + 4;
+            bytes[at..at + 4].copy_from_slice(&crc.to_le_bytes());
+            return self.seal(bytes, Seal::Superblock);
+        }
         let at = self.map_entry(page) + 4;
         bytes[at..at + 4].copy_from_slice(&crc.to_le_bytes());
         self.seal(bytes, Seal::Group(self.wreck.geometry.group_of(PageId(page))));

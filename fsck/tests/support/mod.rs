@@ -88,10 +88,16 @@ fn store_machine(db: &Database) {
     tx.commit().unwrap();
 }
 
-/// The wreck with this delta list, under right checksums.
+/// The wreck whose delta list says these counts of pages, instead of what it said of them, under right
+/// checksums.
 pub fn with_list(wreck: &mut Wreck, entries: &[(u64, u32)]) {
-    let entries = entries.iter().map(|&(page, count)| DeltaEntry { page: PageId(page), count });
-    wreck.block.delta = DeltaList::new(entries.collect());
+    let mut counts = wreck.block.delta.entries().to_vec();
+    counts.retain(|entry| !entries.iter().any(|&(page, _)| PageId(page) == entry.page));
+    for &(page, count) in entries {
+        let stored = wreck.stored_count(page);
+        counts.push(DeltaEntry { page: PageId(page), count, turns: (stored == 0) != (count == 0) });
+    }
+    wreck.block.delta = DeltaList::new(counts, wreck.block.delta.checksums().to_vec());
     wreck.write_superblock();
 }
 
@@ -167,15 +173,29 @@ impl Wreck {
         let geometry = self.geometry;
         let group = geometry.group_of(PageId(page));
         let at = self.group(group);
-        let index = (page % geometry.group_pages) as usize;
-        let (listed, others): (Vec<_>, _) =
+        let (counts, others): (Vec<_>, _) =
             self.block.delta.entries().iter().partition(|e| geometry.group_of(e.page) == group);
-        self.block.delta = DeltaList::new(others);
+        let (checksums, other_checksums): (Vec<_>, _) =
+            self.block.delta.checksums().iter().partition(|e| geometry.group_of(e.page) == group);
+        self.block.delta = DeltaList::new(others, other_checksums);
         let bytes = self.page(at);
-        for entry in listed {
-            let at = 8 * (entry.page.0 % geometry.group_pages) as usize;
-            bytes[at..at + 4].copy_from_slice(&entry.count.to_le_bytes());
+        let place = |page: PageId| 8 * (page.0 % geometry.group_pages) as usize;
+        for entry in counts {
+            bytes[place(entry.page)..][..4].copy_from_slice(&entry.count.to_le_bytes());
         }
+        for entry in checksums {
+            bytes[place(entry.page) + 4..][..4].copy_from_slice(&entry.crc.to_le_bytes());
+        }
+        self.set_stored(page, change);
+    }
+
+    /// Changes what the group of a page says about it, and every checksum above; the delta list stays.
+    pub fn set_stored(&mut self, page: u64, change: impl FnOnce(&mut [u8])) {
+        let geometry = self.geometry;
+        let group = geometry.group_of(PageId(page));
+        let at = self.group(group);
+        let index = (page % geometry.group_pages) as usize;
+        let bytes = self.page(at);
         change(&mut bytes[8 * index..8 * index + 8]);
         let crc = crc32fast::hash(bytes);
         let free = bytes.chunks_exact(8).filter(|e| e[..4] == [0; 4]).count() as u32;
@@ -187,11 +207,12 @@ impl Wreck {
         }
         let top = self.top(0);
         self.block.map.crc = crc32fast::hash(self.page(top));
-        self.block.free = self
+        let free: u64 = self
             .page(top)
             .chunks_exact(16)
             .map(|e| u64::from(u32::from_le_bytes(e[4..8].try_into().unwrap())))
             .sum();
+        self.block.free = free.saturating_add_signed(self.block.delta.frees_of_all());
         self.write_superblock();
     }
 
@@ -265,8 +286,15 @@ impl Wreck {
     }
 
     pub fn count(&mut self, page: u64) -> u32 {
-        if let Some(count) = self.block.delta.count(PageId(page)) {
-            return count;
+        self.block.delta.count(PageId(page)).unwrap_or_else(|| self.stored_count(page))
+    }
+
+    /// What the page of its group says, whatever the delta list says; 0 of a group never written.
+    pub fn stored_count(&mut self, page: u64) -> u32 {
+        let top = self.top(0);
+        let entry = 16 * self.geometry.group_of(PageId(page)) as usize;
+        if self.page(top)[entry + 9] == 0 {
+            return 0;
         }
         let group = self.group(self.geometry.group_of(PageId(page)));
         let index = (page % self.geometry.group_pages) as usize;

@@ -207,7 +207,7 @@ fn a_mark_never_takes_the_room_of_something_else() {
     let (disk, log, poison) = writer();
     log.begin_replay();
     assert!(log.is_replaying());
-    log.mark(&poison).unwrap();
+    log.mark().unwrap();
     assert_eq!(disk.take(), []);
     let place = log.state.lock().tail;
     log.set_replayed(Tail { at: place.at + 8 * B, ..place }, 5);
@@ -217,13 +217,31 @@ fn a_mark_never_takes_the_room_of_something_else() {
     log.append(1, &vec![1; (BLOCKS_MIN as usize - 2) * BLOCK - 64], true).unwrap();
     log.make_durable(log.end(), &poison).unwrap();
     disk.take();
-    log.mark(&poison).unwrap();
+    log.mark().unwrap();
     assert_eq!(disk.take(), [], "the ring is full");
     let sealed = log.seal().unwrap();
     log.retire(&sealed, 2);
-    log.mark(&poison).unwrap();
+    log.mark().unwrap();
+    assert_eq!(disk.take(), []);
+    log.write_plain(&poison).unwrap();
     assert_eq!(disk.take(), [Call::Write(block(BLOCKS_MIN - 2)..block(BLOCKS_MIN - 1))]);
     assert!(!log.has_transactions());
+}
+
+/// It costs no write of its own: it goes out in the block of the next record.
+#[test]
+fn a_mark_goes_out_with_the_next_record() {
+    let (disk, log, poison) = writer();
+    log.mark().unwrap();
+    assert!(log.has_unsynced(), "the background takes it along within a second");
+    log.append(1, &[1; 100], true).unwrap();
+    log.make_durable(log.end(), &poison).unwrap();
+    assert_eq!(disk.take(), [Call::Durable(block(0)..block(1))]);
+    let mut bytes = [0; BLOCK];
+    disk.read_at(&mut bytes, block(0)).unwrap();
+    let mark = Record::decode(&bytes);
+    let record = Record::decode(&bytes[Record::size(8)..]);
+    assert_eq!((mark.kind, record.kind, record.chain), (KIND_MARK, KIND_TRANSACTION, mark.crc));
 }
 
 /// A log and threads that work on it.

@@ -2,8 +2,8 @@
 //! delta list, and the directory above them. Nothing is read for that.
 
 use super::{
-    Map, Words, count_free,
-    delta::{DeltaEntry, DeltaList},
+    Entry, Map, Words, count_free,
+    delta::{DeltaChecksum, DeltaEntry, DeltaList},
     directory::DirectoryEntry,
 };
 use crate::{
@@ -28,9 +28,8 @@ impl Map {
         for group in &sealed.groups {
             let Some(entry) = entries.get_mut(group.number as usize) else { continue };
             let words = self.sealed_words(group);
-            let old = *entry;
-            entry.free = count_free(words);
             if whole.binary_search(&group.number).is_ok() {
+                let old = *entry;
                 let mut bytes = vec![0; geometry.page_size];
                 for (i, word) in words.iter().enumerate() {
                     put(&mut bytes, 8 * i, &word.to_le_bytes());
@@ -40,12 +39,10 @@ impl Map {
                     entry.slot = old.slot;
                 }
                 entry.crc = crc32fast::hash(&bytes);
+                entry.free = count_free(words);
                 entry.present = true;
                 writes.push((geometry.group_slot(group.number, entry.slot), bytes));
                 written.push((group.number, words.clone()));
-            }
-            // The directory counts what is free with the list applied, so it can change by that alone.
-            if *entry != old {
                 changed.push(group.number);
             }
         }
@@ -98,7 +95,8 @@ impl Map {
         }
         let top = upper[depth as usize - 1][0];
         writes.sort_unstable_by_key(|(page, _)| *page);
-        let free = entries.iter().map(|entry| u64::from(entry.free)).sum();
+        let free: u64 = entries.iter().map(|entry| u64::from(entry.free)).sum();
+        let free = free.saturating_add_signed(delta.frees_of_all());
         let root = MapRoot { depth, slot: top.slot, crc: top.crc };
         Plan { free, entries, upper, writes, written, delta, root }
     }
@@ -123,15 +121,17 @@ impl Map {
         let numbers = &sealed.groups;
         let is_sealed = |number| numbers.binary_search_by_key(&number, |g| g.number).is_ok();
         // Of a group that is not in memory only the list knows what differs.
-        let mut list: Vec<DeltaEntry> = (self.delta.entries().iter().copied())
-            .filter(|entry| entry.page.0 < pages && !is_sealed(geometry.group_of(entry.page)))
-            .collect();
+        let stays = |page: PageId| page.0 < pages && !is_sealed(geometry.group_of(page));
+        let mut list = Differing {
+            counts: (self.delta.entries().iter().copied()).filter(|e| stays(e.page)).collect(),
+            checksums: (self.delta.checksums().iter().copied()).filter(|e| stays(e.page)).collect(),
+        };
         let mut sparse = Vec::new();
         let mut whole = Vec::new();
         for group in &sealed.groups {
             let Some(entry) = entries.get(group.number as usize) else { continue };
             let words = self.sealed_words(group);
-            match counts_that_differ(geometry, group.number, words, &group.stored, pages) {
+            match differing(geometry, group.number, words, &group.stored, pages) {
                 Some(differing) if entry.present => sparse.push((group, differing)),
                 _ => whole.push(group.number),
             }
@@ -140,13 +140,14 @@ impl Map {
         sparse.sort_by_key(|(group, differing)| (differing.len(), !group.dirty));
         for (group, differing) in sparse {
             if list.len() + differing.len() <= DeltaList::CAPACITY {
-                list.extend(differing);
+                list.counts.extend(differing.counts);
+                list.checksums.extend(differing.checksums);
             } else {
                 whole.push(group.number);
             }
         }
         whole.sort_unstable();
-        (DeltaList::new(list), whole)
+        (DeltaList::new(list.counts, list.checksums), whole)
     }
 }
 
@@ -189,26 +190,50 @@ pub(crate) struct Plan {
     pub(crate) root: MapRoot,
 }
 
-/// The entries by which a group differs from its stored page. `None`: not by counts of pages of the
-/// file alone, or by more than the list could hold.
-fn counts_that_differ(
+/// Entries that are to go to the list.
+#[derive(Default)]
+struct Differing {
+    counts: Vec<DeltaEntry>,
+    checksums: Vec<DeltaChecksum>,
+}
+
+impl Differing {
+    fn len(&self) -> usize {
+        self.counts.len() + self.checksums.len()
+    }
+}
+
+/// By what a group differs from its stored page. `None`: not by pages of the file alone, or by more
+/// than the list could hold.
+fn differing(
     geometry: Geometry,
     group: u64,
     words: &[u64],
     stored: &[u64],
     pages: u64,
-) -> Option<Vec<DeltaEntry>> {
+) -> Option<Differing> {
     let start = geometry.group_start(group);
-    let mut differing = Vec::new();
+    let mut differing = Differing::default();
     for (page, (&word, &stored)) in (start..).zip(words.iter().zip(stored)) {
         if word == stored {
             continue;
         }
-        let crc_differs = (word ^ stored) >> 32 != 0;
-        if crc_differs || page >= pages || differing.len() == DeltaList::CAPACITY {
+        let (now, before) = (Entry::unpack(word), Entry::unpack(stored));
+        if page >= pages || now.count > DeltaEntry::COUNT_MAX {
             return None;
         }
-        differing.push(DeltaEntry { page: PageId(page), count: word as u32 });
+        let page = PageId(page);
+        if now.count != before.count {
+            let turns = (now.count == 0) != (before.count == 0) && !mutant!(DeltaTurnForgotten);
+            differing.counts.push(DeltaEntry { page, count: now.count, turns });
+        }
+        // The checksum of a free page means nothing.
+        if now.crc != before.crc && now.count > 0 {
+            differing.checksums.push(DeltaChecksum { page, crc: now.crc });
+        }
+        if differing.len() > DeltaList::CAPACITY {
+            return None;
+        }
     }
     Some(differing)
 }

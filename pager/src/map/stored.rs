@@ -36,10 +36,6 @@ impl Map {
         if *entry != self.directory_entry(group) {
             return None;
         }
-        let mut found = Entry::unpack(*words.get(index)?);
-        if let Some(count) = self.delta.count(page) {
-            found.count = count;
-        }
-        Some(found)
+        Some(self.delta.newest(page, Entry::unpack(*words.get(index)?)))
     }
 }

@@ -101,7 +101,9 @@ fn a_record_that_cannot_be_replayed_ends_the_recovery_and_the_log_stays() {
 #[test]
 fn marks_alone_are_synced_by_the_first_durable_write_behind_them() {
     let disk = Arc::new(Recorder::default());
-    drop(create(disk.clone(), config(), Arc::new(Opaque)).unwrap());
+    let inner = create(disk.clone(), config(), Arc::new(Opaque)).unwrap();
+    inner.log.write_plain(&inner.poison).unwrap();
+    drop(inner);
     disk.take();
     let (result, given, inner) = replayed(disk.clone(), |_, _| true, |_| false);
     result.unwrap();

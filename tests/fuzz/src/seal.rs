@@ -10,6 +10,7 @@
 use std::collections::BTreeSet;
 
 use cowslip_pager::{
+    map::DeltaEntry,
     page::{PageId, node_crc, u32_at, u64_at},
     storage::simulated::Image,
     superblock::{DELTA_AT, SUPERBLOCK_SIZE, Superblock},
@@ -118,15 +119,33 @@ impl<'s> Forge<'s> {
     /// Says how many owners a page has, in the map or in the delta list.
     pub fn set_count(&mut self, page: u64, count: u32) {
         let list = self.seed.superblock.delta.entries();
+        let (at, within) = self.entry(page);
         match list.iter().position(|entry| entry.page.0 == page) {
             Some(index) => {
-                self.superblock(DELTA_AT as u64 + 8 * index as u64 + 4, &count.to_le_bytes());
+                let stored = u32_at(&self.page(at), within as usize);
+                let turns = u32::from((stored == 0) != (count == 0)) << 31;
+                let value = count & DeltaEntry::COUNT_MAX | turns;
+                self.listed(index, value);
             }
+            None => self.put(at, within, &count.to_le_bytes()),
+        }
+    }
+
+    /// Says what the checksum of a page is, in the map or in the delta list.
+    fn set_crc(&mut self, page: u64, crc: u32) {
+        let list = &self.seed.superblock.delta;
+        match list.checksums().iter().position(|entry| entry.page.0 == page) {
+            Some(index) => self.listed(list.entries().len() + index, crc),
             None => {
                 let (at, within) = self.entry(page);
-                self.put(at, within, &count.to_le_bytes());
+                self.put(at, within + 4, &crc.to_le_bytes());
             }
         }
+    }
+
+    /// Writes the value of an entry of the delta list.
+    fn listed(&mut self, index: usize, value: u32) {
+        self.superblock((DELTA_AT + DeltaEntry::SIZE * index + 4) as u64, &value.to_le_bytes());
     }
 
     /// The image, with the checksums that are to be right.
@@ -169,8 +188,7 @@ impl<'s> Forge<'s> {
             Some(Role::Raw) => crc32fast::hash(&bytes),
             _ => return,
         };
-        let (at, within) = self.entry(page);
-        self.put(at, within + 4, &crc.to_le_bytes());
+        self.set_crc(page, crc);
     }
 
     fn seal_map(&mut self) {
@@ -183,12 +201,7 @@ impl<'s> Forge<'s> {
         }
         for group in self.groups.clone() {
             let bytes = self.page(geometry.group_slot(group, self.slot(group)).0);
-            let start = geometry.group_start(group);
-            let count = |(i, entry): (u64, &[u8])| {
-                let listed = self.seed.superblock.delta.count(PageId(start + i));
-                listed.unwrap_or_else(|| u32_at(entry, 0))
-            };
-            let counts = (0..).zip(bytes.chunks_exact(8)).map(count);
+            let counts = bytes.chunks_exact(8).map(|entry| u32_at(entry, 0));
             let free = counts.filter(|&count| count == 0).count() as u32;
             let crc = crc32fast::hash(&bytes);
             let entry = [crc.to_le_bytes(), free.to_le_bytes()].concat();
@@ -204,6 +217,7 @@ impl<'s> Forge<'s> {
         self.put(tops[1], 0, &bytes);
         let free: u64 = bytes.chunks_exact(16).map(|entry| u64::from(u32_at(entry, 4))).sum();
         if !self.groups.is_empty() {
+            let free = free.saturating_add_signed(self.seed.superblock.delta.frees_of_all());
             self.superblock(104, &free.to_le_bytes());
         }
         self.superblock(120, &crc32fast::hash(&bytes).to_le_bytes());

@@ -8,7 +8,7 @@ use cowslip::{
     },
 };
 use cowslip_harness::{
-    Op, Scratch, Session,
+    Model, Op, Scratch, Session,
     session::{disk_of, image_of},
 };
 use cowslip_pager::{Pager, geometry::Geometry, log::Ring, superblock::Superblock};
@@ -132,21 +132,9 @@ fn r8_stale_records_are_not_replayed() {
     assert_eq!(keys, [b"a", b"d"]);
 }
 
-/// Both writes of a superblock are lost, though the disk said that they were done: what stands in the
-/// slot is valid, but two checkpoints old. The mark behind the checkpoint tells.
-#[test]
-fn r8_a_superblock_whose_writes_were_both_lost_is_noticed() {
-    let mut session = Session::new(Database::builder().cache_size(1 << 20), 4096);
-    for key in 0..3 {
-        session.apply(&put(key, 30)).unwrap();
-        session.apply(&Op::Checkpoint).unwrap();
-    }
-    session.apply(&put(3, 30)).unwrap();
-    session.apply(&Op::Commit(Durability::Immediate)).unwrap();
-    let before = session.disk().image();
-    session.apply(&Op::Checkpoint).unwrap();
-    let mut image = session.disk().image();
-    drop(session.kill());
+/// The image when both writes of its newest superblock were lost, though the disk said that they were done:
+/// what stands in the slot is valid, but two checkpoints old, as it was in `before`.
+fn without_superblock(mut image: Vec<u8>, before: &[u8]) -> Vec<u8> {
     let checkpoint = Pager::superblock(&*disk_of(&image)).unwrap().checkpoint;
     for copy in 0..2 {
         let at = Superblock::offset(checkpoint % 2, copy) as usize;
@@ -154,8 +142,51 @@ fn r8_a_superblock_whose_writes_were_both_lost_is_noticed() {
         image[at..at + 4096].copy_from_slice(&before[at..at + 4096]);
     }
     assert_eq!(Pager::superblock(&*disk_of(&image)).unwrap().checkpoint, checkpoint - 1);
-    let error = Database::builder().open_or_create_on(disk_of(&image)).unwrap_err();
-    assert!(matches!(error, Error::Corrupted { .. }), "{error:?}");
+    image
+}
+
+/// A store with a transaction in the log that no checkpoint has.
+fn logged() -> Session {
+    let mut session = Session::new(Database::builder().background(false).cache_size(1 << 20), 4096);
+    for key in 0..3 {
+        session.apply(&put(key, 30)).unwrap();
+        session.apply(&Op::Checkpoint).unwrap();
+    }
+    session.apply(&put(3, 30)).unwrap();
+    session.apply(&Op::Commit(Durability::Immediate)).unwrap();
+    session
+}
+
+/// The mark behind the checkpoint tells, which goes out with the next commit, or when the store is closed.
+#[test]
+fn r8_a_superblock_whose_writes_were_both_lost_is_noticed() {
+    let mut session = logged();
+    let before = session.disk().image();
+    session.apply(&Op::Checkpoint).unwrap();
+    session.apply(&put(4, 30)).unwrap();
+    session.apply(&Op::Commit(Durability::Immediate)).unwrap();
+    let committed = without_superblock(session.disk().image(), &before);
+    let before = session.disk().image();
+    let disk = session.disk().clone();
+    session.finish().unwrap();
+    let closed = without_superblock(disk.image(), &before);
+    for image in [committed, closed] {
+        let error = Database::builder().open_or_create_on(disk_of(&image)).unwrap_err();
+        assert!(matches!(error, Error::Corrupted { .. }), "{error:?}");
+    }
+}
+
+/// Where nothing at all was written behind it, the checkpoint before and its log come to the same state.
+#[test]
+fn r8_a_lost_superblock_behind_which_nothing_was_written_loses_nothing() {
+    let mut session = logged();
+    let before = session.disk().image();
+    session.apply(&Op::Checkpoint).unwrap();
+    let image = without_superblock(session.disk().image(), &before);
+    let content = Model::read(session.db()).unwrap();
+    drop(session.kill());
+    let db = reopened(&image).unwrap();
+    assert!(Model::read(&db).unwrap() == content);
 }
 
 /// Both copies of the newest superblock are unreadable, and the log, which has moved with that very

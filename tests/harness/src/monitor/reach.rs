@@ -117,7 +117,6 @@ impl Reach {
             map.slots.insert(slot);
             let known = before.and_then(|before| before.map.groups.get(&number));
             let group = match known {
-                // `free` may change by the delta list alone.
                 Some(Group { entry: old, owned })
                     if (old.slot, old.crc) == (entry.slot, entry.crc) =>
                 {
@@ -130,9 +129,9 @@ impl Reach {
             };
             map.groups.insert(number, group);
         }
-        let mut listed =
-            superblock.delta.entries().iter().map(|entry| geometry.group_of(entry.page));
-        if let Some(stray) = listed.find(|group| !map.groups.contains_key(group)) {
+        let stray = (superblock.delta.pages().map(|page| geometry.group_of(page)))
+            .find(|group| !map.groups.contains_key(group));
+        if let Some(stray) = stray {
             fault.get_or_insert(format!("the delta list is about group {stray}, never written"));
         }
         let reserved = geometry.reserved(0);

@@ -329,8 +329,7 @@ fn the_log_does_not_run_into_its_live_part() {
     store.storage.sync().unwrap();
     let log = store.newest.log;
     let place = |n: u64| log.page.0 + (log.at / 4096 + n) % log.blocks;
-    // In the first one stands the mark of the checkpoint.
-    for n in 1..log.blocks {
+    for n in 0..log.blocks {
         store.storage.write_durable(&[7; 4096], place(n) * 4096).unwrap();
     }
     let result = store.write(place(log.blocks));
@@ -338,7 +337,7 @@ fn the_log_does_not_run_into_its_live_part() {
     // It may as soon as a superblock says so.
     let store = Store::new();
     store.storage.sync().unwrap();
-    for n in 1..log.blocks {
+    for n in 0..log.blocks {
         store.storage.write_durable(&[7; 4096], place(n) * 4096).unwrap();
     }
     let next = store.next(|next| next.log.at += 2 * 4096);

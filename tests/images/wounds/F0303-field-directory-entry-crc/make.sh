@@ -1,9 +1,9 @@
-# directory entry, crc: 0ecf4d54 instead of 0fcf4d54 at byte 327680; the checksums over it are made right.
+# directory entry, crc: ed184484 instead of ec184484 at byte 335872; the checksums over it are made right.
 base=closed.cow.gz
 . "$(dirname "$0")/../put.sh"
-put 16504 '\352\050\133\077'
-put 20476 '\232\367\170\047'
-put 49272 '\352\050\133\077'
-put 53244 '\232\367\170\047'
-put 327680 '\016'
-put 331776 '\016'
+put 16504 '\312\114\251\042'
+put 20476 '\210\316\344\344'
+put 49272 '\312\114\251\042'
+put 53244 '\210\316\344\344'
+put 335872 '\355'
+put 339968 '\355'

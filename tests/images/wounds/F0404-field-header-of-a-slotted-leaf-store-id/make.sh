@@ -1,12 +1,12 @@
-# header of a slotted leaf, store id: ee99deb150e7a3e1 instead of ef99deb150e7a3e1 at byte 512032; the checksums over it are made right.
+# header of a slotted leaf, store id: e76b24bec2d4f8c9 instead of e66b24bec2d4f8c9 at byte 512032; the checksums over it are made right.
 base=closed.cow.gz
 . "$(dirname "$0")/../put.sh"
-put 16504 '\023\062\067\146'
-put 20476 '\047\035\111\022'
-put 49272 '\023\062\067\146'
-put 53244 '\047\035\111\022'
-put 66540 '\247\232\373\152'
-put 327680 '\015\311\203\000'
-put 331776 '\015\311\203\000'
-put 512000 '\247\232\373\152'
-put 512032 '\356'
+put 16504 '\063\126\305\173'
+put 20476 '\065\044\325\321'
+put 49272 '\063\126\305\173'
+put 53244 '\065\044\325\321'
+put 66540 '\026\273\145\214'
+put 335872 '\356\036\212\320'
+put 339968 '\356\036\212\320'
+put 512000 '\026\273\145\214'
+put 512032 '\347'

@@ -46,7 +46,7 @@ pub use salvage::{
     Footing, Gap, Origin, Replay, SALVAGE_TABLE, SalvageOptions, Salvaged, SalvagedState,
     SalvagedTable,
 };
-pub use undo::{Undone, undo, undo_storage};
+pub use undo::{Undone, undo, undo_from, undo_storage};
 
 /// How to check.
 #[derive(Clone, Copy)]

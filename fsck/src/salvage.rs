@@ -34,7 +34,7 @@ use crate::{
     problem::{Kind, Remedy},
 };
 use account::Account;
-use build::Build;
+use build::{Build, Order};
 use fill::Fills;
 use replay::Past;
 use states::Names;
@@ -133,16 +133,22 @@ pub(crate) fn run(
     }
     let out = make_out()?;
     let max_size = length.saturating_mul(8).saturating_add(64 << 20);
-    let database = Database::builder()
-        .page_size(geometry.page_size)
-        .cache_size(CACHE)
-        .max_size(max_size)
-        .durability(Durability::None)
-        .background(false)
-        .open_or_create_on(out.clone())
-        .map_err(Error::Out)?;
+    let create = || {
+        let builder = Database::builder().page_size(geometry.page_size).cache_size(CACHE);
+        let builder = builder.max_size(max_size).durability(Durability::None).background(false);
+        builder.open_or_create_on(out.clone()).map_err(Error::Out)
+    };
     let job = Job { head: &head, root, log: &survey.log, wreck: &wreck, fills: &fills, names };
-    job.write((&database, max_size), &mut salvaged, &progress)?;
+    let mut database = create()?;
+    if !job.write((&database, max_size), Order::Oldest, &mut salvaged, &progress)? {
+        // Another store, with what is new first.
+        database.close().map_err(Error::Out)?;
+        out.set_len(0).map_err(Error::OutFile)?;
+        wreck.begin_again();
+        fills.begin_again(&wreck);
+        database = create()?;
+        job.write((&database, max_size), Order::Newest, &mut salvaged, &progress)?;
+    }
     database.close().map_err(Error::Out)?;
     out.sync().map_err(Error::OutFile)?;
     if !salvaged.is_empty() {
@@ -249,17 +255,25 @@ struct Job<'w> {
 }
 
 impl Job<'_> {
+    /// False: it was cut short, and the other order would leave what is newer.
     fn write(
-        self,
+        &self,
         (database, max_size): (&Database, u64),
+        order: Order,
         salvaged: &mut Salvaged,
         progress: &dyn Fn(u64, u64),
-    ) -> Result<(), Error> {
+    ) -> Result<bool, Error> {
         let Job { head, root, log, wreck, fills, names } = self;
-        let mut build = Build::new((database, max_size), wreck, fills, &names.states);
+        let gone = wreck.gone();
+        let mut build = Build::new((database, max_size), wreck, fills, &names.states, order);
         build.run(progress)?;
+        let cut_short = build.halted || fills.is_exhausted() || wreck.is_exhausted();
+        let has_snapshots = names.states.iter().any(|state| state.snapshot);
+        if cut_short && order == Order::Oldest && has_snapshots {
+            return Ok(false);
+        }
         salvaged.names_whole = names.whole;
-        salvaged.left = names.left;
+        salvaged.left.clone_from(&names.left);
         let catalogs_whole =
             names.states.iter().all(|state| state.origin.is_none()) && !build.has_catalog_holes();
         if !names.whole || !catalogs_whole {
@@ -282,17 +296,22 @@ impl Job<'_> {
                 replay::known(wreck.storage, (wreck.length, geometry), block, database)?
             }
             _ => {
-                let stamp = root.map_or(0, |root| root.stamp);
+                let stamp = root.as_ref().map_or(0, |root| root.stamp);
                 replay::found(wreck.storage, (wreck.length, wreck.store), log, stamp, database)?
             }
         };
         if build.built.is_empty() && salvaged.found_tables.is_empty() && salvaged.log.done == 0 {
-            return Ok(());
+            return Ok(true);
+        }
+        salvaged.unread_again = (wreck.gone() - gone) as u64;
+        if salvaged.unread_again > 0 || wreck.has_unread() {
+            wreck.forget_whole();
         }
         salvaged.cut_short = fills.is_exhausted() || build.halted;
         salvaged.left.append(&mut build.left);
         salvaged.left.extend(build.machines.iter().map(|name| format!("machine {name:?}")));
         Account::new(&build, salvaged).run().map_err(Error::Out)?;
-        account::note(database, salvaged).map_err(Error::Out)
+        account::note(database, salvaged).map_err(Error::Out)?;
+        Ok(true)
     }
 }

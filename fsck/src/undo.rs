@@ -8,8 +8,8 @@
 //! It is whole and synced before the first byte of the store is changed.
 
 use std::{
-    fs::OpenOptions,
-    io::{Read, Write},
+    fs::{File, OpenOptions},
+    io::{BufReader, ErrorKind, Read, Write},
     path::Path,
 };
 
@@ -130,8 +130,7 @@ pub(crate) fn save(
     {
         // The name as well.
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let folder =
-            std::fs::File::open(folder.unwrap_or(Path::new("."))).map_err(Error::UndoFile)?;
+        let folder = File::open(folder.unwrap_or(Path::new("."))).map_err(Error::UndoFile)?;
         folder.sync_all().map_err(Error::UndoFile)?;
     }
     Ok(())
@@ -144,49 +143,60 @@ fn crc_of(block: u64, bytes: &[u8]) -> u32 {
     crc.finalize()
 }
 
-/// An undo file that was read and verified.
-struct Kept {
+/// What an undo file says at its beginning.
+struct Head {
     store: u64,
     length: u64,
+    blocks: u64,
     repaired: State,
     wreck: State,
-    blocks: Vec<(u64, Vec<u8>)>,
 }
 
-fn read(path: &Path) -> Result<Kept, Error> {
-    let mut bytes = Vec::new();
-    let mut file = std::fs::File::open(path).map_err(Error::UndoFile)?;
-    file.read_to_end(&mut bytes).map_err(Error::UndoFile)?;
-    let whole = bytes.len() >= HEADER
-        && bytes[..8] == MAGIC
-        && u32_at(&bytes, 8) == VERSION
-        && u32_at(&bytes, 60) == crc32fast::hash(&bytes[..60]);
-    if !whole {
-        return Err(Error::NotAnUndoFile);
+impl Head {
+    fn read(input: &mut dyn Read) -> Result<Head, Error> {
+        let mut bytes = [0; HEADER];
+        fill(input, &mut bytes)?;
+        let whole = bytes[..8] == MAGIC
+            && u32_at(&bytes, 8) == VERSION
+            && u32_at(&bytes, 60) == crc32fast::hash(&bytes[..60]);
+        let head = Head {
+            store: u64_at(&bytes, 12),
+            length: u64_at(&bytes, 20),
+            blocks: u64_at(&bytes, 28),
+            repaired: State::decode(&bytes[36..]),
+            wreck: State::decode(&bytes[48..]),
+        };
+        whole.then_some(head).ok_or(Error::NotAnUndoFile)
     }
-    let mut kept = Kept {
-        store: u64_at(&bytes, 12),
-        length: u64_at(&bytes, 20),
-        repaired: State::decode(&bytes[36..]),
-        wreck: State::decode(&bytes[48..]),
-        blocks: Vec::new(),
-    };
-    let entries = bytes[HEADER..].chunks(ENTRY + BLOCK);
-    if entries.len() as u64 != u64_at(&bytes, 28) {
-        return Err(Error::NotAnUndoFile);
-    }
-    for entry in entries {
-        if entry.len() < ENTRY + BLOCK {
-            return Err(Error::NotAnUndoFile);
+
+    /// All blocks, verified. They ascend, so there are no more of them than the store has.
+    fn blocks(&self, input: &mut dyn Read) -> Result<Vec<(u64, Vec<u8>)>, Error> {
+        let mut blocks = Vec::new();
+        let mut entry = [0; ENTRY + BLOCK];
+        let (mut next, end) = (0, self.length.div_ceil(BLOCK as u64));
+        for _ in 0..self.blocks {
+            fill(input, &mut entry)?;
+            let (block, content) = (u64_at(&entry, 0), &entry[ENTRY..]);
+            let right = crc_of(block, content) == u32_at(&entry, 8) && u32_at(&entry, 12) == 0;
+            if !(next..end).contains(&block) || !right {
+                return Err(Error::NotAnUndoFile);
+            }
+            next = block + 1;
+            blocks.push((block, content.to_vec()));
         }
-        let (block, content) = (u64_at(entry, 0), &entry[ENTRY..]);
-        let inside = block < kept.length.div_ceil(BLOCK as u64);
-        if !inside || crc_of(block, content) != u32_at(entry, 8) || u32_at(entry, 12) != 0 {
-            return Err(Error::NotAnUndoFile);
+        match fill(input, &mut [0]) {
+            Err(Error::NotAnUndoFile) => Ok(blocks),
+            Err(error) => Err(error),
+            Ok(()) => Err(Error::NotAnUndoFile),
         }
-        kept.blocks.push((block, content.to_vec()));
     }
-    Ok(kept)
+}
+
+fn fill(input: &mut dyn Read, bytes: &mut [u8]) -> Result<(), Error> {
+    input.read_exact(bytes).map_err(|error| match error.kind() {
+        ErrorKind::UnexpectedEof => Error::NotAnUndoFile,
+        _ => Error::UndoFile(error),
+    })
 }
 
 /// Puts back what the repair that made `undo` has overwritten. Only the store of that repair is touched, and
@@ -197,29 +207,39 @@ pub fn undo(path: &Path, undo: &Path) -> Result<Undone, Error> {
 
 /// [`undo`] in a store that lies on any storage.
 pub fn undo_storage(storage: &dyn Storage, undo: &Path) -> Result<Undone, Error> {
-    let kept = read(undo)?;
+    let file = File::open(undo).map_err(Error::UndoFile)?;
+    undo_from(storage, BufReader::new(file))
+}
+
+/// [`undo_storage`] with an undo file that comes from anywhere.
+pub fn undo_from(storage: &dyn Storage, mut undo: impl Read) -> Result<Undone, Error> {
+    let head = Head::read(&mut undo)?;
     let (found, state) = State::of(storage)?;
-    if found.store != kept.store {
+    if found.store != head.store {
         return Err(Error::OtherStore);
     }
     // The wreck's: the repair was cut short, or an undo.
-    if state != kept.repaired && state != kept.wreck {
+    if state != head.repaired && state != head.wreck {
         return Err(Error::WrittenSince { checkpoint: found.checkpoint });
     }
-    put_back(storage, &kept)?;
-    Ok(Undone { blocks: kept.blocks.len() as u64, length: kept.length })
+    // A repair makes no file shorter.
+    if head.length > storage.len().map_err(Error::Io)? {
+        return Err(Error::NotAnUndoFile);
+    }
+    let blocks = head.blocks(&mut undo)?;
+    put_back(storage, &blocks, head.length)?;
+    Ok(Undone { blocks: blocks.len() as u64, length: head.length })
 }
 
 /// First the slot of the superblock that the repair has made, then the other one: from then on the wreck is what
 /// an opening finds, and it needs nothing of what is still to come. Of two copies the one that was whole comes
 /// first, so that one is whole while the other is written.
-fn put_back(storage: &dyn Storage, kept: &Kept) -> Result<(), Error> {
+fn put_back(storage: &dyn Storage, kept: &[(u64, Vec<u8>)], length: u64) -> Result<(), Error> {
     let (newest, _) = State::of(storage)?;
     let slot = newest.checkpoint % 2;
     let of_slot = |slot: u64| {
         let places = [0, 1].map(|copy| Superblock::offset(slot, copy) / BLOCK as u64);
-        let mut heads: Vec<_> =
-            kept.blocks.iter().filter(|(block, _)| places.contains(block)).collect();
+        let mut heads: Vec<_> = kept.iter().filter(|(block, _)| places.contains(block)).collect();
         heads.sort_by_key(|(_, bytes)| Superblock::decode(bytes).is_err());
         heads
     };
@@ -228,10 +248,10 @@ fn put_back(storage: &dyn Storage, kept: &Kept) -> Result<(), Error> {
         storage.write_durable(bytes, block * BLOCK as u64).map_err(Error::Io)?;
     }
     let is_head = |block: u64| heads.iter().any(|(head, _)| *head == block);
-    for (block, bytes) in kept.blocks.iter().filter(|(block, _)| !is_head(*block)) {
+    for (block, bytes) in kept.iter().filter(|(block, _)| !is_head(*block)) {
         storage.write_at(bytes, block * BLOCK as u64).map_err(Error::Io)?;
     }
     storage.sync().map_err(Error::Io)?;
-    storage.set_len(kept.length).map_err(Error::Io)?;
+    storage.set_len(length).map_err(Error::Io)?;
     storage.sync().map_err(Error::Io)
 }

@@ -6,7 +6,7 @@ mod support;
 use std::sync::Arc;
 
 use cowslip::{Database, ReceiveOptions, meta::Incoming, storage::SimulatedStorage};
-use cowslip_fsck::{Kind, RepairOptions};
+use cowslip_fsck::{Kind, RepairOptions, SALVAGE_TABLE, SalvageOptions, Salvaged};
 use cowslip_pager::page::u64_at;
 use support::*;
 
@@ -157,4 +157,70 @@ fn a_record_without_its_branch_goes() {
     assert_eq!(db.partly_received().unwrap(), [""; 0]);
     // What had come is not lost.
     assert!(db.branches().unwrap().iter().any(|branch| branch.name == "s"));
+}
+
+fn salvage(bytes: &[u8]) -> (Salvaged, Vec<u8>) {
+    let wreck = SimulatedStorage::from_image(bytes.to_vec());
+    let out = Arc::new(SimulatedStorage::new());
+    let salvaged =
+        cowslip_fsck::salvage_storage(&wreck, out.clone(), &SalvageOptions::default()).unwrap();
+    (salvaged, out.image())
+}
+
+/// The branch is brought out, not called whole, and written down as what may be half of something.
+#[track_caller]
+fn doubtful(bytes: &[u8], name: &str) -> Contents {
+    let (salvaged, out) = salvage(bytes);
+    assert_eq!(salvaged.exit_code(), 1, "{salvaged}");
+    let title = format!("branch {name}");
+    for state in &salvaged.states {
+        assert_eq!(state.arriving, state.state == title, "{salvaged}");
+        assert_eq!(state.whole, state.state != title, "{salvaged}");
+    }
+    let db = database(Arc::new(SimulatedStorage::from_image(out.clone())));
+    let notes = db.begin_read().unwrap().open_table(SALVAGE_TABLE).unwrap();
+    let notes = notes.range::<&[u8]>(..).unwrap().map(|row| {
+        let note: serde_json::Value = serde_json::from_slice(&row.unwrap().1).unwrap();
+        (note["state"].clone(), note["arriving"].clone())
+    });
+    assert_eq!(notes.collect::<Vec<_>>(), [(title.into(), true.into())], "{salvaged}");
+    contents(&out)
+}
+
+#[test]
+fn a_branch_that_only_its_mark_hides_is_salvaged() {
+    let before = Wreck::new();
+    for name in ["side", "main"] {
+        let key = format!("b{name}");
+        for bit in [0, 5] {
+            let forged = with(&before.bytes, key.as_bytes(), |value| *mark(value) = 1 << bit);
+            assert!(doubtful(&forged, name) == contents(&before.bytes), "{name}, bit {bit}");
+        }
+    }
+}
+
+#[test]
+fn a_branch_that_a_stream_was_to_fill_and_that_is_not_hidden_is_salvaged() {
+    let (sender, image) = parted();
+    let (salvaged, out) = salvage(&image);
+    assert!(salvaged.left.iter().any(|what| what.contains("received of \"s\"")), "{salvaged}");
+    assert!(salvaged.states.iter().all(|state| state.state == "branch main"), "{salvaged}");
+    assert!(contents(&out).is_empty());
+
+    let forged = with(&image, b"bs", |value| *mark(value) = 0);
+    let found = doubtful(&forged, "s");
+    let (rows, sent) =
+        (&found[&("branch s".into(), "a".into())], sender.begin_read_at("s").unwrap());
+    assert_eq!(rows.len() as u64, sent.open_table("a").unwrap().len().unwrap());
+}
+
+#[test]
+fn what_is_known_of_a_stream_without_a_branch_is_named_by_a_salvage() {
+    let (_, image) = parted();
+    let forged = with(&image, b"bs", |value| {
+        let length = value.len();
+        value[..length].fill(0xFF);
+    });
+    let (salvaged, _) = salvage(&forged);
+    assert!(salvaged.left.iter().any(|what| what.contains("received of \"s\"")), "{salvaged}");
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use cowslip::{Database, Durability, storage::MemoryStorage};
 use cowslip_fsck::{Options, Report};
-use cowslip_pager::PageId;
+use cowslip_pager::{PageId, page::u64_at};
 use support::*;
 
 /// Without a machine, which the sweep leaves to the walk: names, catalogs, tables of three levels with leaves
@@ -111,6 +111,38 @@ fn a_flipped_bit_anywhere_is_told_as_the_walk_tells_it() {
         assert_eq!(with(&bytes, true), with(&bytes, false), "byte {at}");
         bytes[at] ^= 1 << (at % 8);
     }
+}
+
+/// The pointer, the node and the map agree; only that the parent is older tells.
+#[test]
+fn a_child_that_is_younger_than_its_parent_is_told_as_the_walk_tells_it() {
+    let mut wreck = Wreck::of(image(900));
+    let newest = wreck.block.stamp;
+    let stamp = |wreck: &mut Wreck, page: u64| u64_at(wreck.page(page), 16);
+    let mut tried = 0;
+    for parent in [wreck.nodes(3, 1), wreck.nodes(3, 2)].concat() {
+        let least = stamp(&mut wreck, parent) + 1;
+        for entry in 0..wreck.entries(parent) {
+            let child = wreck.child(parent, entry).page.0;
+            // Of another parent it would be the wrong child.
+            if least > newest || wreck.count(child) > 1 {
+                continue;
+            }
+            let before = (wreck.bytes.clone(), wreck.block.clone());
+            let at = wreck.value(parent, entry) + 8;
+            for (page, at) in [(parent, at), (child, 16)] {
+                wreck.page(page)[at..at + 8].copy_from_slice(&least.to_le_bytes());
+                wreck.seal(page);
+            }
+            let report = with(&wreck.bytes, true).unwrap();
+            assert_eq!(Ok(&report), with(&wreck.bytes, false).as_ref(), "page {child}");
+            let told = report.counts.keys().any(|kind| kind.code() == "F0413");
+            assert!(told, "page {child} of page {parent}: {report}");
+            (wreck.bytes, wreck.block) = before;
+            tried += 1;
+        }
+    }
+    assert!(tried > 10, "{tried}");
 }
 
 #[test]

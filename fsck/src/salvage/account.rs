@@ -5,7 +5,9 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use cowslip::{Database, Durability, kinds::TABLE, meta::Lineage};
+use cowslip::{Database, Durability, ReadTransaction, kinds::TABLE, meta::Lineage};
+
+use serde_json::{Value, json};
 
 use super::{
     SALVAGE_TABLE,
@@ -15,6 +17,7 @@ use super::{
     report::{Gap, Salvaged, SalvagedState, SalvagedTable},
     wreck::{Item, TABLES, Tree},
 };
+use crate::report::hexadecimal;
 
 /// Tables that are listed, and gaps.
 const TABLES_MAX: usize = 10_000;
@@ -62,7 +65,8 @@ impl<'a, 'w> Account<'a, 'w> {
             let whole = of.map_or(all_whole, |at| self.is_whole(at));
             // Whatever is whole in it, it may not be what was there last: where something is missing, what the
             // log did to a branch may have built on it.
-            let newest = (snapshot && of.is_some() || log_whole && (all_whole || !log_done))
+            let newest = self.salvaged.unread_again == 0
+                && (snapshot && of.is_some() || log_whole && (all_whole || !log_done))
                 && of.map_or(all_whole, |at| self.is_newest(at));
             let cut_short =
                 self.build.halted && of.is_none_or(|at| self.build.halted_in == Some(at));
@@ -72,15 +76,16 @@ impl<'a, 'w> Account<'a, 'w> {
                 cut_short,
                 name: of.and_then(|at| self.build.states[at].origin),
                 part: of.is_some_and(|at| self.build.states[at].part),
+                arriving: of.is_some_and(|at| self.build.states[at].arriving),
                 tables: Vec::new(),
                 gaps: Vec::new(),
             };
             let mut tables = match of {
-                Some(at) if !whole => self.hurt(at, &mut state),
+                Some(at) if !whole => self.hurt(at, &rx, &mut state),
                 _ => HashMap::new(),
             };
             if !snapshot && name == "main" {
-                tables.extend(self.found());
+                tables.extend(self.found(&rx));
             }
             for table in rx.tables()? {
                 if self.tables == TABLES_MAX {
@@ -117,14 +122,19 @@ impl<'a, 'w> Account<'a, 'w> {
             && self.build.wreck.is_whole(&catalog, TABLES)
     }
 
-    /// Does its name say, for certain, which catalog is its?
+    /// Does its name say, for certain, which catalog is its, and that it is a branch or snapshot?
     fn is_newest(&self, at: usize) -> bool {
         let state = &self.build.states[at];
-        matches!(state.origin, None | Some(Origin::Found)) && !state.nameless
+        matches!(state.origin, None | Some(Origin::Found)) && !state.nameless && !state.arriving
     }
 
     /// The tables of a state that are not whole.
-    fn hurt(&mut self, at: usize, state: &mut SalvagedState) -> HashMap<String, SalvagedTable> {
+    fn hurt(
+        &mut self,
+        at: usize,
+        rx: &ReadTransaction,
+        state: &mut SalvagedState,
+    ) -> HashMap<String, SalvagedTable> {
         let of = &self.build.states[at];
         let look = Look { wreck: self.build.wreck, fills: self.build.fills, lineage: &of.lineage };
         let mut rows = Cursor::new(look, TABLES, Some(Item::root(of.catalog)), EACH_MAX);
@@ -140,7 +150,9 @@ impl<'a, 'w> Account<'a, 'w> {
                 continue;
             }
             let root = Root { id, pointer, origin };
-            let table = match self.known.get(&root) {
+            // A value that could not be read again may have been written in one state and not in another.
+            let known = self.known.get(&root).filter(|_| !self.build.wreck.has_unread());
+            let table = match known {
                 Some((known, holes)) => {
                     let mut table = SalvagedTable { table: name.clone(), ..known.clone() };
                     if self.gaps + table.gaps.len() > GAPS_MAX {
@@ -150,7 +162,7 @@ impl<'a, 'w> Account<'a, 'w> {
                     self.salvaged.unlisted += holes - table.gaps.len() as u64;
                     table
                 }
-                None => self.table(look, name.clone(), root),
+                None => self.table(look, rx, name.clone(), root),
             };
             hurt.insert(name, SalvagedTable { cut_short: table.cut_short || cut_short, ..table });
         }
@@ -161,12 +173,12 @@ impl<'a, 'w> Account<'a, 'w> {
     }
 
     /// The tables of `main` that nobody names: nobody says either what they have to have.
-    fn found(&mut self) -> Vec<(String, SalvagedTable)> {
+    fn found(&mut self, rx: &ReadTransaction) -> Vec<(String, SalvagedTable)> {
         let lineage = Lineage::default();
         let build = self.build;
         let look = Look { wreck: build.wreck, fills: build.fills, lineage: &lineage };
         let each = |(name, root): (&String, &Root)| {
-            let table = self.table(look, name.clone(), *root);
+            let table = self.table(look, rx, name.clone(), *root);
             let cut_short = table.cut_short || build.cut_found.contains(name);
             (name.clone(), SalvagedTable { cut_short, ..table })
         };
@@ -174,9 +186,16 @@ impl<'a, 'w> Account<'a, 'w> {
     }
 
     /// A table that is not whole.
-    fn table(&mut self, look: Look<'_>, name: String, root: Root) -> SalvagedTable {
+    fn table(
+        &mut self,
+        look: Look<'_>,
+        rx: &ReadTransaction,
+        name: String,
+        root: Root,
+    ) -> SalvagedTable {
         let tree = Tree { kind: TABLE, id: root.id };
-        let mut rows = Cursor::new(look, tree, Some(Item::root(root.pointer)), EACH_MAX);
+        let rows = Cursor::new(look, tree, Some(Item::root(root.pointer)), EACH_MAX);
+        let mut rows = rows.with_written(rx.open_table(&name).ok());
         rows.find_holes();
         self.salvaged.unlisted += rows.unkept;
         let table = SalvagedTable {
@@ -229,22 +248,34 @@ impl<'a, 'w> Account<'a, 'w> {
     }
 }
 
-/// Writes down in the new store what is not certain in it (W12).
+/// Writes down in the new store what is not certain in it, and what is lost of it (W12).
 pub(super) fn note(database: &Database, salvaged: &mut Salvaged) -> cowslip::Result<()> {
     let mut notes = Vec::new();
     for state in &salvaged.states {
+        let of = &state.state;
         if state.name.is_some() {
-            notes.push((&state.state, None, state.name, None));
+            notes.push(json!({ "state": of, "table": null, "root": state.name }));
         }
-        for gap in &state.gaps {
-            notes.push((&state.state, None, None, Some(gap)));
+        if state.arriving {
+            notes.push(json!({ "state": of, "table": null, "arriving": true }));
         }
+        notes.extend(state.gaps.iter().map(|gap| with(json!({ "state": of, "table": null }), gap)));
         for table in &state.tables {
-            for gap in &table.gaps {
-                notes.push((&state.state, Some(&table.table), table.root, Some(gap)));
+            let mut note = json!({ "state": of, "table": table.table });
+            if let Some(root) = table.root {
+                note["root"] = json!(root);
             }
+            notes.extend(table.gaps.iter().map(|gap| with(note.clone(), gap)));
             if table.gaps.is_empty() && table.root.is_some() {
-                notes.push((&state.state, Some(&table.table), table.root, None));
+                notes.push(note);
+            }
+            if table.lost_values > 0 {
+                let keys: Vec<String> =
+                    table.lost_keys.iter().map(|key| hexadecimal(key)).collect();
+                let (table, count) = (&table.table, table.lost_values);
+                notes.push(json!({
+                    "state": of, "table": table, "lost_values": count, "lost_keys": keys,
+                }));
             }
         }
     }
@@ -256,19 +287,19 @@ pub(super) fn note(database: &Database, salvaged: &mut Salvaged) -> cowslip::Res
     tx.set_durability(Durability::None);
     {
         let mut table = tx.open_table(SALVAGE_TABLE)?;
-        for (number, (state, of, root, gap)) in notes.iter().enumerate() {
-            let mut value = serde_json::json!({ "state": state, "table": of });
-            if let (Some(object), Some(root)) = (value.as_object_mut(), root) {
-                object.insert("root".into(), serde_json::to_value(root).unwrap_or_default());
-            }
-            if let (Some(object), Some(gap)) = (value.as_object_mut(), gap) {
-                let gap = serde_json::to_value(gap).unwrap_or_default();
-                object.extend(gap.as_object().cloned().unwrap_or_default());
-            }
+        for (number, note) in notes.iter().enumerate() {
             let key = format!("{time:020} {number:06}");
-            table.insert(key.as_bytes(), value.to_string().as_bytes())?;
+            table.insert(key.as_bytes(), note.to_string().as_bytes())?;
         }
     }
     salvaged.noted = notes.len() as u64;
     tx.commit()
+}
+
+/// A note with what is known of a range.
+fn with(mut note: Value, gap: &Gap) -> Value {
+    if let (Value::Object(note), Ok(Value::Object(gap))) = (&mut note, serde_json::to_value(gap)) {
+        note.extend(gap);
+    }
+    note
 }

@@ -5,7 +5,13 @@
 //!                    '-----> side                     another: from where it began
 //! ```
 //!
-//! So what states share in the wreck they share in the new store, and what both have is not even read (W13).
+//! So what states share in the wreck they share in the new store, and what both have is not even read (W13). Where
+//! there is no room for all, it is done the other way round, from the branches to the oldest snapshot (W14):
+//!
+//! ```text
+//! main --> side
+//!   '----> a branch for the time being: wednesday --> tuesday --> ..
+//! ```
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -20,9 +26,18 @@ use super::{
 };
 use crate::Error;
 
-/// A branch for snapshots whose own is gone.
+/// A branch for snapshots whose own is gone, or holds what is newer.
 const WORK: &str = "cowslip.salvage.work";
 const MAIN: &str = "main";
+
+/// Which states come first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Order {
+    /// Snapshots as they were made, then branches.
+    Oldest,
+    /// `main`, the other branches, and snapshots back to the oldest: for a cut to leave what is new.
+    Newest,
+}
 
 /// Where a state's table stands in the wreck.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -38,6 +53,9 @@ pub(super) struct Build<'w> {
     pub(super) wreck: &'w Wreck<'w>,
     pub(super) fills: &'w Fills,
     pub(super) states: &'w [State],
+    order: Order,
+    /// `WORK`, or a name like it that no state has.
+    work: String,
     /// The state that each branch of the new store holds; none: nothing.
     heads: HashMap<String, Option<usize>>,
     /// States that are in the new store.
@@ -78,12 +96,19 @@ impl<'w> Build<'w> {
         wreck: &'w Wreck<'w>,
         fills: &'w Fills,
         states: &'w [State],
+        order: Order,
     ) -> Build<'w> {
+        let mut work = WORK.to_owned();
+        while states.iter().any(|state| state.name == work) {
+            work.push('+');
+        }
         Build {
             database,
             wreck,
             fills,
             states,
+            order,
+            work,
             heads: HashMap::from([(MAIN.to_owned(), None)]),
             built: HashSet::new(),
             lines: HashMap::new(),
@@ -107,7 +132,13 @@ impl<'w> Build<'w> {
     /// Writes all states.
     pub(super) fn run(&mut self, progress: &dyn Fn(u64, u64)) -> Result<(), Error> {
         let states = self.states;
-        for (at, state) in states.iter().enumerate() {
+        let mut order: Vec<usize> = (0..states.len()).collect();
+        if self.order == Order::Newest {
+            order.reverse();
+            order.sort_by_key(|&at| (states[at].snapshot, states[at].name != MAIN));
+        }
+        for (done, at) in order.into_iter().enumerate() {
+            let state = &states[at];
             if self.halted {
                 self.left.push(format!("{}: cut short", title(state)));
                 continue;
@@ -136,7 +167,7 @@ impl<'w> Build<'w> {
                 }
                 Err(error) => return Err(Error::Out(error)),
             }
-            progress(at as u64 + 1, states.len() as u64);
+            progress(done as u64 + 1, states.len() as u64);
         }
         self.tidy().map_err(Error::Out)
     }
@@ -152,8 +183,8 @@ impl<'w> Build<'w> {
         let named = |name: &str| self.snapshots.contains(name);
         let branch = if !state.snapshot {
             state.name.clone()
-        } else if state.branch.is_empty() || named(&state.branch) {
-            WORK.to_owned()
+        } else if self.order == Order::Newest || state.branch.is_empty() || named(&state.branch) {
+            self.work.clone()
         } else {
             state.branch.clone()
         };
@@ -322,15 +353,22 @@ impl<'w> Build<'w> {
             // A row that is the same, but from elsewhere.
             Change::Put { new, old: Some(old) } if new.entry == old.entry => Ok(()),
             Change::Put { new, old } => {
-                let size = if halted { None } else { put(wreck, &mut table, new, budget)? };
-                if size.is_none() {
-                    (halted, cut) = (true, true);
+                let done = match halted {
+                    true => Done::NoRoom,
+                    false => put(wreck, &mut table, new, budget)?,
+                };
+                match done {
+                    Done::Written(size) => budget -= size,
                     // Rather none than one of another state.
-                    if old.is_some() {
-                        table.remove(&new.entry.key)?;
+                    Done::NoRoom | Done::Unread => {
+                        if old.is_some() {
+                            table.remove(&new.entry.key)?;
+                        }
                     }
                 }
-                budget -= size.unwrap_or(0);
+                if matches!(done, Done::NoRoom) {
+                    (halted, cut) = (true, true);
+                }
                 Ok(())
             }
         })?;
@@ -359,15 +397,18 @@ impl<'w> Build<'w> {
                     None => self.halted = true,
                 }
                 while let Some(row) = rows.next() {
-                    let size = match self.halted {
-                        true => None,
+                    let done = match self.halted {
+                        true => Done::NoRoom,
                         false => put(self.wreck, &mut table, &row, self.budget)?,
                     };
-                    let Some(size) = size else {
-                        (self.halted, cut) = (true, true);
-                        break;
-                    };
-                    self.budget -= size;
+                    match done {
+                        Done::Written(size) => self.budget -= size,
+                        Done::Unread => {}
+                        Done::NoRoom => {
+                            (self.halted, cut) = (true, true);
+                            break;
+                        }
+                    }
                 }
                 count = table.len()?;
             }
@@ -421,21 +462,38 @@ pub(super) fn root_of(look: Look<'_>, state: &State, row: &Row) -> Option<Root> 
     Some(Root { pointer, origin, ..known })
 }
 
-/// Puts a row into a table: the bytes that it takes. `None`: more than the budget.
-fn put(
-    wreck: &Wreck<'_>,
-    table: &mut Table<'_>,
-    row: &Row,
-    budget: u64,
-) -> cowslip::Result<Option<u64>> {
+/// What became of a row.
+enum Done {
+    /// It takes so many bytes.
+    Written(u64),
+    /// It would take more than the budget.
+    NoRoom,
+    /// Its large value, which was right, cannot be read again.
+    Unread,
+}
+
+/// Puts a row into a table.
+fn put(wreck: &Wreck<'_>, table: &mut Table<'_>, row: &Row, budget: u64) -> cowslip::Result<Done> {
     let entry = &row.entry;
     let size = row.extent.as_ref().map_or(0, |extent| extent.length).saturating_add(row.weight);
     if size > budget {
-        return Ok(None);
+        return Ok(Done::NoRoom);
     }
-    match &row.extent {
-        Some(extent) => table.insert_from(&entry.key, wreck.reader(extent.clone()))?,
-        None => table.insert(&entry.key, &entry.value)?,
+    let Some(extent) = &row.extent else {
+        table.insert(&entry.key, &entry.value)?;
+        return Ok(Done::Written(size));
     };
-    Ok(Some(size))
+    // Once is enough: a disk that fails is not asked again for each state.
+    if wreck.is_unread(&entry.value) {
+        return Ok(Done::Unread);
+    }
+    let mut reader = wreck.reader(extent.clone());
+    match table.insert_from(&entry.key, &mut reader) {
+        Ok(_) => Ok(Done::Written(size)),
+        Err(_) if reader.failed => {
+            wreck.set_unread(&entry.value);
+            Ok(Done::Unread)
+        }
+        Err(error) => Err(error),
+    }
 }

@@ -8,7 +8,7 @@
 
 use std::cmp::Ordering;
 
-use cowslip::{kinds::TABLE, meta::Lineage};
+use cowslip::{ReadTable, kinds::TABLE, meta::Lineage};
 use cowslip_pager::Extent;
 
 use super::{
@@ -75,6 +75,8 @@ pub(super) struct Cursor<'w> {
     pub(super) cut_short: bool,
     /// Holes and lost values that are kept.
     keep: usize,
+    /// The table as it was written: a large value that could not be read again is lost if it is not in it.
+    written: Option<ReadTable>,
 }
 
 impl<'w> Cursor<'w> {
@@ -92,7 +94,22 @@ impl<'w> Cursor<'w> {
             unkept: 0,
             cut_short: false,
             keep,
+            written: None,
         }
+    }
+
+    /// For the account: what of these rows was not written is lost.
+    pub(super) fn with_written(self, written: Option<ReadTable>) -> Cursor<'w> {
+        Cursor { written, ..self }
+    }
+
+    /// Is this the row of a large value that could be read once, and not when it was to be written?
+    fn is_unwritten(&self, entry: &Entry) -> bool {
+        self.look.wreck.is_unread(&entry.value)
+            && self
+                .written
+                .as_ref()
+                .is_some_and(|table| !matches!(table.reader(&entry.key), Ok(Some(_))))
     }
 
     /// Opens pieces, so that a row or a subtree is next, or nothing.
@@ -207,6 +224,7 @@ impl<'w> Cursor<'w> {
             let extent = match entry.extent {
                 false => None,
                 true if self.tree.kind != TABLE => Some(Value::Wrong),
+                true if self.is_unwritten(&entry) => Some(Value::Wrong),
                 true => Some(self.look.wreck.value(&entry.value)),
             };
             let extent = match extent {

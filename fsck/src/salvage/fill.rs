@@ -115,8 +115,16 @@ pub(super) struct Fills {
 impl Fills {
     pub(super) fn new(wreck: &Wreck<'_>) -> Fills {
         let fills = Fills::default();
-        fills.work.set((wreck.nodes.len() as u64 + 1024) * WORK_FACTOR);
+        fills.begin_again(wreck);
         fills
+    }
+
+    /// As if no hole had been looked at.
+    pub(super) fn begin_again(&self, wreck: &Wreck<'_>) {
+        self.work.set((wreck.nodes.len() as u64 + 1024) * WORK_FACTOR);
+        self.known.borrow_mut().clear();
+        self.known_pieces.set(0);
+        self.parts.borrow_mut().clear();
     }
 
     /// After the survey, and after what is reached is known.

@@ -87,6 +87,10 @@ pub struct SalvagedState {
     /// What nobody names was taken for its tables, and is perhaps a part of them only.
     #[serde(skip_serializing_if = "is_false")]
     pub part: bool,
+    /// Its mark says that a stream is being received into it, or a record of the stream does, but not both: it may be
+    /// somebody's, or a part of what was to come.
+    #[serde(skip_serializing_if = "is_false")]
+    pub arriving: bool,
     /// Its tables.
     pub tables: Vec<SalvagedTable>,
     /// Names of tables that could not be read where they should be.
@@ -106,6 +110,9 @@ pub struct Salvaged {
     pub pages_found: u64,
     /// Blocks of 4 KiB that could not be read.
     pub unreadable_blocks: u64,
+    /// Node pages that could be read once, and not again when they were to be written.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub unread_again: u64,
     /// Nothing is missing in the tree of names.
     pub names_whole: bool,
     /// Branches and snapshots.
@@ -133,6 +140,7 @@ impl Salvaged {
             page_size: 0,
             pages_found: 0,
             unreadable_blocks: 0,
+            unread_again: 0,
             names_whole: false,
             states: Vec::new(),
             found_tables: Vec::new(),
@@ -157,6 +165,7 @@ impl Salvaged {
             && self.states.iter().all(|state| state.whole)
             && self.found_tables.is_empty()
             && self.left.is_empty()
+            && self.unread_again == 0
             && self.log.whole
             && self.log.failed == 0
             && !self.cut_short
@@ -258,11 +267,22 @@ impl fmt::Display for Salvaged {
         if self.unreadable_blocks > 0 {
             writeln!(f, "{} blocks of 4 KiB could not be read", self.unreadable_blocks)?;
         }
+        if self.unread_again > 0 {
+            writeln!(
+                f,
+                "{} node pages could be read once and not again: rows may be missing anywhere, or be back that were deleted",
+                self.unread_again
+            )?;
+        }
         for state in &self.states {
             let part = if state.whole { "whole" } else { "in part, or uncertain" };
             let cut = if state.cut_short { ", cut short" } else { "" };
             let of = if state.part { ", perhaps only a part of its tables" } else { "" };
-            write!(f, "{}: {part}{cut}{of}", state.state)?;
+            let half = match state.arriving {
+                true => ", perhaps half of what a stream was to bring",
+                false => "",
+            };
+            write!(f, "{}: {part}{cut}{of}{half}", state.state)?;
             match state.name {
                 Some(origin) => writeln!(f, " ({origin})")?,
                 None => writeln!(f)?,
@@ -335,6 +355,10 @@ impl fmt::Display for Salvaged {
 
 fn is_false(value: &bool) -> bool {
     !value
+}
+
+fn is_zero(value: &u64) -> bool {
+    *value == 0
 }
 
 fn hex<S: serde::Serializer>(key: &[u8], to: S) -> Result<S::Ok, S::Error> {

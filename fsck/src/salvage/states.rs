@@ -4,7 +4,7 @@ use std::collections::{BinaryHeap, HashMap, HashSet};
 
 use cowslip::{
     kinds::{CATALOG, META, TABLE},
-    meta::{BranchRecord, Lineage, SnapshotRecord},
+    meta::{BranchRecord, Incoming, Lineage, SnapshotRecord},
 };
 use cowslip_pager::{PageId, Pointer};
 
@@ -14,6 +14,7 @@ use super::{
     roots,
     wreck::{Item, NAMES, TABLES, Tree, Wreck, table_of},
 };
+use crate::check::arriving::may_arrive;
 
 /// Catalogs without a name that become branches, and trees that become tables.
 const FOUND_MAX: usize = 1000;
@@ -40,6 +41,8 @@ pub(super) struct State {
     pub(super) nameless: bool,
     /// Its catalog may be a part of one.
     pub(super) part: bool,
+    /// Its mark says that a stream is received into it, or a record of a stream does; not both.
+    pub(super) arriving: bool,
 }
 
 /// The tree of names.
@@ -65,16 +68,13 @@ pub(super) fn read(wreck: &Wreck<'_>, fills: &Fills, root: Option<Pointer>) -> N
     let item = Item::root(root.unwrap_or_else(|| nowhere(META, wreck.limit)));
     let mut cursor = Cursor::new(look, NAMES, Some(item), 1);
     let mut names = Names::default();
-    let mut damaged = false;
+    let (mut damaged, mut streams) = (false, HashSet::new());
     while let Some(row) = cursor.next() {
         let (key, value) = (&row.entry.key, &row.entry.value);
         let Some((&first, name)) = key.split_first() else { continue };
         let name = String::from_utf8_lossy(name).into_owned();
         match first {
             b'b' => match BranchRecord::decode(value, PageId::NONE) {
-                Ok(record) if record.incoming => {
-                    names.left.push(format!("what was received of {name:?}"));
-                }
                 Ok(record) => names.states.push(State {
                     branch: name.clone(),
                     name,
@@ -88,6 +88,7 @@ pub(super) fn read(wreck: &Wreck<'_>, fills: &Fills, root: Option<Pointer>) -> N
                     origin: row.origin,
                     nameless: false,
                     part: false,
+                    arriving: record.incoming,
                 }),
                 Err(_) => damaged = true,
             },
@@ -105,16 +106,48 @@ pub(super) fn read(wreck: &Wreck<'_>, fills: &Fills, root: Option<Pointer>) -> N
                     origin: row.origin,
                     nameless: false,
                     part: false,
+                    arriving: false,
                 }),
                 Err(_) => damaged = true,
             },
+            b'i' if Incoming::decode(value, PageId::NONE).is_ok() => {
+                streams.insert(name);
+            }
             b'k' => names.left.push(format!("bookmark {name:?}")),
             _ => {}
         }
     }
+    sort_out_streams(&mut names, streams);
     names.whole = root.is_some() && cursor.holes.is_empty() && !damaged;
     sort(&mut names.states);
     names
+}
+
+/// What is being received stays behind: a branch that is marked so, if there is a record of its stream. One that only
+/// the mark hides, or only the record, is somebody's (W16).
+fn sort_out_streams(names: &mut Names, mut streams: HashSet<String>) {
+    let snapshots: HashSet<String> = (names.states.iter().filter(|state| state.snapshot))
+        .map(|state| state.name.clone())
+        .collect();
+    let left = &mut names.left;
+    names.states.retain_mut(|state| {
+        if state.snapshot {
+            return true;
+        }
+        let is_marked = state.arriving;
+        let has_record = may_arrive(&state.name) && streams.remove(&state.name);
+        state.arriving = is_marked != has_record;
+        // An older record of one that has come to its end.
+        let has_come = is_marked && snapshots.contains(&state.name);
+        let kept = !has_come && (!is_marked || state.arriving);
+        if !kept {
+            left.push(format!("what was received of {:?}", state.name));
+        }
+        kept
+    });
+    let mut rest: Vec<String> = streams.into_iter().collect();
+    rest.sort_unstable();
+    left.extend(rest.into_iter().map(|name| format!("what was received of {name:?}")));
 }
 
 fn sort(states: &mut [State]) {
@@ -231,6 +264,7 @@ pub(super) fn find_catalogs(wreck: &mut Wreck<'_>, fills: &mut Fills, names: &mu
             origin: Some(origin),
             nameless: true,
             part,
+            arriving: false,
         });
     }
     // Each of them may be of a line of its own; and without a map, who knows how many there were.

@@ -2,7 +2,7 @@
 
 use std::{
     cell::{Cell, RefCell},
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     hash::{DefaultHasher, Hash, Hasher},
     io,
 };
@@ -107,8 +107,14 @@ pub(super) struct Wreck<'a> {
     whole: RefCell<Vec<Whole>>,
     /// Large values that were looked at, by a hash of their encoding: are they right?
     values: RefCell<HashMap<u64, bool>>,
+    /// Those that were right, and could not be read once more when they were to be written.
+    unread: RefCell<HashSet<u64>>,
+    /// Nodes of which that is so.
+    gone: RefCell<HashSet<usize>>,
     /// Pages that may still be read to prove large values.
     value_pages: Cell<u64>,
+    /// There was one that would have taken more.
+    values_cut: Cell<bool>,
 }
 
 impl<'a> Wreck<'a> {
@@ -120,9 +126,8 @@ impl<'a> Wreck<'a> {
         nodes: Vec<Node>,
     ) -> Wreck<'a> {
         let whole = RefCell::new(vec![Whole::Unknown; nodes.len()]);
-        let values = RefCell::default();
-        let pages = length / geometry.page_size as u64;
-        let value_pages = Cell::new(pages.saturating_mul(VALUES_FACTOR));
+        let (values, unread, gone) = (RefCell::default(), RefCell::default(), RefCell::default());
+        let value_pages = Cell::default();
         let (limit, tops, inner) = (u64::MAX, HashMap::new(), HashMap::new());
         let mut wreck = Wreck {
             storage,
@@ -135,8 +140,12 @@ impl<'a> Wreck<'a> {
             inner,
             whole,
             values,
+            unread,
+            gone,
             value_pages,
+            values_cut: Cell::new(false),
         };
+        wreck.begin_again();
         wreck.find_children();
         let top = |node: &Node| !node.child && node.proof == Proof::Open;
         for (at, node) in wreck.nodes.iter().enumerate().filter(|(_, node)| top(node)) {
@@ -144,6 +153,19 @@ impl<'a> Wreck<'a> {
             wreck.tops.entry(tree).or_default().push(at);
         }
         wreck
+    }
+
+    /// As if no large value had been left unproved: what is known of the others counts.
+    pub(super) fn begin_again(&self) {
+        let pages = self.length / self.geometry.page_size as u64;
+        self.value_pages.set(pages.saturating_mul(VALUES_FACTOR));
+        self.values_cut.set(false);
+        self.forget_whole();
+    }
+
+    /// Was a large value not looked at, for want of time?
+    pub(super) fn is_exhausted(&self) -> bool {
+        self.values_cut.get()
     }
 
     /// Marks what inner nodes name.
@@ -194,11 +216,29 @@ impl<'a> Wreck<'a> {
         }
     }
 
-    /// The entries of a node; none, if it cannot be read any more.
+    /// The entries of a node; none, if it cannot be read any more: that is so from then on.
     pub(super) fn entries(&self, at: usize) -> Option<Vec<Entry>> {
-        let bytes = self.page(self.nodes[at].page.into())?;
-        let header = Header::read(&bytes);
-        (header.crc == node_crc(&bytes)).then(|| node::entries(&bytes)).flatten()
+        if self.gone.borrow().contains(&at) {
+            return None;
+        }
+        let entries = self.page(self.nodes[at].page.into()).and_then(|bytes| {
+            let header = Header::read(&bytes);
+            (header.crc == node_crc(&bytes)).then(|| node::entries(&bytes)).flatten()
+        });
+        if entries.is_none() {
+            self.gone.borrow_mut().insert(at);
+        }
+        entries
+    }
+
+    /// Nodes that could be read once, and not again.
+    pub(super) fn gone(&self) -> usize {
+        self.gone.borrow().len()
+    }
+
+    /// What was called whole may not be so any more, or the other way round.
+    pub(super) fn forget_whole(&self) {
+        self.whole.borrow_mut().fill(Whole::Unknown);
     }
 
     fn page(&self, page: u64) -> Option<Vec<u8>> {
@@ -244,7 +284,10 @@ impl<'a> Wreck<'a> {
 
     fn is_entry_whole(&self, tree: Tree, entry: &Entry, page: PageId) -> bool {
         match tree.kind {
-            TABLE => !entry.extent || matches!(self.value(&entry.value), Value::Right(_)),
+            TABLE => {
+                let right = || matches!(self.value(&entry.value), Value::Right(_));
+                !entry.extent || right() && !self.is_unread(&entry.value)
+            }
             CATALOG => table_of(entry, page).is_some_and(|record| {
                 let tree = Tree { kind: TABLE, id: record.id };
                 record.is_machine() || self.is_whole(&Item::root(record.root), tree)
@@ -299,9 +342,7 @@ impl<'a> Wreck<'a> {
         if extent.runs.is_empty() || extent.runs.iter().any(|run| run.end() > pages) {
             return Value::Wrong;
         }
-        let mut hasher = DefaultHasher::new();
-        encoded.hash(&mut hasher);
-        let key = hasher.finish();
+        let key = key_of(encoded);
         let known = self.values.borrow().get(&key).copied();
         let right = match known {
             Some(right) => right,
@@ -310,6 +351,7 @@ impl<'a> Wreck<'a> {
                 // so who asks twice hears the same.
                 let size = extent.runs.iter().map(|run| run.end() - run.start.0).sum::<u64>();
                 let Some(left) = self.value_pages.get().checked_sub(size) else {
+                    self.values_cut.set(true);
                     return Value::CutShort;
                 };
                 self.value_pages.set(left);
@@ -320,6 +362,21 @@ impl<'a> Wreck<'a> {
             }
         };
         if right { Value::Right(extent) } else { Value::Wrong }
+    }
+
+    /// A large value that was right cannot be read once more: whatever has it is not whole, by the account.
+    pub(super) fn set_unread(&self, encoded: &[u8]) {
+        self.unread.borrow_mut().insert(key_of(encoded));
+    }
+
+    pub(super) fn is_unread(&self, encoded: &[u8]) -> bool {
+        let unread = self.unread.borrow();
+        !unread.is_empty() && unread.contains(&key_of(encoded))
+    }
+
+    /// Is there any such value?
+    pub(super) fn has_unread(&self) -> bool {
+        !self.unread.borrow().is_empty()
     }
 
     /// The bytes of a large value; an error at the end if they are not those that were written.
@@ -335,8 +392,16 @@ impl<'a> Wreck<'a> {
             page: Vec::new(),
             at: 0,
             done: false,
+            failed: false,
         }
     }
+}
+
+/// What a large value is known by.
+fn key_of(encoded: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    encoded.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// The record in a catalog's entry.
@@ -363,10 +428,20 @@ pub(super) struct ValueReader<'w> {
     page: Vec<u8>,
     at: usize,
     done: bool,
+    /// It was not the value's fault that it could not be written, but the wreck's.
+    pub(super) failed: bool,
 }
 
 impl io::Read for ValueReader<'_> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let result = self.read_on(out);
+        self.failed |= result.is_err();
+        result
+    }
+}
+
+impl ValueReader<'_> {
+    fn read_on(&mut self, out: &mut [u8]) -> io::Result<usize> {
         if out.is_empty() || self.done {
             return Ok(0);
         }
@@ -391,6 +466,6 @@ impl io::Read for ValueReader<'_> {
         self.left -= length as u64;
         // What fills up the last page is not the value's.
         self.at = if self.left == 0 { self.page.len() } else { self.at + length };
-        if length == 0 { self.read(out) } else { Ok(length) }
+        if length == 0 { self.read_on(out) } else { Ok(length) }
     }
 }

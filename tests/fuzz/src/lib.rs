@@ -3,6 +3,7 @@
 //! ```text
 //! input --> Script --> edits of a committed image, checksums made right again --> the target
 //!           bodies, records --> a stream, a log                               --> the target
+//!           edits of an undo file                                             --> the target
 //!           text                                                              --> the target
 //! ```
 //!
@@ -20,6 +21,7 @@ pub mod seal;
 pub mod store;
 pub mod stream;
 pub mod target;
+pub mod undo;
 
 /// The readers and writers of `cowslip load` and `cowslip dump`. They stand in a program, which has no library, and
 /// are compiled in here as they are.

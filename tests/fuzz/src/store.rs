@@ -1,6 +1,11 @@
 //! Stores in memory: opening them, and reading all there is in them.
 
-use std::{collections::BTreeMap, io, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use cowslip::{Database, Error, ReadTransaction, Result, Storage};
 use cowslip_fsck::{Options, Report};
@@ -181,5 +186,31 @@ impl Storage for Still {
     }
     fn is_read_only(&self) -> bool {
         true
+    }
+}
+
+/// An undo file of a repair: the one thing that must be a real one.
+pub struct TemporaryFile(PathBuf);
+
+impl TemporaryFile {
+    /// In memory, where the system has such a place.
+    pub fn create() -> TemporaryFile {
+        let memory = PathBuf::from("/dev/shm");
+        let folder = if memory.is_dir() { memory } else { std::env::temp_dir() };
+        let thread = std::thread::current().id();
+        let path = folder.join(format!("cowslip-fuzz-{}-{thread:?}.undo", std::process::id()));
+        let _ = std::fs::remove_file(&path);
+        TemporaryFile(path)
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for TemporaryFile {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
     }
 }

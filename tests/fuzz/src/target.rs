@@ -8,12 +8,13 @@ pub mod receive;
 pub mod repair;
 pub mod salvage;
 pub mod trace;
+pub mod undo;
 
 /// A target: its name, the folder of its seeds, its body.
 pub type Target = (&'static str, &'static str, fn(&[u8]));
 
 /// All of them. Those that take scripts have their seeds together.
-pub const TARGETS: [Target; 8] = [
+pub const TARGETS: [Target; 9] = [
     ("check", "script", check::run),
     ("dump", "dump", dump::run),
     ("log", "log", log::run),
@@ -22,4 +23,5 @@ pub const TARGETS: [Target; 8] = [
     ("repair", "script", repair::run),
     ("salvage", "script", salvage::run),
     ("trace", "trace", trace::run),
+    ("undo", "undo", undo::run),
 ];

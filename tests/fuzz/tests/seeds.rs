@@ -35,7 +35,7 @@ macro_rules! targets {
     };
 }
 
-targets! { check dump log open receive repair salvage trace }
+targets! { check dump log open receive repair salvage trace undo }
 
 #[test]
 fn the_images_are_sound_stores_with_something_of_everything_in_them() {

@@ -128,3 +128,24 @@ pub(crate) fn dumps() -> Vec<(&'static str, Vec<u8>)> {
         ("jsonl-hex", b"\x07{\"key\": \"6b\", \"value\": \"00ff\"}\n".to_vec()),
     ]
 }
+
+/// Undo files: whole, and with each kind of edit.
+pub(crate) fn undos() -> Vec<(&'static str, Vec<u8>)> {
+    let word = |value: u64| value.to_le_bytes();
+    vec![
+        ("whole", vec![0, 0]),
+        ("whole-wide", vec![2, 0]),
+        ("as-it-stands", [&[0, 1][..], b"COWUNDO\n\x01\0\0\0"].concat()),
+        ("byte", vec![0, 0, 0, 1, 0, 90, 1, 7]),
+        ("byte-unsealed", vec![1, 2, 0, 1, 0, 90, 1, 7]),
+        ("length", [&[0, 0, 1, 20][..], &word(4096)].concat()),
+        ("length-beyond", [&[3, 0, 1, 20][..], &word(1 << 40)].concat()),
+        ("blocks", [&[0, 0, 1, 28][..], &word(u64::MAX)].concat()),
+        ("store", [&[0, 0, 1, 12][..], &word(1)].concat()),
+        ("fewer", [&[0, 0, 2, 0, 0, 1, 28][..], &word(2)].concat()),
+        ("gone", vec![0, 0, 2, 1, 0]),
+        ("twice", vec![0, 0, 3, 0, 0]),
+        ("cut", vec![0, 0, 4, 100, 0]),
+        ("block", [&[0, 0, 5, 1, 0][..], &word(5)].concat()),
+    ]
+}

@@ -58,6 +58,10 @@ fn main() {
     for (name, input) in inputs::traces(&traces) {
         write(&trace, &name, &input);
     }
+    let undo = folder("undo");
+    for (name, input) in inputs::undos() {
+        write(&undo, name, &input);
+    }
     let dump = folder("dump");
     for (name, input) in inputs::dumps() {
         write(&dump, name, &input);

@@ -2,22 +2,23 @@
 //! to do; where it says that nothing was lost, everything is there; no row comes from elsewhere than the
 //! file; what it did not repair it did not touch; and an undo brings back the very bytes.
 
-use std::path::PathBuf;
-
 use cowslip::storage::{SimulatedStorage, simulated::Image};
 use cowslip_fsck::{REPAIR_TABLE, RepairOptions, Repaired, repair_storage, undo_storage};
 
-use crate::{script::Script, store};
+use crate::{
+    script::Script,
+    store::{self, TemporaryFile},
+};
 
 /// Repairs the image that a script makes.
 pub fn run(input: &[u8]) {
     let Some(script) = Script::new(input) else { return };
     let image = script.image();
     let disk = store::disk(image.clone());
-    let undo = script.undo.then(Undo::new);
+    let undo = script.undo.then(TemporaryFile::create);
     let options = RepairOptions {
         lossy: script.lossy,
-        undo: undo.as_ref().map(|undo| undo.0.as_path()),
+        undo: undo.as_ref().map(TemporaryFile::path),
         ..RepairOptions::default()
     };
     let Ok(done) = repair_storage(&*disk, &options) else {
@@ -35,7 +36,7 @@ pub fn run(input: &[u8]) {
         again(&disk, &options, &done);
         content(&script, &done, after);
         if let Some(undo) = &undo {
-            undo_storage(&*disk, &undo.0).expect("a repair can be undone");
+            undo_storage(&*disk, undo.path()).expect("a repair can be undone");
             assert!(disk.freeze() == image, "an undo brings back something else");
         }
     }
@@ -66,24 +67,4 @@ fn content(script: &Script, done: &Repaired, image: Image) {
     let known = script.seed.rows();
     let strange = contents.rows().find(|row| !known.contains(row));
     assert!(strange.is_none(), "a row that was never written: {strange:?}");
-}
-
-/// An undo file: the one thing that must be a real one.
-struct Undo(PathBuf);
-
-impl Undo {
-    fn new() -> Undo {
-        let memory = PathBuf::from("/dev/shm");
-        let folder = if memory.is_dir() { memory } else { std::env::temp_dir() };
-        let thread = std::thread::current().id();
-        let path = folder.join(format!("cowslip-fuzz-{}-{thread:?}.undo", std::process::id()));
-        let _ = std::fs::remove_file(&path);
-        Undo(path)
-    }
-}
-
-impl Drop for Undo {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
-    }
 }

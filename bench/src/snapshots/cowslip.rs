@@ -96,6 +96,10 @@ impl Subject for Cowslip {
         self.traffic.written()
     }
 
+    fn counts_touched(&self) -> Option<u64> {
+        Some(self.database.stats().count_changes)
+    }
+
     fn warm(&self) -> Result<()> {
         let table = self.database.begin_read()?.open_table(TABLE)?;
         table.range::<&[u8]>(..)?.try_for_each(|row| Ok(row.map(drop)?))

@@ -27,8 +27,8 @@ pub(super) fn run<S: Subject>(bench: &mut Bench<'_>) -> Result<()> {
         }
         // In the order of the table, whatever that of measuring was.
         rates.sort_by_key(|(held, _)| *held);
-        let without = rates[0].1.0;
-        for (held, (rate, bytes)) in rates {
+        let without = rates[0].1.rate;
+        for (held, Cost { rate, bytes, counts }) in rates {
             let what = match held {
                 None => format!("{word}, no snapshots"),
                 Some(held) => format!("{word}, {held} held and one made after each batch"),
@@ -36,6 +36,10 @@ pub(super) fn run<S: Subject>(bench: &mut Bench<'_>) -> Result<()> {
             let row = figure(format!("batches of {BATCH} overwrites, {what}"), Unit::PerSecond);
             bench.add(S::NAME, row, rate);
             bench.add(S::NAME, figure(format!("– bytes for a row ({what})"), Unit::Bytes), bytes);
+            if let Some(counts) = counts {
+                let row = figure(format!("– counts touched for a row ({what})"), Unit::Count);
+                bench.add(S::NAME, row, counts);
+            }
             if held.is_some() {
                 let row = figure(format!("– times as long as without ({what})"), Unit::Times);
                 bench.add(S::NAME, row.at_most(GOAL), without / rate);
@@ -45,15 +49,24 @@ pub(super) fn run<S: Subject>(bench: &mut Bench<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Rows in a second, and bytes written for each; checkpoints are in both.
-fn write<S: Subject>(bench: &Bench<'_>, held: Option<u64>, durable: bool) -> Result<(f64, f64)> {
+/// What writing has cost, checkpoints included.
+struct Cost {
+    /// Rows in a second.
+    rate: f64,
+    /// Bytes written for a row.
+    bytes: f64,
+    /// Owners' counts changed for a row.
+    counts: Option<f64>,
+}
+
+fn write<S: Subject>(bench: &Bench<'_>, held: Option<u64>, durable: bool) -> Result<Cost> {
     let workload = bench.settings.workload(bench.settings.keys);
     let store: S = bench.copy_with(workload.keys, durable)?;
     let held_before = held.unwrap_or(0);
     store.create_many(0..held_before)?;
     let mut prepared = Prepared::default();
     store.settle()?;
-    let before = store.written();
+    let (before, counts_before) = (store.written(), store.counts_touched().unwrap_or(0));
     let mut microseconds = 0.0;
     for batch in 0..bench.settings.batches {
         let transaction = batch + 2;
@@ -67,5 +80,6 @@ fn write<S: Subject>(bench: &Bench<'_>, held: Option<u64>, durable: bool) -> Res
     let bytes = (store.written() - before).total;
     let rows = (bench.settings.batches * BATCH) as f64;
     ensure!(bytes as f64 > rows * 150.0, "{bytes} bytes do not hold {rows} rows");
-    Ok((rows * 1e6 / microseconds, bytes as f64 / rows))
+    let counts = store.counts_touched().map(|counts| (counts - counts_before) as f64 / rows);
+    Ok(Cost { rate: rows * 1e6 / microseconds, bytes: bytes as f64 / rows, counts })
 }

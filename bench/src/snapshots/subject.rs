@@ -58,6 +58,11 @@ pub(super) trait Subject: Sized + Sync {
     /// Bytes written since it was opened.
     fn written(&self) -> Written;
 
+    /// How many owners' counts commits have changed since it was opened, if the store counts owners.
+    fn counts_touched(&self) -> Option<u64> {
+        None
+    }
+
     /// Reads all rows, which brings them into the cache.
     fn warm(&self) -> Result<()>;
 

@@ -137,6 +137,25 @@ fn a_machine_whose_group_is_gone_is_proved_by_the_delta_list() {
     mends_all(&wreck);
 }
 
+/// The list's word on a page goes into the group that is made anew, though nobody can see now whose it is.
+#[test]
+fn what_only_the_delta_list_knows_survives_beside_damage_that_stays() {
+    let mut wreck = Wreck::new();
+    let raw = wreck.raw(0).page;
+    let crc = wreck.block.delta.checksum(raw).unwrap();
+    let (_, catalog, _) = wreck.machine();
+    let group = wreck.group(wreck.geometry.group_of(raw));
+    wreck.flip(catalog, 2000);
+    let at = 8 * (raw.0 % wreck.geometry.group_pages) as usize + 4;
+    wreck.page(group)[at] ^= 1;
+    let mut bytes = wreck.bytes.clone();
+    repair(&mut bytes, false);
+    let mut repaired = Wreck::of(bytes);
+    let group = repaired.group(repaired.geometry.group_of(raw));
+    assert_eq!(repaired.block.delta.checksum(raw), None);
+    assert_eq!(repaired.page(group)[at..at + 4], crc.to_le_bytes());
+}
+
 #[test]
 fn a_machine_whose_map_is_gone_is_proved_by_the_other_slot_or_reported() {
     let mut wreck = Wreck::new();

@@ -214,13 +214,14 @@ impl Rebuild<'_, '_, '_> {
                 let page = start + index;
                 let before = match &old {
                     Some(bytes) => Entry::decode(bytes, index as usize),
-                    // Of a damaged group nothing is believed; where a checksum has no other proof,
-                    // what stands there is better than a new one.
+                    // Of a damaged group nothing is believed but what the delta list says of it; where a
+                    // checksum has no other proof, what stands there is better than a new one.
                     None => {
                         let slot = durable.map_or(0, |word| word.slot);
                         let bytes = stored[usize::from(slot)].as_deref();
                         let crc = bytes.map_or(0, |bytes| u32_at(bytes, 8 * index as usize + 4));
-                        Entry { count: 1, crc }
+                        let list = &self.check.superblock.delta;
+                        list.newest(PageId(page), Entry { count: 1, crc })
                     }
                 };
                 let (role, met) = owners.roles.get(page);

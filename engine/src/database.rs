@@ -118,6 +118,9 @@ pub struct Stats {
     /// Pages whose number of owners commits have changed since the database was opened, each time
     /// that one did: what copying shared pages costs besides the copies.
     pub count_changes: u64,
+    /// Bytes of what snapshots and branches have got that were written before a checkpoint needed them; they are in
+    /// `written`, too.
+    pub written_behind: u64,
     /// Commits that went on with the version before them in place, instead of copying pages.
     pub continued: u64,
     /// Snapshots.
@@ -221,6 +224,7 @@ impl Database {
             log_syncs: stats.log_syncs,
             written: stats.written,
             count_changes: stats.count_changes,
+            written_behind: stats.written_behind,
             continued: stats.continued,
             snapshots: count(SNAPSHOT),
             branches: count(BRANCH).saturating_sub(count(INCOMING)),

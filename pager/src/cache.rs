@@ -33,6 +33,10 @@ use std::{
 
 use parking_lot::Mutex;
 
+mod superseded;
+
+use superseded::Superseded;
+
 use crate::{
     arena::{self, Arena},
     epoch::{self, Guard},
@@ -56,6 +60,8 @@ struct Meta {
     pins: Pins,
     recent: AtomicBool,
     dirty: AtomicBool,
+    /// The newest tree has left the page behind.
+    superseded: AtomicBool,
     page: AtomicU64,
     stamp: AtomicU64,
 }
@@ -66,6 +72,7 @@ impl Meta {
             pins: Pins::new(),
             recent: AtomicBool::new(false),
             dirty: AtomicBool::new(false),
+            superseded: AtomicBool::new(false),
             page: AtomicU64::new(0),
             stamp: AtomicU64::new(HIDDEN),
         }
@@ -88,6 +95,7 @@ struct Pool {
     /// Retired frames with the tag of their retirement, oldest first.
     limbo: VecDeque<(u64, u32)>,
     hand: usize,
+    superseded: Superseded,
 }
 
 #[repr(align(128))]
@@ -292,6 +300,7 @@ impl Cache {
         meta.page.store(page, Ordering::Relaxed);
         meta.recent.store(true, Ordering::Relaxed);
         meta.dirty.store(dirty, Ordering::Relaxed);
+        meta.superseded.store(false, Ordering::Relaxed);
         meta.stamp.store(stamp, Ordering::Release);
         meta.pins.reset(1);
         if let Some(old) = self.table.set(page, frame) {
@@ -424,8 +433,12 @@ impl Cache {
     /// The page is in the file now: eviction may take it.
     pub(crate) fn clean(&self, written: PageRef<'_>) {
         let meta = self.meta(written.frame);
-        if meta.dirty.swap(false, Ordering::Relaxed) {
+        // SeqCst, here and in `supersede`: of two threads that do both at once, one sees what the other did.
+        if meta.dirty.swap(false, Ordering::SeqCst) {
             self.dirty.fetch_sub(1, Ordering::Relaxed);
+            if meta.superseded.load(Ordering::SeqCst) {
+                self.pool.lock().superseded.push(written.frame, self.frames());
+            }
             self.unpin(written.frame);
         }
     }
@@ -494,6 +507,9 @@ impl Cache {
             let mut pool = self.pool.lock();
             if let Some(frame) = pool.free.pop() {
                 return Ok(frame);
+            }
+            if pool.limbo.len() < EVICTION_BATCH / 2 {
+                self.retire_superseded(&mut pool);
             }
             // Frames that come back before ones never touched: their memory is there already.
             let waiting = pool.limbo.len();

@@ -40,10 +40,11 @@ use crate::{
     scrub,
     space::{Freed, InProgress, Run, Space},
     superblock::{self, LogStart, STAMP_WINDOW, SUPERBLOCK_SIZE, Superblock},
+    write_behind,
 };
 
 /// Bytes written at a time: larger pieces delay the log's writes, smaller ones cost more calls.
-const PIECE: usize = 256 << 10;
+pub(crate) const PIECE: usize = 256 << 10;
 /// Pieces shorter than this are not written directly.
 const DIRECT_MIN: usize = 64 << 10;
 /// A ring that is too small grows by this factor at least ...
@@ -53,6 +54,9 @@ const LOG_GROWTH: u64 = 8;
 const LOG_SHARE: u64 = 4;
 /// Least time that a paced checkpoint takes for each 256 KiB (about 400 MiB/s at most).
 const PACE: Duration = Duration::from_micros(600);
+
+/// An `Eventual` commit is durable after this time.
+const SYNC_EVERY: Duration = Duration::from_secs(1);
 
 /// Bytes of a new ring that are cleared at a time while commits go on: one waits behind each of them.
 const GENTLE_PIECE: usize = 64 << 10;
@@ -133,15 +137,13 @@ pub(crate) fn seal_release_write(inner: &Inner, scope: Scope) -> Result<()> {
     inner.poison.on_failure(result)
 }
 
-/// The background thread: a checkpoint when one is called for, and once a second the durable write
+/// The background thread: a checkpoint when one is called for, settled pages (R14), and once a second the durable write
 /// that `Eventual` commits were promised.
 pub(crate) fn background(inner: &Inner) {
+    let mut synced = Instant::now();
     loop {
-        if inner.wait_for_work(Duration::from_secs(1)) {
-            return;
-        }
-        let wanted = std::mem::take(&mut inner.background.lock().wanted);
-        let result = if wanted {
+        let Some(work) = inner.wait_for_work(synced + SYNC_EVERY) else { return };
+        let result = if work.checkpoint {
             let small =
                 inner.log.blocks() < BLOCKS_MAX && inner.log.used() > inner.log.blocks() * 4096 / 2;
             if small {
@@ -149,11 +151,22 @@ pub(crate) fn background(inner: &Inner) {
             } else {
                 inner.writer.lock().and_then(|()| seal_release_write(inner, Scope::default()))
             }
-        } else if inner.log.has_unsynced() && !mutant!(EventualNeverSynced) {
-            inner.log.sync(&inner.poison)
+        } else if work.write_behind {
+            write_behind::write_settled(inner)
         } else {
             Ok(())
         };
+        let result = result.and_then(|()| {
+            if synced.elapsed() < SYNC_EVERY {
+                return Ok(());
+            }
+            synced = Instant::now();
+            if inner.log.has_unsynced() && !mutant!(EventualNeverSynced) {
+                inner.log.sync(&inner.poison)
+            } else {
+                Ok(())
+            }
+        });
         if let Err(error) = result
             && !matches!(error, Error::Poisoned { .. })
         {
@@ -527,7 +540,7 @@ pub(crate) fn raise_stamp_ceiling(inner: &Inner) -> Result<()> {
     inner.poison.on_failure(result)
 }
 
-fn begin_session(inner: &Inner, state: &mut CheckpointState) -> Result<()> {
+pub(crate) fn begin_session(inner: &Inner, state: &mut CheckpointState) -> Result<()> {
     if state.session || mutant!(NoSessionSuperblock) {
         return Ok(());
     }
@@ -656,10 +669,10 @@ impl<'i> PageWriter<'i> {
     }
 
     /// Writes the rest; returns the checksum of each page.
-    pub(crate) fn finish(mut self) -> Result<Vec<(PageId, u32)>> {
+    pub(crate) fn finish(&mut self) -> Result<Vec<(PageId, u32)>> {
         let result = self.out.flush();
         self.out.inner.poison.on_failure(result)?;
-        Ok(self.crcs)
+        Ok(std::mem::take(&mut self.crcs))
     }
 }
 

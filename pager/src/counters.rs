@@ -21,6 +21,8 @@ pub(crate) struct Counters {
     pub(crate) pages: AtomicU64,
     pub(crate) map: AtomicU64,
     pub(crate) superblock: AtomicU64,
+    /// Bytes among those of `pages` that write-behind has written.
+    pub(crate) written_behind: AtomicU64,
     /// Commits that went on with a version.
     pub(crate) continued: AtomicU64,
     /// Counts that commits have entered in the map, but for new pages.

@@ -44,6 +44,7 @@ mod transaction;
 mod translation;
 mod values;
 mod view;
+mod write_behind;
 
 pub use arena::prefetch;
 pub use cache::{CacheStats, PageRef};

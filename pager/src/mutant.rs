@@ -10,7 +10,7 @@
 pub struct Entry {
     /// Which one.
     pub mutant: Mutant,
-    /// The rule (R1 to R13, S1 to S7, Q1 to Q7) or invariant (I1 to I11) of `docs/design.md` that it breaks, or the
+    /// The rule (R1 to R14, S1 to S7, Q1 to Q7) or invariant (I1 to I11) of `docs/design.md` that it breaks, or the
     /// engine in which this very failure happened.
     pub attacks: &'static str,
     /// What it does.
@@ -136,6 +136,10 @@ catalogue! {
     "R13" ReadVersionContinued "a version is edited in place though somebody reads it"
     "R13" SealedVersionContinued "a version is edited in place though a checkpoint has it"
     "R13" ImagesNotPutBack "what a failed transaction has edited in place stays so"
+
+    "R14" WriteBehindBeforeSession "settled pages are written before the session's superblock"
+    "R14" WriteBehindKeepsNoPlace "the place of a page that is being written early may be used again"
+    "R14" WriteBehindChecksumForgotten "the map does not learn the checksum of a page that is written early"
 
     "I2" SyncDropped "no sync before the superblock"
     "I2" MapWrittenAfterSync "the map is written behind the sync and not before it"

@@ -7,7 +7,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use parking_lot::{Condvar, Mutex};
@@ -149,6 +149,8 @@ pub struct Stats {
     pub log_syncs: u64,
     /// Bytes written since the store was opened.
     pub written: BytesWritten,
+    /// Bytes of settled pages among them, which were written before a checkpoint needed them.
+    pub written_behind: u64,
     /// Commits that went on with the version before them in place, instead of copying pages.
     pub continued: u64,
     /// Pages whose number of owners commits have changed since the store was opened, each time that
@@ -180,8 +182,17 @@ pub(crate) struct Head {
 
 #[derive(Default)]
 pub(crate) struct BackgroundState {
-    pub(crate) wanted: bool,
+    pub(crate) work: Work,
     pub(crate) stop: bool,
+}
+
+/// What the background thread is asked for.
+#[derive(Debug, Default)]
+pub(crate) struct Work {
+    /// A checkpoint.
+    pub(crate) checkpoint: bool,
+    /// Writing settled pages.
+    pub(crate) write_behind: bool,
 }
 
 pub(crate) struct Inner {
@@ -528,6 +539,7 @@ impl Pager {
             log_capacity: inner.log.blocks() * 4096,
             log_syncs: inner.log.syncs(),
             written,
+            written_behind: inner.counters.written_behind.load(Ordering::Relaxed),
             continued: inner.counters.continued.load(Ordering::Relaxed),
             count_changes: inner.counters.count_changes.load(Ordering::Relaxed),
             cache: inner.cache.stats(),
@@ -712,8 +724,20 @@ impl Inner {
 
     /// Asks the background thread for a checkpoint.
     pub(crate) fn want_checkpoint(&self) {
-        self.background.lock().wanted = true;
+        self.background.lock().work.checkpoint = true;
         self.wake.notify_all();
+    }
+
+    /// Asks the background thread to write what is settled.
+    pub(crate) fn want_write_behind(&self) {
+        self.background.lock().work.write_behind = true;
+        self.wake.notify_all();
+    }
+
+    /// Does the background thread have to do what cannot wait?
+    pub(crate) fn is_called(&self) -> bool {
+        let state = self.background.lock();
+        state.work.checkpoint || state.stop
     }
 
     /// Makes freed pages available that nobody needs any more. Writer lock held.
@@ -737,12 +761,12 @@ impl Inner {
         }
     }
 
-    /// Waits for work of the background thread; true when the store is closing.
-    pub(crate) fn wait_for_work(&self, timeout: Duration) -> bool {
+    /// Waits until `due` for work of the background thread, which takes it; none when the store is closing.
+    pub(crate) fn wait_for_work(&self, due: Instant) -> Option<Work> {
         let mut state = self.background.lock();
-        if !state.wanted && !state.stop {
-            self.wake.wait_for(&mut state, timeout);
+        if !state.work.checkpoint && !state.work.write_behind && !state.stop {
+            self.wake.wait_until(&mut state, due);
         }
-        state.stop
+        (!state.stop).then(|| std::mem::take(&mut state.work))
     }
 }

@@ -21,8 +21,10 @@
 //! The log names no page (values are logged by their bytes), so R7c holds by itself.
 
 mod runs;
+mod settled;
 mod written;
 
+use settled::Settled;
 pub(crate) use written::Written;
 
 use std::{collections::BTreeMap, sync::Arc};
@@ -116,6 +118,7 @@ pub(crate) struct Space {
     pub(crate) in_progress: Option<InProgress>,
     /// Pages changed since the last seal, with their birth: what the next checkpoint writes.
     pub(crate) dirty: NumberMap<PageId, u64>,
+    settled: Settled,
 }
 
 impl Space {
@@ -152,6 +155,7 @@ impl Space {
             durable_stamp,
             in_progress: None,
             dirty: NumberMap::default(),
+            settled: Settled::default(),
         };
         space.pages = pages;
         for group in 0..geometry.groups(pages) {
@@ -504,6 +508,8 @@ impl Space {
             } else if self.needed_by_checkpoint(&freed) {
                 unread.push(Run { start: freed.start, length: freed.length });
                 self.parked_checkpoint.push(freed);
+            } else if freed.length == 1 && self.settled.on_their_way.contains(&freed.start) {
+                self.fresh.push(freed);
             } else {
                 let run = Run { start: freed.start, length: freed.length };
                 self.waiting_pages -= run.length;

@@ -33,6 +33,7 @@ use crate::{
     readers::Version,
     space::{Freed, Run},
     view::View,
+    write_behind,
 };
 
 use counts::Counts;
@@ -93,6 +94,8 @@ pub struct Transaction {
     /// The children of the node that was copied last: the list keeps its memory.
     children: Vec<PageId>,
     privileged: bool,
+    /// What is committed with it and before it is settled.
+    settles: bool,
     changed: bool,
     /// The writer lock was given back.
     done: bool,
@@ -154,6 +157,7 @@ impl Transaction {
             counts: Counts::new(&inner.geometry),
             children: Vec::new(),
             privileged: false,
+            settles: false,
             changed: false,
             done: false,
         })
@@ -201,6 +205,12 @@ impl Transaction {
     /// store can be emptied.
     pub fn set_privileged(&mut self, privileged: bool) {
         self.privileged = privileged;
+    }
+
+    /// Says that what this transaction and those before it leave will stay for long, since it has another owner now:
+    /// it may be written before a checkpoint needs it (R14).
+    pub fn set_settles(&mut self) {
+        self.settles = true;
     }
 
     /// From here on this transaction takes the free pages nearest to the front of the file.
@@ -290,6 +300,7 @@ impl Transaction {
         if count > 1 {
             let lost = if mutant!(OldOwnerStaysCounted) { 0 } else { 1 };
             self.counts.set(pointer.page, count - lost);
+            inner.cache.supersede(&old);
         } else if !mutant!(OldPageNotFreed) {
             self.free_run(Run { start: pointer.page, length: 1 }, pointer.stamp);
             drop(old);
@@ -555,6 +566,9 @@ impl Transaction {
             }
         }
         inner.readers.publish(&version);
+        if self.settles {
+            write_behind::call(&inner);
+        }
         self.call_for_checkpoint()
     }
 
@@ -595,6 +609,9 @@ impl Transaction {
         }
         self.inner.counters.count_changes.fetch_add(changes, Ordering::Relaxed);
         space.free(&self.freed);
+        if self.settles {
+            space.settle(self.page_stamp);
+        }
     }
 
     fn call_for_checkpoint(&self) -> Result<()> {

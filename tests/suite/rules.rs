@@ -1,4 +1,4 @@
-//! The numbered rules R1 to R13 of `docs/design.md`, one test each at least: the smallest scene in which
+//! The numbered rules R1 to R14 of `docs/design.md`, one test each at least: the smallest scene in which
 //! breaking the rule loses data or time.
 
 use std::sync::Arc;
@@ -13,6 +13,7 @@ mod delta;
 mod newest;
 mod order;
 mod sharing;
+mod write_behind;
 
 fn put(key: u16, length: u32) -> Op {
     Op::Put { table: 0, key, length, fill: key }

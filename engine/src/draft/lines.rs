@@ -42,6 +42,7 @@ impl Draft {
             if !mutant!(SnapshotNotCounted) {
                 draft.share(line.catalog)?;
             }
+            draft.txn.set_settles();
             draft.put_name(&meta::key(SNAPSHOT, name), &record.encode())?;
             if !mutant!(SharedAtNotRaisedBySnapshot) {
                 line.shared_at = stamp;
@@ -141,6 +142,7 @@ impl Draft {
                 (None, None) => return Err(Error::SnapshotNotFound(from.into())),
             };
             draft.share(catalog)?;
+            draft.txn.set_settles();
             let record = BranchRecord {
                 catalog,
                 shared_at: if mutant!(SharedAtNotRaisedByBranch) { 0 } else { stamp },

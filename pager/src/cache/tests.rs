@@ -148,3 +148,52 @@ fn large_values_give_way_to_frames() {
     cache.keep_value(&extent(1), &Arc::new(vec![0; SIZE]));
     assert_eq!(cache.values().bytes(), 0, "the memory is the frames' from here on");
 }
+
+fn touched(cache: &Cache) -> u32 {
+    cache.pool.lock().fresh
+}
+
+#[test]
+fn pages_that_are_superseded_give_their_frames_before_untouched_memory_is_used() {
+    let cache = small();
+    let mut most = 0;
+    for page in 0..10 * FRAMES_MIN as u64 {
+        let old = cache.load(&pointer(page, 1), fill(page)).unwrap();
+        cache.supersede(&old);
+        most = most.max(touched(&cache));
+    }
+    assert!(most < FRAMES_MIN as u32 / 2, "{most} frames touched");
+}
+
+#[test]
+fn a_superseded_page_that_is_read_again_stays() {
+    let cache = small();
+    for page in 0..3 {
+        cache.supersede(&cache.load(&pointer(page, 1), fill(page)).unwrap());
+    }
+    cache.pin(&epoch::enter(), &pointer(0, 1)).expect("nobody has needed its frame");
+    for page in 100..100 + FRAMES_MIN as u64 / 2 {
+        cache.supersede(&cache.load(&pointer(page, 1), fill(page)).unwrap());
+    }
+    let here = |page| cache.pin(&epoch::enter(), &pointer(page, 1)).is_some();
+    assert!(here(0));
+    assert!(!here(1) && !here(2), "nobody asked for these");
+}
+
+#[test]
+fn a_superseded_page_that_is_dirty_stays_until_it_is_written() {
+    let cache = small();
+    cache.create(5, 1, |bytes| put(bytes, 0, &5u64.to_le_bytes())).unwrap();
+    cache.supersede(&cache.dirty_page(5).unwrap());
+    let supersede = |from: u64| {
+        for page in from..from + FRAMES_MIN as u64 / 2 {
+            cache.supersede(&cache.load(&pointer(page, 1), fill(page)).unwrap());
+        }
+    };
+    supersede(1000);
+    assert_eq!(u64_at(&cache.pin(&epoch::enter(), &pointer(5, 1)).unwrap(), 0), 5);
+    cache.clean(cache.dirty_page(5).unwrap());
+    // The look above counts as a reading: it was before the page got into the queue.
+    supersede(2000);
+    assert!(cache.own_frame(5, 1).is_none());
+}

@@ -522,3 +522,34 @@ fn a_checkpoint_in_progress_keeps_what_it_contains_and_what_it_is_to_write() {
     space.reclaim(&[20], &mut reclaimed, &mut Vec::new());
     assert_eq!(reclaimed, [run(400, 1)]);
 }
+
+/// A page whose bytes are on their way keeps its place until they have arrived, dead or not; then it counts as
+/// written, and is not written again.
+#[test]
+fn r14_a_page_on_its_way_keeps_its_place() {
+    let mut space = space_of(1000, 1000);
+    space.take_exactly(run(front(), 1000 - front()));
+    (front()..1000).for_each(|page| space.prepare(PageId(page)).unwrap());
+    let [settled, other, young] = [500, 501, 502].map(PageId);
+    for (page, birth) in [(settled, 5), (other, 6), (young, 7)] {
+        space.map.set_count(page, 1);
+        space.dirty.insert(page, birth);
+    }
+    space.settle(6);
+    let mut pages = space.settled();
+    pages.sort_unstable();
+    assert_eq!(pages, [settled, other]);
+    assert_eq!(space.begin_writing(&[settled, young]), [settled]);
+    let reclaimed = |space: &mut Space| {
+        let mut reclaimed = Vec::new();
+        space.reclaim(&[20], &mut reclaimed, &mut Vec::new());
+        reclaimed
+    };
+    space.free(&[freed(run(500, 1), 5, 8), freed(run(501, 1), 6, 8)]);
+    assert_eq!(reclaimed(&mut space), [run(501, 1)]);
+    assert_eq!(space.page_written(settled), Written::No, "its count is 0");
+    assert_eq!(reclaimed(&mut space), []);
+    space.end_writing(&[(settled, 0xC0C0)]);
+    assert_eq!(reclaimed(&mut space), [run(500, 1)]);
+    assert_eq!(space.dirty.into_keys().collect::<Vec<_>>(), [young]);
+}

@@ -118,6 +118,35 @@ impl Kinds for EngineKinds {
     }
 }
 
+/// The children of a (valid) node page: those that may name something themselves, and the plain leaves.
+pub(crate) fn children_to_drop(
+    bytes: &[u8],
+    children: &mut Vec<Child>,
+    leaves: &mut Vec<Pointer>,
+) -> cowslip_pager::Result<()> {
+    let node = Node::new(bytes);
+    if node.is_leaf() {
+        return EngineKinds.children(bytes, &mut |child| {
+            children.push(child);
+            Ok(())
+        });
+    }
+    for i in 0..node.count() {
+        let child = Pointer::decode(node.child(i));
+        if is_plain_leaf(&child, node.child(i)) {
+            leaves.push(child);
+        } else {
+            children.push(Child::Node(child));
+        }
+    }
+    Ok(())
+}
+
+/// A leaf of a table without any large value, by its parent's cell: it need not be read to be counted or dropped.
+pub(crate) fn is_plain_leaf(child: &Pointer, cell: &[u8; node::CHILD]) -> bool {
+    child.kind == TABLE && child.level == 0 && Sums::of_child(cell).pages == 1
+}
+
 /// The keys and values of a (valid) node page, for tools.
 pub fn entries(bytes: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
     let node = Node::new(bytes);

@@ -21,7 +21,7 @@ mod remove;
 
 use std::collections::VecDeque;
 
-use cowslip_pager::{Child, Kinds, PageRef, Pointer, Raw, Transaction, View, WALKS, mutant};
+use cowslip_pager::{Child, PageRef, Pointer, Raw, Transaction, View, WALKS, mutant};
 
 pub(crate) use cursor::{Cursor, End};
 pub(crate) use insert::Cell;
@@ -279,7 +279,7 @@ impl Writer<'_> {
         self.drop_released(DROP_AT_ONCE)
     }
 
-    /// Takes apart up to `budget` nodes of the queue. Either all children of a node lose this owner,
+    /// Takes apart up to `budget` nodes of the queue; plain leaves go with their parent. Either all children of a node lose this owner,
     /// or (still queued) none (R2).
     pub(crate) fn drop_released(&mut self, budget: usize) -> Result<()> {
         let mut done = 0;
@@ -293,14 +293,16 @@ impl Writer<'_> {
                 }
                 Child::Raw(raw) => done += self.drop_raw(raw)? / DATA_PER_NODE,
                 Child::Node(pointer) => {
-                    let mut children = Vec::new();
+                    let (mut children, mut leaves) = (Vec::new(), Vec::new());
                     if self.txn.count(pointer.page)? == 1 || mutant!(ChildrenDroppedThoughShared) {
                         let page = self.txn.view().pin(&pointer)?;
-                        kinds_children(&page, &mut children)?;
+                        kinds::children_to_drop(&page, &mut children, &mut leaves)?;
                     }
                     let last = self.txn.release(&pointer)?;
                     if last && !mutant!(ChildrenNotDropped) || mutant!(ChildrenDroppedThoughShared)
                     {
+                        done += leaves.len() / LEAVES_PER_NODE;
+                        leaves.iter().try_for_each(|leaf| self.txn.release(leaf).map(drop))?;
                         self.released.extend(children);
                     }
                 }
@@ -341,13 +343,8 @@ impl Writer<'_> {
 /// So many pages of data are as much work as a node.
 const DATA_PER_NODE: usize = 64;
 
+/// So many plain leaves, which need not be read, are as much work as a node.
+const LEAVES_PER_NODE: usize = 3;
+
 /// Nodes taken apart inside the transaction that dropped them.
 const DROP_AT_ONCE: usize = 64;
-
-fn kinds_children(page: &[u8], out: &mut Vec<Child>) -> Result<()> {
-    kinds::EngineKinds.children(page, &mut |child| {
-        out.push(child);
-        Ok(())
-    })?;
-    Ok(())
-}

@@ -23,7 +23,7 @@ use crate::{
     database::find_either,
     draft::{self, Draft},
     error::{Error, Result},
-    kinds::{CATALOG, Sums, TABLE, check_level, same_kind},
+    kinds::{CATALOG, TABLE, check_level, is_plain_leaf, same_kind},
     meta::{
         self, BRANCH, BranchRecord, Lineage, RELEASE, SNAPSHOT, SnapshotRecord, TableRecord,
         decode_release,
@@ -228,11 +228,6 @@ fn raw_children(view: View<'_>, raw: Raw, visit: &mut dyn FnMut(Raw)) -> Result<
         })?;
     }
     Ok(())
-}
-
-/// A leaf of a table without any large value: it need not be read to be counted.
-fn is_plain_leaf(child: &Pointer, cell: &[u8; crate::node::CHILD]) -> bool {
-    child.kind == TABLE && child.level == 0 && Sums::of_child(cell).pages == 1
 }
 
 /// The snapshots by the line they are on.

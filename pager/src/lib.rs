@@ -14,6 +14,7 @@
 
 mod aligned;
 mod arena;
+mod background;
 mod cache;
 mod checkpoint;
 mod counters;

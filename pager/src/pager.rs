@@ -7,13 +7,14 @@ use std::{
         Arc,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use parking_lot::{Condvar, Mutex};
+use parking_lot::Mutex;
 
 use crate::{
     aligned::Aligned,
+    background::{self, Background},
     cache::{Cache, CacheStats, PageRef},
     checkpoint::{self, CheckpointState, ReadyRing, Scope},
     counters::{BytesWritten, Counters},
@@ -180,21 +181,6 @@ pub(crate) struct Head {
     pub(crate) continuable: Option<Continuable>,
 }
 
-#[derive(Default)]
-pub(crate) struct BackgroundState {
-    pub(crate) work: Work,
-    pub(crate) stop: bool,
-}
-
-/// What the background thread is asked for.
-#[derive(Debug, Default)]
-pub(crate) struct Work {
-    /// A checkpoint.
-    pub(crate) checkpoint: bool,
-    /// Writing settled pages.
-    pub(crate) write_behind: bool,
-}
-
 pub(crate) struct Inner {
     pub(crate) storage: Arc<dyn Storage>,
     pub(crate) geometry: Geometry,
@@ -221,8 +207,7 @@ pub(crate) struct Inner {
     /// Empty; taken by whoever writes a large value, and put back.
     pub(crate) value_buffer: Mutex<Aligned>,
     pub(crate) scrub: Scrub,
-    pub(crate) background: Mutex<BackgroundState>,
-    pub(crate) wake: Condvar,
+    pub(crate) background: Background,
     pub(crate) created: u64,
 }
 
@@ -299,7 +284,7 @@ impl Pager {
             let inner = self.inner.clone();
             let spawned = std::thread::Builder::new()
                 .name("cowslip-checkpoint".into())
-                .spawn(move || checkpoint::background(&inner));
+                .spawn(move || background::run(&inner));
             match spawned {
                 Ok(handle) => *self.thread.lock() = Some(handle),
                 // Without the thread, commits write the checkpoints themselves when the log is full.
@@ -563,8 +548,7 @@ impl Pager {
             return Ok(());
         }
         *closed = true;
-        self.inner.background.lock().stop = true;
-        self.inner.wake.notify_all();
+        self.inner.background.stop();
         self.inner.scrub.stop();
         for thread in [&self.thread, &self.scrub_thread] {
             if let Some(thread) = thread.lock().take() {
@@ -722,24 +706,6 @@ impl Inner {
         Ok(())
     }
 
-    /// Asks the background thread for a checkpoint.
-    pub(crate) fn want_checkpoint(&self) {
-        self.background.lock().work.checkpoint = true;
-        self.wake.notify_all();
-    }
-
-    /// Asks the background thread to write what is settled.
-    pub(crate) fn want_write_behind(&self) {
-        self.background.lock().work.write_behind = true;
-        self.wake.notify_all();
-    }
-
-    /// Does the background thread have to do what cannot wait?
-    pub(crate) fn is_called(&self) -> bool {
-        let state = self.background.lock();
-        state.work.checkpoint || state.stop
-    }
-
     /// Makes freed pages available that nobody needs any more. Writer lock held.
     pub(crate) fn reclaim(&self) {
         let active = self.readers.active();
@@ -759,14 +725,5 @@ impl Inner {
                 self.cache.discard(page);
             }
         }
-    }
-
-    /// Waits until `due` for work of the background thread, which takes it; none when the store is closing.
-    pub(crate) fn wait_for_work(&self, due: Instant) -> Option<Work> {
-        let mut state = self.background.lock();
-        if !state.work.checkpoint && !state.work.write_behind && !state.stop {
-            self.wake.wait_until(&mut state, due);
-        }
-        (!state.stop).then(|| std::mem::take(&mut state.work))
     }
 }

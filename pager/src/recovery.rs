@@ -20,10 +20,11 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use parking_lot::{Condvar, Mutex};
+use parking_lot::Mutex;
 
 use crate::{
     aligned::Aligned,
+    background::Background,
     cache::Cache,
     checkpoint::{self, CheckpointState, Scope},
     counters::Counters,
@@ -35,7 +36,7 @@ use crate::{
     map::Map,
     mutant,
     page::{PageId, Pointer},
-    pager::{BackgroundState, Config, Head, Inner, Kinds},
+    pager::{Config, Head, Inner, Kinds},
     poison::Poison,
     readers::{Readers, Version},
     scrub::{Scrub, ScrubRecord},
@@ -225,8 +226,7 @@ pub(crate) fn create(
         ready_ring: Mutex::default(),
         ring_waiters: AtomicUsize::default(),
         scrub: Scrub::new(&config, ScrubRecord::default()),
-        background: Mutex::new(BackgroundState::default()),
-        wake: Condvar::new(),
+        background: Background::default(),
         writer: WriterLock::default(),
         read_only: false,
         geometry,
@@ -334,8 +334,7 @@ pub(crate) fn open(
         ready_ring: Mutex::default(),
         ring_waiters: AtomicUsize::default(),
         scrub: Scrub::new(&config, found.scrub.or_none()),
-        background: Mutex::new(BackgroundState::default()),
-        wake: Condvar::new(),
+        background: Background::default(),
         writer: WriterLock::default(),
         read_only,
         geometry,

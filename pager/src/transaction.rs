@@ -622,7 +622,7 @@ impl Transaction {
             return Ok(());
         }
         if inner.config.background {
-            inner.want_checkpoint();
+            inner.background.want_checkpoint();
             Ok(())
         } else if inner.writer.try_lock()? {
             let _unlock = inner.writer.unlock_later();

@@ -31,7 +31,7 @@ pub(crate) fn call(inner: &Inner) {
         return;
     }
     if inner.config.background {
-        inner.want_write_behind();
+        inner.background.want_write_behind();
     } else if let Err(error) = write_settled(inner) {
         // The commit is what it was promised to be; the store is poisoned, as the next write will tell.
         tracing::warn!(%error, "writing settled pages failed after a commit");
@@ -52,7 +52,7 @@ pub(crate) fn write_settled(inner: &Inner) -> Result<()> {
     pages.sort_unstable();
     let mut writer = PageWriter::new(inner, false)?;
     for slice in pages.chunks(PIECES * least(inner)) {
-        if inner.is_called() {
+        if inner.background.is_called() {
             break;
         }
         let written = write_slice(inner, &mut writer, slice)?;

@@ -59,6 +59,35 @@ fn snapshots_may_be_deleted_in_any_order_and_give_their_space_back() {
     }
 }
 
+/// What a leaf names stands in its parent: nothing is read from the disk only to be forgotten. Leaves with large
+/// values are another matter, or those would stay for ever.
+#[test]
+fn a_deletion_reads_no_leaf_that_names_nothing() {
+    let (mut db, _) = Scratch::simulated(Database::builder());
+    fill(&db, 0..20_000, 1);
+    set_large(&db, 1);
+    let used = db.stats().pages_used;
+    db.create_snapshot("s").unwrap();
+    fill(&db, 0..20_000, 2);
+    set_large(&db, 2);
+    db.reopen();
+    let before = db.stats();
+    db.delete_snapshot("s").unwrap();
+    db.wait_for_releases().unwrap();
+    let after = db.stats();
+    let freed = before.pages_used - after.pages_used;
+    let read = after.cache.misses - before.cache.misses;
+    assert!(freed > 400, "{freed} pages freed");
+    assert!(read < freed / 8, "{read} pages read for {freed}");
+    assert!(after.pages_used <= used + 16, "{} pages used, {used} before", after.pages_used);
+}
+
+fn set_large(db: &Database, byte: u8) {
+    let tx = db.begin_write().unwrap();
+    tx.open_table("t").unwrap().insert(b"large", &[byte; 100_000]).unwrap();
+    tx.commit().unwrap();
+}
+
 #[test]
 fn a_rollback_restores_exactly_the_snapshot_and_newer_ones_stay() {
     let mut db = Scratch::memory(Database::builder());

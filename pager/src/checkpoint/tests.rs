@@ -3,6 +3,7 @@
 use super::*;
 use crate::{
     geometry::SUPERBLOCK_AREA,
+    log::BLOCKS_MAX,
     page::Pointer,
     pager::{Config, Opaque},
     recovery,
@@ -10,6 +11,7 @@ use crate::{
         Storage,
         recorder::{Call, Recorder},
     },
+    superblock,
     transaction::{Durability, Transaction},
 };
 

@@ -279,8 +279,8 @@ impl Writer<'_> {
         self.drop_released(DROP_AT_ONCE)
     }
 
-    /// Takes apart up to `budget` nodes of the queue; plain leaves go with their parent. Either all children of a node lose this owner,
-    /// or (still queued) none (R2).
+    /// Takes apart up to `budget` nodes of the queue; plain leaves go with their parent. Either all
+    /// children of a node lose this owner, or (still queued) none (R2).
     pub(crate) fn drop_released(&mut self, budget: usize) -> Result<()> {
         let mut done = 0;
         while done < budget {

@@ -3,9 +3,15 @@
 
 use std::sync::Arc;
 
-use cowslip::{Database, Durability, storage::SimulatedStorage};
-use cowslip_harness::{Op, session::disk_of};
-use cowslip_pager::{Child, Config, Corruption, Kinds, Pager};
+use cowslip::{
+    Database, Durability,
+    storage::{
+        SimulatedStorage,
+        simulated::{Event, History, Plan, SectorSize},
+    },
+};
+use cowslip_harness::{Model, Op, Seed, check, session::disk_of};
+use cowslip_pager::{Child, Config, Corruption, Kinds, Pager, geometry::SUPERBLOCK_AREA};
 
 mod checkpoints;
 mod continued;
@@ -50,4 +56,35 @@ impl Kinds for Opaque {
 fn pager(disk: Arc<SimulatedStorage>) -> Arc<Pager> {
     let config = Config { background: false, cache_size: 1 << 20, ..Config::default() };
     Arc::new(Pager::create(disk, config, Arc::new(Opaque)).unwrap())
+}
+
+/// The power is cut at every event: what is left is whole, and one of these versions.
+fn assert_every_cut_leaves_one_of(versions: &[Model], history: &History, seed: &Seed) {
+    let mut rng = seed.rng(0);
+    let mut explorer = history.explore(SectorSize::B512);
+    loop {
+        for plan in [Plan::None, Plan::Seeded(rng.u64(..))] {
+            let image = explorer.cut().image(&plan);
+            let at = explorer.position();
+            check::before_recovery(&*disk_of(&image)).unwrap_or_else(|e| panic!("{at}: {e}"));
+            if rng.u8(..4) == 0 {
+                let db = reopened(&image).unwrap_or_else(|e| panic!("{at}: {e}"));
+                let found = Model::read(&db).unwrap();
+                assert!(versions.contains(&found), "{at}: a state that never was");
+            }
+        }
+        if !explorer.advance() {
+            break;
+        }
+    }
+}
+
+/// Of what was done since an opening: a superblock came before the first page (R12).
+fn assert_session_begins_first(events: &[Event]) {
+    let first = events.iter().position(|event| matches!(event, Event::Write { .. }));
+    let first = first.expect("a page was written");
+    let begun = events[..first].iter().any(
+        |event| matches!(event, Event::WriteDurable { offset, .. } if *offset < SUPERBLOCK_AREA),
+    );
+    assert!(begun, "{first} events before the first page, and no superblock among them");
 }

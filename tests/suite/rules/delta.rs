@@ -2,17 +2,11 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use cowslip::{
-    Database, Durability,
-    storage::{
-        SimulatedStorage,
-        simulated::{Plan, SectorSize},
-    },
-};
+use cowslip::{Database, Durability, storage::SimulatedStorage};
 use cowslip_harness::{Model, Monitor, Scratch, Seed, check, session::disk_of};
 use cowslip_pager::{Pager, geometry::Geometry};
 
-use super::{reopened, set};
+use super::{assert_every_cut_leaves_one_of, set};
 
 /// Fills a table in random order, so that neighbours lie anywhere in the file: two entries to a leaf.
 fn fill(db: &Database, entries: u64) {
@@ -118,21 +112,5 @@ fn r5_every_cut_of_a_checkpoint_with_a_list_leaves_right_counts() {
     let history = disk.history();
     drop(db);
     watch.assert_content();
-    let mut rng = seed.rng(0);
-    let mut explorer = history.explore(SectorSize::B512);
-    loop {
-        for plan in [Plan::None, Plan::Seeded(rng.u64(..))] {
-            let image = explorer.cut().image(&plan);
-            let at = explorer.position();
-            check::before_recovery(&*disk_of(&image)).unwrap_or_else(|e| panic!("{at}: {e}"));
-            if rng.u8(..4) == 0 {
-                let db = reopened(&image).unwrap_or_else(|e| panic!("{at}: {e}"));
-                let found = Model::read(&db).unwrap();
-                assert!(versions.contains(&found), "{at}: a state that never was");
-            }
-        }
-        if !explorer.advance() {
-            break;
-        }
-    }
+    assert_every_cut_leaves_one_of(&versions, &history, &seed);
 }

@@ -6,7 +6,7 @@ use cowslip::{
     Database, Durability,
     storage::{
         MemoryStorage, SimulatedStorage, Storage,
-        simulated::{Event, Plan, SectorSize},
+        simulated::{Plan, SectorSize},
     },
 };
 use cowslip_harness::{
@@ -15,9 +15,9 @@ use cowslip_harness::{
     explore::{Options, must_survive},
     session::disk_of,
 };
-use cowslip_pager::{Config, Pager, geometry::SUPERBLOCK_AREA};
+use cowslip_pager::{Config, Pager};
 
-use super::{Opaque, pager, put, reopened, set};
+use super::{Opaque, assert_session_begins_first, pager, put, reopened, set};
 
 /// What recovery accepted it has made durable: a second cut, right after it, takes nothing back.
 #[test]
@@ -177,12 +177,7 @@ fn r12_no_page_is_spilled_before_the_superblock_of_its_session() {
     }
     let history = disk.history();
     let events = &history.events()[opened..];
-    let spilled = events.iter().position(|event| matches!(event, Event::Write { .. }));
-    let spilled = spilled.expect("a transaction of 750 KB in a cache of 256 KiB");
-    let begun = events[..spilled].iter().any(
-        |event| matches!(event, Event::WriteDurable { offset, .. } if *offset < SUPERBLOCK_AREA),
-    );
-    assert!(begun, "{spilled} events before the first page, and no superblock among them");
+    assert_session_begins_first(events);
     tx.abort().unwrap();
 }
 

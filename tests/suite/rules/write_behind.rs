@@ -4,16 +4,15 @@
 use std::sync::Arc;
 
 use cowslip::{
-    Database, Durability,
+    Database, Durability, Error,
     storage::{
         SimulatedStorage, Storage,
-        simulated::{Event, Plan, SectorSize},
+        simulated::{FaultKind, Plan, SectorSize},
     },
 };
-use cowslip_harness::{Gate, Model, Monitor, Scratch, Seed, check, op::value, session::disk_of};
-use cowslip_pager::geometry::SUPERBLOCK_AREA;
+use cowslip_harness::{Gate, Model, Monitor, Scratch, Seed, op::value};
 
-use super::{reopened, set};
+use super::{assert_every_cut_leaves_one_of, assert_session_begins_first, reopened, set};
 
 /// Two large rows to a leaf, checkpointed.
 fn fill(db: &Database) {
@@ -26,6 +25,14 @@ fn fill(db: &Database) {
         tx.commit().unwrap();
     }
     db.checkpoint().unwrap();
+}
+
+/// The same, closed.
+fn filled() -> Vec<u8> {
+    let (db, disk) = Scratch::simulated(Database::builder());
+    fill(&db);
+    drop(db);
+    disk.image()
 }
 
 /// Pages of which `touch` makes a new version, at least.
@@ -102,23 +109,13 @@ fn r14_no_settled_page_is_written_before_the_superblock_of_its_session() {
     db.create_snapshot("s").unwrap();
     let history = disk.history();
     let events = &history.events()[opened..];
-    let written = events.iter().position(|event| matches!(event, Event::Write { .. }));
-    let written = written.expect("settled pages");
-    let begun = events[..written].iter().any(
-        |event| matches!(event, Event::WriteDurable { offset, .. } if *offset < SUPERBLOCK_AREA),
-    );
-    assert!(begun, "{written} events before the first page, and no superblock among them");
+    assert_session_begins_first(events);
 }
 
 #[test]
 fn r14_a_power_cut_forgets_what_was_written_behind() {
     let seed = Seed::get();
-    let filled = {
-        let (db, disk) = Scratch::simulated(Database::builder());
-        fill(&db);
-        disk.image()
-    };
-    let disk = Arc::new(SimulatedStorage::from_image(filled));
+    let disk = Arc::new(SimulatedStorage::from_image(filled()));
     let builder = Database::builder().background(false).cache_size(8 << 20);
     let (storage, watch) = Monitor::over_disk(&disk);
     let db = builder.open_or_create_on(storage).unwrap();
@@ -139,22 +136,38 @@ fn r14_a_power_cut_forgets_what_was_written_behind() {
     let history = disk.history();
     drop(db);
     watch.assert_content();
-    let mut rng = seed.rng(0);
-    let mut explorer = history.explore(SectorSize::B512);
-    loop {
-        for plan in [Plan::None, Plan::Seeded(rng.u64(..))] {
-            let image = explorer.cut().image(&plan);
-            let at = explorer.position();
-            check::before_recovery(&*disk_of(&image)).unwrap_or_else(|e| panic!("{at}: {e}"));
-            if rng.u8(..4) == 0 {
-                let db = reopened(&image).unwrap_or_else(|e| panic!("{at}: {e}"));
-                let found = Model::read(&db).unwrap();
-                assert!(versions.contains(&found), "{at}: a state that never was");
+    assert_every_cut_leaves_one_of(&versions, &history, &seed);
+}
+
+/// Whichever of its calls fails: what was acknowledged is there, and nobody writes on top of a failure.
+#[test]
+fn r14_a_failed_write_of_settled_pages_loses_nothing() {
+    let image = filled();
+    for kind in [FaultKind::Eio, FaultKind::Enospc] {
+        let mut after_the_commit = 0;
+        for ahead in 0.. {
+            let disk = Arc::new(SimulatedStorage::from_image(image.clone()));
+            let builder = Database::builder().background(false).cache_size(8 << 20);
+            let db = builder.open_or_create_on(disk.clone()).unwrap();
+            touch(&db, 0);
+            disk.fail_at(disk.calls() + ahead, kind, false);
+            let created = db.create_snapshot("s");
+            let refused = matches!(db.begin_write(), Err(Error::Poisoned { .. }));
+            let expected = Model::read(&db).unwrap();
+            if created.is_ok() && !refused {
+                // Beyond its last call.
+                break;
+            }
+            assert!(refused, "call {ahead}, {kind:?}: writes go on after {created:?}");
+            after_the_commit += u64::from(created.is_ok());
+            drop(db);
+            for plan in [Plan::None, Plan::All] {
+                let image = disk.history().crash_at(usize::MAX, SectorSize::B512, &plan);
+                let found = Model::read(&reopened(&image).unwrap()).unwrap();
+                assert!(created.is_err() || found == expected, "call {ahead}, {kind:?}");
             }
         }
-        if !explorer.advance() {
-            break;
-        }
+        assert!(after_the_commit >= TOUCHED * 4096 / (256 << 10), "no page was to be written");
     }
 }
 

@@ -10,14 +10,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
-use crate::{
-    checkpoint::{self, Scope},
-    error::Error,
-    log::BLOCKS_MAX,
-    mutant,
-    pager::Inner,
-    write_behind,
-};
+use crate::{checkpoint, error::Error, log::BLOCKS_MAX, mutant, pager::Inner, write_behind};
 
 /// An `Eventual` commit is durable after this time.
 const SYNC_EVERY: Duration = Duration::from_secs(1);
@@ -90,14 +83,7 @@ pub(crate) fn run(inner: &Inner) {
         let result = if work.checkpoint {
             let small =
                 inner.log.blocks() < BLOCKS_MAX && inner.log.used() > inner.log.blocks() * 4096 / 2;
-            if small {
-                checkpoint::grow_log(inner)
-            } else {
-                inner
-                    .writer
-                    .lock()
-                    .and_then(|()| checkpoint::seal_release_write(inner, Scope::default()))
-            }
+            if small { checkpoint::grow_log(inner) } else { checkpoint::make(inner) }
         } else if work.write_behind {
             write_behind::write_settled(inner)
         } else {

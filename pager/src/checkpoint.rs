@@ -17,6 +17,7 @@
 //! An *exclusive* checkpoint keeps the writer lock to the end. Only such a one moves the log to a
 //! larger ring or shortens the file, so no record can fall between two rings.
 
+mod pace;
 mod pieces;
 mod ring;
 mod session;
@@ -25,6 +26,8 @@ use std::{
     sync::{Arc, atomic::Ordering},
     time::Instant,
 };
+
+use parking_lot::MutexGuard;
 
 use crate::{
     error::{Error, Result},
@@ -39,7 +42,8 @@ use crate::{
     superblock::{LogStart, STAMP_WINDOW, Superblock},
 };
 
-use pieces::write_map;
+use pace::Pace;
+use pieces::{DIRECT_MIN, write_map};
 pub(crate) use pieces::{PIECE, PageWriter};
 pub(crate) use ring::{ReadyRing, grow_log, zero_ring};
 use ring::{log_pages, ready_ring, take_ring, wanted_log_blocks};
@@ -89,7 +93,7 @@ pub(crate) fn exclusive(inner: &Inner, scope: Scope) -> Result<()> {
         inner.poison.check()?;
     }
     let _poisoned = inner.poison.on_panic();
-    let mut state = inner.checkpoint.lock();
+    let mut state = lock(inner);
     let sealed = inner.poison.on_failure(seal(inner, &state, scope))?;
     let Some(seal) = sealed else { return Ok(()) };
     let result = write(inner, &mut state, seal, false);
@@ -98,14 +102,38 @@ pub(crate) fn exclusive(inner: &Inner, scope: Scope) -> Result<()> {
 
 /// Waits for the checkpoint that is being written, if one is: it makes room, and may spare another one.
 pub(crate) fn await_running(inner: &Inner) {
-    drop(inner.checkpoint.lock());
+    drop(lock(inner));
+}
+
+/// The checkpoint mutex. A checkpoint that is being written makes haste when somebody waits for it.
+fn lock(inner: &Inner) -> MutexGuard<'_, CheckpointState> {
+    inner.checkpoint.try_lock().unwrap_or_else(|| {
+        inner.checkpoint_waiters.fetch_add(1, Ordering::Relaxed);
+        let state = inner.checkpoint.lock();
+        inner.checkpoint_waiters.fetch_sub(1, Ordering::Relaxed);
+        state
+    })
+}
+
+/// Makes a checkpoint while others write; the caller does not hold the writer lock.
+pub(crate) fn make(inner: &Inner) -> Result<()> {
+    loop {
+        // Whoever waited for it with the writer lock would keep all writers waiting.
+        await_running(inner);
+        inner.writer.lock()?;
+        if let Some(state) = inner.checkpoint.try_lock() {
+            drop(state);
+            return seal_release_write(inner, Scope::default());
+        }
+        inner.writer.unlock();
+    }
 }
 
 /// Seals under the writer lock, which the caller holds and this gives back, then writes.
 pub(crate) fn seal_release_write(inner: &Inner, scope: Scope) -> Result<()> {
     let unlock = inner.writer.unlock_later();
     let _poisoned = inner.poison.on_panic();
-    let mut state = inner.checkpoint.lock();
+    let mut state = lock(inner);
     let sealed =
         inner.poison.check().and_then(|()| inner.poison.on_failure(seal(inner, &state, scope)));
     drop(unlock);
@@ -232,7 +260,9 @@ fn write(inner: &Inner, state: &mut CheckpointState, seal: Seal, paced: bool) ->
     if mutant!(LogStartMovedEarly) && seal.new_ring.is_none() {
         inner.log.retire(&seal.log, state.durable.checkpoint);
     }
-    let mut writer = PageWriter::new(inner, paced)?;
+    let page_size = inner.geometry.page_size as u64;
+    let pace = |pages: usize| paced.then(|| Pace::new(inner, pages as u64 * page_size));
+    let mut writer = PageWriter::new(inner, pace(seal.pages.len()))?;
     for &page in &seal.pages {
         if let Some(bytes) = inner.cache.dirty_page(page.0) {
             writer.push(page, &bytes)?;
@@ -273,7 +303,7 @@ fn write(inner: &Inner, state: &mut CheckpointState, seal: Seal, paced: bool) ->
         scrub: inner.scrub.record(),
         ..state.durable.clone()
     };
-    let length = superblock.pages * inner.geometry.page_size as u64;
+    let length = superblock.pages * page_size;
     let cut = || {
         let cut = inner.storage.set_len(length);
         cut.map_err(|e| Error::io("shortening the file", length, e))
@@ -281,7 +311,7 @@ fn write(inner: &Inner, state: &mut CheckpointState, seal: Seal, paced: bool) ->
     if mutant!(MapWrittenAfterSync) {
         barrier(inner)?;
     }
-    write_map(inner, &plan.writes, paced)?;
+    write_map(inner, &plan.writes, pace(plan.writes.len()))?;
     if mutant!(MetaBeforeData) {
         write_superblock(inner, &superblock)?;
     }

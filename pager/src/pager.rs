@@ -195,6 +195,8 @@ pub(crate) struct Inner {
     pub(crate) head: Mutex<Head>,
     pub(crate) writer: WriterLock,
     pub(crate) checkpoint: Mutex<CheckpointState>,
+    /// How many wait for that.
+    pub(crate) checkpoint_waiters: AtomicUsize,
     /// Locked while a ring is cleared.
     pub(crate) ready_ring: Mutex<Option<ReadyRing>>,
     /// How many wait for that.
@@ -451,8 +453,7 @@ impl Pager {
         if self.inner.read_only {
             return Err(Error::ReadOnly);
         }
-        self.inner.writer.lock()?;
-        checkpoint::seal_release_write(&self.inner, Scope::default())
+        checkpoint::make(&self.inner)
     }
 
     /// Makes a checkpoint, and begins to read the very version that it holds: as long as the reader lives,

@@ -50,7 +50,7 @@ pub(crate) fn write_settled(inner: &Inner) -> Result<()> {
         return Ok(());
     }
     pages.sort_unstable();
-    let mut writer = PageWriter::new(inner, false)?;
+    let mut writer = PageWriter::new(inner, None)?;
     for slice in pages.chunks(PIECES * least(inner)) {
         if inner.background.is_called() {
             break;

@@ -1,10 +1,8 @@
-//! How pages get to the file: sorted, in long pieces, and not faster than commits can bear.
+//! How pages get to the file: sorted, in long pieces, and not faster than commits beside them can bear.
 
-use std::{
-    sync::atomic::AtomicU64,
-    time::{Duration, Instant},
-};
+use std::sync::atomic::AtomicU64;
 
+use super::pace::Pace;
 use crate::{
     aligned::Aligned,
     cache::PageRef,
@@ -17,12 +15,14 @@ use crate::{
 /// Bytes written at a time: larger pieces delay the log's writes, smaller ones cost more calls.
 pub(crate) const PIECE: usize = 256 << 10;
 /// Pieces shorter than this are not written directly.
-const DIRECT_MIN: usize = 64 << 10;
-/// Least time that a paced checkpoint takes for each 256 KiB (about 400 MiB/s at most).
-const PACE: Duration = Duration::from_micros(600);
+pub(super) const DIRECT_MIN: usize = 64 << 10;
 
-pub(super) fn write_map(inner: &Inner, writes: &[(PageId, Vec<u8>)], paced: bool) -> Result<()> {
-    let mut out = Pieces::new(inner, paced, &inner.counters.map)?;
+pub(super) fn write_map(
+    inner: &Inner,
+    writes: &[(PageId, Vec<u8>)],
+    pace: Option<Pace>,
+) -> Result<()> {
+    let mut out = Pieces::new(inner, pace, &inner.counters.map)?;
     for (page, bytes) in writes {
         out.push(*page)?.copy_from_slice(bytes);
     }
@@ -37,8 +37,9 @@ pub(crate) struct PageWriter<'i> {
 }
 
 impl<'i> PageWriter<'i> {
-    pub(crate) fn new(inner: &'i Inner, paced: bool) -> Result<PageWriter<'i>> {
-        Ok(PageWriter { out: Pieces::new(inner, paced, &inner.counters.pages)?, crcs: Vec::new() })
+    /// As fast as it goes, or at a pace.
+    pub(crate) fn new(inner: &'i Inner, pace: Option<Pace>) -> Result<PageWriter<'i>> {
+        Ok(PageWriter { out: Pieces::new(inner, pace, &inner.counters.pages)?, crcs: Vec::new() })
     }
 
     pub(crate) fn push(&mut self, page: PageId, bytes: &PageRef<'_>) -> Result<()> {
@@ -65,25 +66,22 @@ struct Pieces<'i> {
     start: PageId,
     /// Where the bytes are counted.
     written: &'i AtomicU64,
-    paced: bool,
-    /// Bytes written since the last pause, and when that was.
-    unpaced: usize,
-    last: Instant,
+    pace: Option<Pace>,
 }
 
 impl<'i> Pieces<'i> {
-    fn new(inner: &'i Inner, paced: bool, written: &'i AtomicU64) -> Result<Pieces<'i>> {
+    fn new(inner: &'i Inner, pace: Option<Pace>, written: &'i AtomicU64) -> Result<Pieces<'i>> {
         let mut buffer = Aligned::default();
         buffer.reserve(PIECE).map_err(|e| Error::io("reserving a buffer", None, e))?;
-        let start = PageId::NONE;
-        Ok(Pieces { inner, buffer, start, written, paced, unpaced: 0, last: Instant::now() })
+        Ok(Pieces { inner, buffer, start: PageId::NONE, written, pace })
     }
 
     /// Room for `page` in the buffer; writes what is there if the page does not continue it.
     fn push(&mut self, page: PageId) -> Result<&mut [u8]> {
         let size = self.inner.geometry.page_size;
         let pages = (self.buffer.len() / size) as u64;
-        if pages > 0 && (self.start.0 + pages != page.0 || self.buffer.len() + size > PIECE) {
+        let piece = self.pace.as_ref().map_or(PIECE, Pace::piece);
+        if pages > 0 && (self.start.0 + pages != page.0 || self.buffer.len() + size > piece) {
             self.flush()?;
         }
         if self.buffer.is_empty() {
@@ -110,18 +108,15 @@ impl<'i> Pieces<'i> {
         let result = result.map_err(|e| Error::io("writing pages", offset, e));
         self.inner.poison.on_failure(result)?;
         count(self.written, self.buffer.len());
-        self.unpaced += self.buffer.len();
+        let length = self.buffer.len();
         self.buffer.clear();
-        if self.paced && self.unpaced >= PIECE {
-            self.unpaced = 0;
-            // Commits would wait for the log's space longer than they wait for the disk.
-            let hurried = self.inner.log.used() > self.inner.log.blocks() * 4096 / 4 * 3;
-            let due = self.last + PACE;
-            let now = Instant::now();
-            if now < due && !hurried {
-                std::thread::sleep(due - now);
+        if let Some(pace) = &mut self.pace {
+            if pace.wants_sync(length) {
+                let synced = self.inner.storage.sync();
+                let synced = synced.map_err(|e| Error::io("syncing pages", None, e));
+                self.inner.poison.on_failure(synced)?;
             }
-            self.last = Instant::now();
+            pace.pause(self.inner);
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{PIECE, Scope, exclusive, seal_release_write};
+use super::{PIECE, Scope, exclusive, make};
 use crate::{
     aligned::Aligned,
     counters::count,
@@ -52,14 +52,10 @@ pub(crate) fn grow_log(inner: &Inner) -> Result<()> {
             *place = Some(ReadyRing { ring, run, follows });
         }
     }
-    let lock = || inner.writer.lock();
-    let result = lock()
-        .and_then(|()| seal_release_write(inner, Scope::default()))
-        .and_then(|()| lock())
-        .and_then(|()| {
-            let _unlock = inner.writer.unlock_later();
-            exclusive(inner, grow)
-        });
+    let result = make(inner).and_then(|()| inner.writer.lock()).and_then(|()| {
+        let _unlock = inner.writer.unlock_later();
+        exclusive(inner, grow)
+    });
     if let Some(unused) = inner.ready_ring.lock().take() {
         inner.space.lock().give_back(unused.run);
     }

@@ -16,14 +16,14 @@ use crate::{
 /// Before this opening writes its first page, a superblock with a raised stamp ceiling is durable:
 /// should the power fail, the next opening starts above every stamp given here (R12).
 pub(crate) fn ensure_session(inner: &Inner) -> Result<()> {
-    let mut state = inner.checkpoint.lock();
+    let mut state = super::lock(inner);
     let result = begin_session(inner, &mut state);
     inner.poison.on_failure(result)
 }
 
 /// All stamps below the durable ceiling were given out: a superblock with a higher one comes first.
 pub(crate) fn raise_stamp_ceiling(inner: &Inner) -> Result<()> {
-    let mut state = inner.checkpoint.lock();
+    let mut state = super::lock(inner);
     state.session = false;
     let result = begin_session(inner, &mut state);
     inner.poison.on_failure(result)

@@ -95,7 +95,7 @@ impl Transaction {
         let mut batch: Vec<PageId> = self.dirty.iter().copied().take(SPILL).collect();
         batch.sort_unstable();
         let inner = self.inner.clone();
-        let mut writer = PageWriter::new(&inner, false)?;
+        let mut writer = PageWriter::new(&inner, None)?;
         for &page in &batch {
             if let Some(bytes) = inner.cache.dirty_page(page.0) {
                 writer.push(page, &bytes)?;

@@ -1,0 +1,118 @@
+//! How fast a checkpoint writes while commits go on: as fast as the disk takes it where somebody waits
+//! for its end, else so that commits hardly notice.
+//!
+//! A durable commit waits for what stands before it in the disk's queue. On a disk with a cache of
+//! its own it waits for what that cache holds, too, since such a disk does nothing before it is
+//! told to; so a checkpoint that writes beside commits tells it to, again and again.
+//!
+//! | gait | when | pieces | sync after | pause |
+//! |---|---|---|---|---|
+//! | hurried | somebody waits for it, or nobody commits, or the log is nearly full | 256 KiB | 1 MiB | |
+//! | brisk | the log fills faster than the checkpoint gets on | 256 KiB | 256 KiB | |
+//! | gentle | else | 64 KiB | 64 KiB | until 1 ms after the last piece |
+
+use std::{
+    sync::atomic::Ordering,
+    time::{Duration, Instant},
+};
+
+use super::{DIRECT_MIN, PIECE};
+use crate::pager::Inner;
+
+/// Least time that a gentle piece takes.
+const GENTLE: Duration = Duration::from_millis(1);
+/// What may be in the disk's cache in a hurry: the next who commits waits for it.
+const HURRIED_UNSYNCED: usize = 4 * PIECE;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Gait {
+    Hurried,
+    Brisk,
+    Gentle,
+}
+
+impl Gait {
+    fn piece(self) -> usize {
+        match self {
+            Gait::Gentle => DIRECT_MIN,
+            _ => PIECE,
+        }
+    }
+
+    fn unsynced_max(self) -> usize {
+        match self {
+            Gait::Hurried => HURRIED_UNSYNCED,
+            Gait::Brisk => PIECE,
+            Gait::Gentle => DIRECT_MIN,
+        }
+    }
+}
+
+/// The pace of one checkpoint.
+#[derive(Debug)]
+pub(crate) struct Pace {
+    /// Bytes to write, about, and those written.
+    total: u64,
+    done: u64,
+    /// Where the log was at the beginning, and at the last look.
+    begin: u64,
+    seen: u64,
+    /// Bytes written since the last sync, and when the last piece was through.
+    unsynced: usize,
+    last: Instant,
+    gait: Gait,
+}
+
+impl Pace {
+    /// For a checkpoint of about so many bytes.
+    pub(super) fn new(inner: &Inner, total: u64) -> Pace {
+        let begin = inner.log.end();
+        let gait = Gait::Gentle;
+        Pace { total, done: 0, begin, seen: begin, unsynced: 0, last: Instant::now(), gait }
+    }
+
+    /// Bytes that the next piece may have.
+    pub(super) fn piece(&self) -> usize {
+        self.gait.piece()
+    }
+
+    /// A piece was written: is a sync due?
+    pub(super) fn wants_sync(&mut self, bytes: usize) -> bool {
+        self.done += bytes as u64;
+        self.unsynced += bytes;
+        let due = self.unsynced >= self.gait.unsynced_max();
+        if due {
+            self.unsynced = 0;
+        }
+        due
+    }
+
+    /// Pauses, if there is time for it, and decides on the gait from here on.
+    pub(super) fn pause(&mut self, inner: &Inner) {
+        self.gait = self.look(inner);
+        if self.gait == Gait::Gentle {
+            let due = self.last + GENTLE;
+            std::thread::sleep(due.saturating_duration_since(Instant::now()));
+        }
+        self.last = Instant::now();
+    }
+
+    fn look(&mut self, inner: &Inner) -> Gait {
+        let end = inner.log.end();
+        let alone = std::mem::replace(&mut self.seen, end) == end;
+        let nearly_full = inner.log.blocks() * 4096 / 4 * 3;
+        let used = inner.log.used();
+        let waited_for = inner.checkpoint_waiters.load(Ordering::Relaxed) > 0;
+        if waited_for || alone || inner.background.is_stopping() || used > nearly_full {
+            return Gait::Hurried;
+        }
+        // What was there at the beginning stays until the end; the rest fills up meanwhile.
+        let filled = end - self.begin;
+        let room = nearly_full - used + filled;
+        if u128::from(filled) * u128::from(self.total) > u128::from(self.done) * u128::from(room) {
+            Gait::Brisk
+        } else {
+            Gait::Gentle
+        }
+    }
+}

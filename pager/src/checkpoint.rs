@@ -31,7 +31,7 @@ use parking_lot::MutexGuard;
 
 use crate::{
     error::{Error, Result},
-    hash::PageSet,
+    hash::NumberMap,
     log::{BLOCKS_MIN, Ring},
     log_writer::Sealed as SealedLog,
     map, mutant,
@@ -79,7 +79,8 @@ pub(crate) struct CheckpointState {
 struct Seal {
     version: Version,
     stamp: u64,
-    pages: Vec<PageId>,
+    /// What was dirty.
+    pages: Arc<NumberMap<PageId, u64>>,
     map: map::Sealed,
     file_pages: u64,
     log: SealedLog,
@@ -215,10 +216,8 @@ fn seal(inner: &Inner, state: &CheckpointState, scope: Scope) -> Result<Option<S
         return Ok(None);
     }
     let dirty = std::mem::take(&mut space.dirty);
-    let pages: PageSet = dirty.into_keys().collect();
-    let mut sorted: Vec<PageId> = pages.iter().copied().collect();
-    sorted.sort_unstable();
-    space.in_progress = Some(InProgress { stamp: head.version.stamp, pages: Arc::new(pages) });
+    let pages = Arc::new(dirty);
+    space.in_progress = Some(InProgress { stamp: head.version.stamp, pages: pages.clone() });
     let log = match new_ring {
         Some((ring, _)) => {
             inner.log.seal()?;
@@ -229,7 +228,7 @@ fn seal(inner: &Inner, state: &CheckpointState, scope: Scope) -> Result<Option<S
     Ok(Some(Seal {
         version: head.version,
         stamp: head.next_stamp - 1,
-        pages: sorted,
+        pages,
         map,
         file_pages: space.pages(),
         log,
@@ -262,8 +261,10 @@ fn write(inner: &Inner, state: &mut CheckpointState, seal: Seal, paced: bool) ->
     }
     let page_size = inner.geometry.page_size as u64;
     let pace = |pages: usize| paced.then(|| Pace::new(inner, pages as u64 * page_size));
-    let mut writer = PageWriter::new(inner, pace(seal.pages.len()))?;
-    for &page in &seal.pages {
+    let mut pages: Vec<PageId> = seal.pages.keys().copied().collect();
+    pages.sort_unstable();
+    let mut writer = PageWriter::new(inner, pace(pages.len()))?;
+    for &page in &pages {
         if let Some(bytes) = inner.cache.dirty_page(page.0) {
             writer.push(page, &bytes)?;
         } else {
@@ -271,17 +272,18 @@ fn write(inner: &Inner, state: &mut CheckpointState, seal: Seal, paced: bool) ->
         }
     }
     let crcs = writer.finish()?;
-    for &page in &seal.pages {
+    for &page in &pages {
         if let Some(written) = inner.cache.dirty_page(page.0) {
             inner.cache.clean(written);
         }
     }
     let mut map = seal.map;
-    let plan = {
+    let directory = {
         let mut space = inner.space.lock();
         space.map.set_sealed_crcs(&mut map, &crcs);
-        space.map.plan(&map, seal.file_pages)
+        space.map.directory()
     };
+    let plan = directory.plan(inner.geometry, &map, seal.file_pages);
     let old_log = state.durable.log;
     let superblock = Superblock {
         checkpoint: state.durable.checkpoint + 1,
@@ -291,7 +293,7 @@ fn write(inner: &Inner, state: &mut CheckpointState, seal: Seal, paced: bool) ->
         pages: seal.file_pages,
         free: plan.free,
         map: plan.root,
-        delta: plan.delta.clone(),
+        delta: plan.directory.delta.clone(),
         log: LogStart {
             page: seal.new_ring.map_or(old_log.page, |(_, page)| page),
             blocks: seal.new_ring.map_or(old_log.blocks, |(ring, _)| ring.blocks),
@@ -343,7 +345,7 @@ fn write(inner: &Inner, state: &mut CheckpointState, seal: Seal, paced: bool) ->
     inner.log.mark()?;
     tracing::debug!(
         checkpoint = superblock.checkpoint,
-        pages = seal.pages.len(),
+        pages = pages.len(),
         took = ?begin.elapsed(),
         "checkpoint"
     );

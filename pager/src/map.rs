@@ -28,6 +28,7 @@ use crate::{
 };
 
 pub use delta::{DeltaChecksum, DeltaEntry, DeltaList};
+pub(crate) use directory::Directory;
 pub use directory::{DirectoryEntry, read_directory, read_group};
 use plan::SealedGroup;
 pub(crate) use plan::{Plan, Sealed};
@@ -75,12 +76,8 @@ struct Group {
 /// The map as of the newest commit.
 pub(crate) struct Map {
     geometry: Geometry,
-    /// As of the last durable directory, but for `crc` and `free` of nothing newer.
-    durable: Vec<DirectoryEntry>,
-    /// The same for directory pages, by level (index 0 = level 1).
-    upper: Vec<Vec<DirectoryEntry>>,
     /// Of the last durable superblock.
-    delta: DeltaList,
+    durable: Arc<Directory>,
     groups: NumberMap<u64, Group>,
     budget: usize,
     /// Number of the running transaction, or of the last one.
@@ -92,9 +89,7 @@ impl Map {
     pub(crate) fn new(geometry: Geometry, budget_bytes: usize) -> Map {
         Map {
             geometry,
-            durable: Vec::new(),
-            upper: Vec::new(),
-            delta: DeltaList::default(),
+            durable: Arc::default(),
             groups: NumberMap::default(),
             budget: (budget_bytes / geometry.page_size).max(64),
             // Not 0, which marks groups that no transaction has prepared.
@@ -111,24 +106,23 @@ impl Map {
         pages: u64,
         budget_bytes: usize,
     ) -> Result<Map> {
-        let mut map = Map::new(geometry, budget_bytes);
+        let mut durable = Directory { delta: delta.clone(), ..Directory::default() };
         let mut visit = |level: u32, entries: Vec<DirectoryEntry>| {
             if level == 0 {
-                map.durable = entries;
+                durable.groups = entries;
             } else {
-                map.upper.insert(0, entries);
+                durable.upper.insert(0, entries);
             }
         };
         read_directory(geometry, storage, root, pages, &mut visit)?;
-        map.delta = delta.clone();
         for page in delta.pages() {
             let group = geometry.group_of(page) as usize;
-            if !map.durable.get(group).is_some_and(|group| group.present) {
+            if !durable.groups.get(group).is_some_and(|group| group.present) {
                 let what = "page of the delta list, in a group never written";
                 return Err(Error::corrupted(0, what, 0, page.0));
             }
         }
-        Ok(map)
+        Ok(Map { durable: Arc::new(durable), ..Map::new(geometry, budget_bytes) })
     }
 
     fn load(&mut self, storage: &dyn Storage, group: u64) -> Result<()> {
@@ -136,13 +130,17 @@ impl Map {
             loaded.recent = true;
             return Ok(());
         }
-        let entry = self.durable.get(group as usize).copied().unwrap_or_default();
+        let entry = self.durable.groups.get(group as usize).copied().unwrap_or_default();
         let stored = Arc::new(read_group(self.geometry, storage, group, &entry)?);
         let mut words = stored.clone();
-        let listed = !self.delta.of_group(self.geometry, group).is_empty()
-            || !self.delta.checksums_of_group(self.geometry, group).is_empty();
+        let listed = !self.durable.delta.of_group(self.geometry, group).is_empty()
+            || !self.durable.delta.checksums_of_group(self.geometry, group).is_empty();
         if listed && !mutant!(DeltaListNotApplied) {
-            self.delta.apply(self.geometry, group, Arc::make_mut(&mut words).as_mut_slice());
+            self.durable.delta.apply(
+                self.geometry,
+                group,
+                Arc::make_mut(&mut words).as_mut_slice(),
+            );
         }
         self.groups.insert(
             group,
@@ -261,9 +259,10 @@ impl Map {
     pub(crate) fn free_hint(&self, group: u64) -> u32 {
         match self.groups.get(&group) {
             Some(loaded) => count_free(&loaded.words),
-            None => match self.durable.get(group as usize) {
+            None => match self.durable.groups.get(group as usize) {
                 Some(entry) if entry.present => {
-                    let free = i64::from(entry.free) + self.delta.frees(self.geometry, group);
+                    let free =
+                        i64::from(entry.free) + self.durable.delta.frees(self.geometry, group);
                     free.clamp(0, self.geometry.group_pages as i64) as u32
                 }
                 _ => self.geometry.group_pages as u32,
@@ -324,16 +323,28 @@ impl Map {
                 None => put(&mut sealed.groups[at].words),
             }
         }
+        if mutant!(SealedGroupChanged) {
+            for group in &mut sealed.groups {
+                if let Some(live) = self.groups.get(&group.number) {
+                    group.words = live.words.clone();
+                }
+            }
+        }
+    }
+
+    /// What the last durable superblock says of the map: it stays so until [`Map::adopt`].
+    pub(crate) fn directory(&self) -> Arc<Directory> {
+        self.durable.clone()
     }
 
     /// The superblock that names `plan`'s root is durable: its slots and its delta list are the
     /// current ones (R5).
     pub(crate) fn adopt(&mut self, plan: Plan) {
-        self.durable = plan.entries;
-        self.upper = plan.upper;
-        if !mutant!(DeltaListKept) {
-            self.delta = plan.delta;
+        let mut directory = plan.directory;
+        if mutant!(DeltaListKept) {
+            directory.delta = self.durable.delta.clone();
         }
+        self.durable = Arc::new(directory);
         for (number, written) in plan.written {
             if let Some(group) = self.groups.get_mut(&number) {
                 group.stored = written;

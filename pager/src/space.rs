@@ -32,7 +32,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use crate::{
     error::{Error, Result},
     geometry::Geometry,
-    hash::{NumberMap, PageSet},
+    hash::NumberMap,
     map::Map,
     mutant,
     page::PageId,
@@ -68,8 +68,8 @@ impl Run {
 #[derive(Debug, Default)]
 pub(crate) struct InProgress {
     pub(crate) stamp: u64,
-    /// Dirty pages that it is to write.
-    pub(crate) pages: Arc<PageSet>,
+    /// Dirty pages that it is to write, with their birth.
+    pub(crate) pages: Arc<NumberMap<PageId, u64>>,
 }
 
 /// Free pages kept back for transactions that only delete, so that a full store can be emptied: at
@@ -530,7 +530,7 @@ impl Space {
             || self.in_progress.as_ref().is_some_and(|checkpoint| {
                 within(checkpoint.stamp) && !mutant!(CheckpointInProgressIgnored)
                     || freed.length == 1
-                        && checkpoint.pages.contains(&freed.start)
+                        && checkpoint.pages.contains_key(&freed.start)
                         && !mutant!(UnwrittenPagesIgnored)
             })
     }

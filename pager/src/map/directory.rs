@@ -1,5 +1,6 @@
 //! The directory of the page map: for each group its current slot and checksum.
 
+use super::DeltaList;
 use crate::{
     error::{Error, Result},
     geometry::Geometry,
@@ -48,6 +49,16 @@ impl DirectoryEntry {
         page[at + 8] = self.slot;
         page[at + 9] = u8::from(self.present);
     }
+}
+
+/// All levels of a directory, and the delta list that stands beside it: what a superblock says of the map.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Directory {
+    /// By number.
+    pub(super) groups: Vec<DirectoryEntry>,
+    /// Of directory pages, by level (index 0 = level 1).
+    pub(super) upper: Vec<Vec<DirectoryEntry>>,
+    pub(crate) delta: DeltaList,
 }
 
 /// Reads the entries of a group, verified by the directory's crc.

@@ -2,7 +2,7 @@
 //! delta list, and the directory above them. Nothing is read for that.
 
 use super::{
-    Entry, Map, Words, count_free,
+    Directory, Entry, Words, count_free,
     delta::{DeltaChecksum, DeltaEntry, DeltaList},
     directory::DirectoryEntry,
 };
@@ -13,21 +13,20 @@ use crate::{
     superblock::MapRoot,
 };
 
-impl Map {
-    /// The directory as it will be when `sealed` is durable.
-    pub(crate) fn plan(&self, sealed: &Sealed, pages: u64) -> Plan {
-        let geometry = self.geometry;
+impl Directory {
+    /// The directory as it will be when `sealed` is durable: the map itself is not asked any more.
+    pub(crate) fn plan(&self, geometry: Geometry, sealed: &Sealed, pages: u64) -> Plan {
         let count = geometry.groups(pages) as usize;
-        let mut entries = self.durable.clone();
+        let mut entries = self.groups.clone();
         entries.truncate(count);
         entries.resize(count, DirectoryEntry::default());
         let mut changed: Vec<u64> = Vec::new();
         let mut writes = Vec::new();
         let mut written = Vec::new();
-        let (delta, whole) = self.choose(sealed, &entries, pages);
+        let (delta, whole) = self.choose(geometry, sealed, &entries, pages);
         for group in &sealed.groups {
             let Some(entry) = entries.get_mut(group.number as usize) else { continue };
-            let words = self.sealed_words(group);
+            let words = &group.words;
             if whole.binary_search(&group.number).is_ok() {
                 let old = *entry;
                 let mut bytes = vec![0; geometry.page_size];
@@ -46,7 +45,7 @@ impl Map {
                 changed.push(group.number);
             }
         }
-        if entries.len() != self.durable.len() {
+        if entries.len() != self.groups.len() {
             // Growth or shrinking changes the directory page at the end even without dirty groups.
             changed.push(count as u64 - 1);
         }
@@ -98,26 +97,19 @@ impl Map {
         let free: u64 = entries.iter().map(|entry| u64::from(entry.free)).sum();
         let free = free.saturating_add_signed(delta.frees_of_all());
         let root = MapRoot { depth, slot: top.slot, crc: top.crc };
-        Plan { free, entries, upper, writes, written, delta, root }
-    }
-
-    /// What a sealed group contains.
-    fn sealed_words<'a>(&'a self, group: &'a SealedGroup) -> &'a Words {
-        match self.groups.get(&group.number) {
-            Some(live) if mutant!(SealedGroupChanged) => &live.words,
-            _ => &group.words,
-        }
+        let directory = Directory { groups: entries, upper, delta };
+        Plan { free, directory, writes, written, root }
     }
 
     /// The delta list to come, and the groups that are written whole, ascending. Those that differ
     /// least from their stored pages go to the list, as many as it has room for.
     fn choose(
         &self,
+        geometry: Geometry,
         sealed: &Sealed,
         entries: &[DirectoryEntry],
         pages: u64,
     ) -> (DeltaList, Vec<u64>) {
-        let geometry = self.geometry;
         let numbers = &sealed.groups;
         let is_sealed = |number| numbers.binary_search_by_key(&number, |g| g.number).is_ok();
         // Of a group that is not in memory only the list knows what differs.
@@ -130,8 +122,7 @@ impl Map {
         let mut whole = Vec::new();
         for group in &sealed.groups {
             let Some(entry) = entries.get(group.number as usize) else { continue };
-            let words = self.sealed_words(group);
-            match differing(geometry, group.number, words, &group.stored, pages) {
+            match differing(geometry, group.number, &group.words, &group.stored, pages) {
                 Some(differing) if entry.present => sparse.push((group, differing)),
                 _ => whole.push(group.number),
             }
@@ -179,14 +170,11 @@ impl Sealed {
 pub(crate) struct Plan {
     /// Pages with refcount 0.
     pub(crate) free: u64,
-    pub(super) entries: Vec<DirectoryEntry>,
-    pub(super) upper: Vec<Vec<DirectoryEntry>>,
+    pub(crate) directory: Directory,
     /// Pages and their bytes, sorted by position.
     pub(crate) writes: Vec<(PageId, Vec<u8>)>,
     /// The groups among them, and what they contain.
     pub(super) written: Vec<(u64, Words)>,
-    /// The superblock's delta list.
-    pub(crate) delta: DeltaList,
     pub(crate) root: MapRoot,
 }
 

@@ -6,18 +6,18 @@ use crate::page::PageId;
 impl Map {
     /// What the durable directory says about a group.
     pub(crate) fn directory_entry(&self, group: u64) -> DirectoryEntry {
-        self.durable.get(group as usize).copied().unwrap_or_default()
+        self.durable.groups.get(group as usize).copied().unwrap_or_default()
     }
 
     /// What is said about directory page `index` of `level` by the one above it, or by the superblock.
     pub(crate) fn upper_entry(&self, level: u32, index: u64) -> DirectoryEntry {
-        let entries = (level as usize).checked_sub(1).and_then(|at| self.upper.get(at));
+        let entries = (level as usize).checked_sub(1).and_then(|at| self.durable.upper.get(at));
         entries.and_then(|entries| entries.get(index as usize)).copied().unwrap_or_default()
     }
 
     /// Levels of the durable directory.
     pub(crate) fn depth(&self) -> u32 {
-        self.upper.len() as u32
+        self.durable.upper.len() as u32
     }
 
     /// The entry of a page of `group`: from memory if the group is there, else from `stored`, the words
@@ -36,6 +36,6 @@ impl Map {
         if *entry != self.directory_entry(group) {
             return None;
         }
-        Some(self.delta.newest(page, Entry::unpack(*words.get(index)?)))
+        Some(self.durable.delta.newest(page, Entry::unpack(*words.get(index)?)))
     }
 }

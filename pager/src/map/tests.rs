@@ -71,7 +71,7 @@ impl Store {
 
     fn plan(&mut self) -> Plan {
         let sealed = self.map.seal();
-        self.map.plan(&sealed, self.pages)
+        self.map.directory().plan(geometry(), &sealed, self.pages)
     }
 
     fn write(&self, plan: &Plan) {
@@ -95,16 +95,16 @@ impl Store {
     }
 
     fn reopen(&mut self) {
-        let delta = self.map.delta.clone();
+        let delta = self.map.durable.delta.clone();
         self.map = Map::open(geometry(), &self.storage, &self.root, &delta, self.pages, 0).unwrap();
     }
 
     fn list(&self) -> Vec<(u64, u32)> {
-        self.map.delta.entries().iter().map(|entry| (entry.page.0, entry.count)).collect()
+        self.map.durable.delta.entries().iter().map(|entry| (entry.page.0, entry.count)).collect()
     }
 
     fn checksums(&self) -> Vec<(u64, u32)> {
-        self.map.delta.checksums().iter().map(|entry| (entry.page.0, entry.crc)).collect()
+        self.map.durable.delta.checksums().iter().map(|entry| (entry.page.0, entry.crc)).collect()
     }
 }
 
@@ -176,7 +176,7 @@ fn a_group_that_was_never_written_is_in_no_list() {
     store.set_count(700, 1);
     let plan = store.plan();
     assert_eq!(written(&plan), [1]);
-    assert!(plan.delta.entries().is_empty());
+    assert!(plan.directory.delta.entries().is_empty());
     let count = DeltaEntry { page: PageId(700), count: 1, turns: true };
     let checksum = DeltaChecksum { page: PageId(700), crc: 1 };
     for delta in [DeltaList::new(vec![count], vec![]), DeltaList::new(vec![], vec![checksum])] {
@@ -242,14 +242,14 @@ fn the_groups_that_differ_least_go_to_the_list_until_it_is_full() {
     }
     let plan = store.plan();
     assert_eq!(written(&plan), [0]);
-    assert_eq!(plan.delta.entries().len(), DeltaList::CAPACITY);
+    assert_eq!(plan.directory.delta.entries().len(), DeltaList::CAPACITY);
     store.write(&plan);
     store.map.adopt(plan);
     // There is no room for one more, and it is the smallest that is left over: it goes in.
     store.set_count(0, 3);
     let plan = store.plan();
     assert_eq!(written(&plan), [1]);
-    assert_eq!(plan.delta.entries().len(), 248);
+    assert_eq!(plan.directory.delta.entries().len(), 248);
 }
 
 #[test]
@@ -259,7 +259,7 @@ fn counts_changed_after_the_seal_are_not_in_the_list() {
     let sealed = store.map.seal();
     store.set_count(7, 3);
     store.set_count(8, 3);
-    let plan = store.map.plan(&sealed, store.pages);
+    let plan = store.map.directory().plan(geometry(), &sealed, store.pages);
     store.map.adopt(plan);
     assert_eq!(store.list(), [(7, 2)]);
     assert_eq!((store.get(7).count, store.get(8).count), (3, 3));
@@ -364,7 +364,7 @@ fn random_changes_checkpoints_evictions_and_openings_lose_nothing() {
                         });
                         model[page as usize] = Entry { count, crc: count };
                     }
-                    let plan = store.map.plan(&sealed, store.pages);
+                    let plan = store.map.directory().plan(geometry(), &sealed, store.pages);
                     let free = durable.iter().filter(|entry| entry.count == 0).count();
                     assert_eq!(plan.free, free as u64, "seed {seed}");
                     store.evict();

@@ -497,7 +497,7 @@ fn a_checkpoint_in_progress_keeps_what_it_contains_and_what_it_is_to_write() {
     space.take_exactly(run(front(), 1000 - front()));
     (front()..1000).for_each(|page| space.prepare(PageId(page)).unwrap());
     space.checkpoint_is_durable(3);
-    let pages = [500, 600].map(PageId).into_iter().collect();
+    let pages = [500, 600].map(|page| (PageId(page), 1)).into_iter().collect();
     space.in_progress = Some(InProgress { stamp: 10, pages: Arc::new(pages) });
     let mut freed_and_reclaimed = |list: &[Freed]| {
         space.free(list);

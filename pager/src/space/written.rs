@@ -31,7 +31,7 @@ impl Space {
         if entry.count == 0 || in_ring || self.geometry.is_reserved(page) {
             return Written::No;
         }
-        let sealed = || self.in_progress.as_ref().is_some_and(|c| c.pages.contains(&page));
+        let sealed = || self.in_progress.as_ref().is_some_and(|c| c.pages.contains_key(&page));
         if (self.dirty.contains_key(&page) || sealed()) && !mutant!(ScrubJudgesUnwritten) {
             return Written::NotYet;
         }

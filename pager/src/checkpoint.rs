@@ -101,12 +101,12 @@ pub(crate) fn exclusive(inner: &Inner, scope: Scope) -> Result<()> {
     inner.poison.on_failure(result)
 }
 
-/// Waits for the checkpoint that is being written, if one is: it makes room, and may spare another one.
+/// Waits for the checkpoint that is being written, if one is: it makes room, and may spare another one. For writers.
 pub(crate) fn await_running(inner: &Inner) {
     drop(lock(inner));
 }
 
-/// The checkpoint mutex. A checkpoint that is being written makes haste when somebody waits for it.
+/// The checkpoint mutex, for those who keep writers waiting: a checkpoint that is being written makes haste then.
 fn lock(inner: &Inner) -> MutexGuard<'_, CheckpointState> {
     inner.checkpoint.try_lock().unwrap_or_else(|| {
         inner.checkpoint_waiters.fetch_add(1, Ordering::Relaxed);
@@ -119,8 +119,8 @@ fn lock(inner: &Inner) -> MutexGuard<'_, CheckpointState> {
 /// Makes a checkpoint while others write; the caller does not hold the writer lock.
 pub(crate) fn make(inner: &Inner) -> Result<()> {
     loop {
-        // Whoever waited for it with the writer lock would keep all writers waiting.
-        await_running(inner);
+        // Whoever waited for one with the writer lock would keep all writers waiting.
+        drop(inner.checkpoint.lock());
         inner.writer.lock()?;
         if let Some(state) = inner.checkpoint.try_lock() {
             drop(state);

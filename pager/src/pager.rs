@@ -195,7 +195,7 @@ pub(crate) struct Inner {
     pub(crate) head: Mutex<Head>,
     pub(crate) writer: WriterLock,
     pub(crate) checkpoint: Mutex<CheckpointState>,
-    /// How many wait for that.
+    /// How many wait for that with the writer lock.
     pub(crate) checkpoint_waiters: AtomicUsize,
     /// Locked while a ring is cleared.
     pub(crate) ready_ring: Mutex<Option<ReadyRing>>,

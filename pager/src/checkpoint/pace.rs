@@ -1,4 +1,4 @@
-//! How fast a checkpoint writes while commits go on: as fast as the disk takes it where somebody waits
+//! How fast a checkpoint writes while commits go on: as fast as the disk takes it where writers wait
 //! for its end, else so that commits hardly notice.
 //!
 //! A durable commit waits for what stands before it in the disk's queue. On a disk with a cache of
@@ -7,9 +7,9 @@
 //!
 //! | gait | when | pieces | sync after | pause |
 //! |---|---|---|---|---|
-//! | hurried | somebody waits for it, or nobody commits, or the log is nearly full | 256 KiB | 1 MiB | |
+//! | hurried | writers wait for it, nobody has committed for 10 ms, or the log is nearly full | 256 KiB | 1 MiB | |
 //! | brisk | the log fills faster than the checkpoint gets on | 256 KiB | 256 KiB | |
-//! | gentle | else | 64 KiB | 64 KiB | until 1 ms after the last piece |
+//! | gentle | else | 64 KiB | 64 KiB | until 1 ms after the last one |
 
 use std::{
     sync::atomic::Ordering,
@@ -23,6 +23,8 @@ use crate::pager::Inner;
 const GENTLE: Duration = Duration::from_millis(1);
 /// What may be in the disk's cache in a hurry: the next who commits waits for it.
 const HURRIED_UNSYNCED: usize = 4 * PIECE;
+/// Who commits again and again does so within this time, even if the disk is slow.
+const QUIET: Duration = Duration::from_millis(10);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Gait {
@@ -54,10 +56,12 @@ pub(crate) struct Pace {
     /// Bytes to write, about, and those written.
     total: u64,
     done: u64,
-    /// Where the log was at the beginning, and at the last look.
+    /// Where the log was at the beginning; where it was when it last moved, and when that was.
     begin: u64,
-    seen: u64,
-    /// Bytes written since the last sync, and when the last piece was through.
+    end: u64,
+    moved: Instant,
+    /// Bytes written since the last pause and the last sync, and when the last pause ended.
+    unpaused: usize,
     unsynced: usize,
     last: Instant,
     gait: Gait,
@@ -66,9 +70,18 @@ pub(crate) struct Pace {
 impl Pace {
     /// For a checkpoint of about so many bytes.
     pub(super) fn new(inner: &Inner, total: u64) -> Pace {
-        let begin = inner.log.end();
-        let gait = Gait::Gentle;
-        Pace { total, done: 0, begin, seen: begin, unsynced: 0, last: Instant::now(), gait }
+        let (end, now) = (inner.log.end(), Instant::now());
+        Pace {
+            total,
+            done: 0,
+            begin: end,
+            end,
+            moved: now,
+            unpaused: 0,
+            unsynced: 0,
+            last: now,
+            gait: Gait::Gentle,
+        }
     }
 
     /// Bytes that the next piece may have.
@@ -79,6 +92,7 @@ impl Pace {
     /// A piece was written: is a sync due?
     pub(super) fn wants_sync(&mut self, bytes: usize) -> bool {
         self.done += bytes as u64;
+        self.unpaused += bytes;
         self.unsynced += bytes;
         let due = self.unsynced >= self.gait.unsynced_max();
         if due {
@@ -87,8 +101,13 @@ impl Pace {
         due
     }
 
-    /// Pauses, if there is time for it, and decides on the gait from here on.
+    /// After as many bytes as a whole piece has: decides on the gait from here on, and pauses if there is
+    /// time for it.
     pub(super) fn pause(&mut self, inner: &Inner) {
+        if self.unpaused < self.gait.piece() {
+            return;
+        }
+        self.unpaused = 0;
         self.gait = self.look(inner);
         if self.gait == Gait::Gentle {
             let due = self.last + GENTLE;
@@ -99,7 +118,10 @@ impl Pace {
 
     fn look(&mut self, inner: &Inner) -> Gait {
         let end = inner.log.end();
-        let alone = std::mem::replace(&mut self.seen, end) == end;
+        if std::mem::replace(&mut self.end, end) != end {
+            self.moved = Instant::now();
+        }
+        let alone = self.moved.elapsed() >= QUIET;
         let nearly_full = inner.log.blocks() * 4096 / 4 * 3;
         let used = inner.log.used();
         let waited_for = inner.checkpoint_waiters.load(Ordering::Relaxed) > 0;

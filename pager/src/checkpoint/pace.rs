@@ -7,7 +7,7 @@
 //!
 //! | gait | when | pieces | sync after | pause |
 //! |---|---|---|---|---|
-//! | hurried | writers wait for it, nobody has committed for 10 ms, or the log is nearly full | 256 KiB | 1 MiB | |
+//! | hurried | writers wait for it, nobody waits for the disk, or the log is nearly full | 256 KiB | 1 MiB | |
 //! | brisk | the log fills faster than the checkpoint gets on | 256 KiB | 256 KiB | |
 //! | gentle | else | 64 KiB | 64 KiB | until 1 ms after the last one |
 
@@ -23,8 +23,8 @@ use crate::pager::Inner;
 const GENTLE: Duration = Duration::from_millis(1);
 /// What may be in the disk's cache in a hurry: the next who commits waits for it.
 const HURRIED_UNSYNCED: usize = 4 * PIECE;
-/// Who commits again and again does so within this time, even if the disk is slow.
-const QUIET: Duration = Duration::from_millis(10);
+/// Who commits durably again and again does so within this time, even if the disk is slow.
+const QUIET: Duration = Duration::from_millis(20);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Gait {
@@ -56,10 +56,11 @@ pub(crate) struct Pace {
     /// Bytes to write, about, and those written.
     total: u64,
     done: u64,
-    /// Where the log was at the beginning; where it was when it last moved, and when that was.
+    /// Where the log was at the beginning.
     begin: u64,
-    end: u64,
-    moved: Instant,
+    /// Durable writes of the log, and when there was a new one.
+    syncs: u64,
+    synced: Option<Instant>,
     /// Bytes written since the last pause and the last sync, and when the last pause ended.
     unpaused: usize,
     unsynced: usize,
@@ -70,16 +71,15 @@ pub(crate) struct Pace {
 impl Pace {
     /// For a checkpoint of about so many bytes.
     pub(super) fn new(inner: &Inner, total: u64) -> Pace {
-        let (end, now) = (inner.log.end(), Instant::now());
         Pace {
             total,
             done: 0,
-            begin: end,
-            end,
-            moved: now,
+            begin: inner.log.end(),
+            syncs: inner.log.syncs(),
+            synced: None,
             unpaused: 0,
             unsynced: 0,
-            last: now,
+            last: Instant::now(),
             gait: Gait::Gentle,
         }
     }
@@ -117,11 +117,11 @@ impl Pace {
     }
 
     fn look(&mut self, inner: &Inner) -> Gait {
-        let end = inner.log.end();
-        if std::mem::replace(&mut self.end, end) != end {
-            self.moved = Instant::now();
+        let syncs = inner.log.syncs();
+        if std::mem::replace(&mut self.syncs, syncs) != syncs {
+            self.synced = Some(Instant::now());
         }
-        let alone = self.moved.elapsed() >= QUIET;
+        let alone = self.synced.is_none_or(|synced| synced.elapsed() >= QUIET);
         let nearly_full = inner.log.blocks() * 4096 / 4 * 3;
         let used = inner.log.used();
         let waited_for = inner.checkpoint_waiters.load(Ordering::Relaxed) > 0;
@@ -129,7 +129,7 @@ impl Pace {
             return Gait::Hurried;
         }
         // What was there at the beginning stays until the end; the rest fills up meanwhile.
-        let filled = end - self.begin;
+        let filled = inner.log.end() - self.begin;
         let room = nearly_full - used + filled;
         if u128::from(filled) * u128::from(self.total) > u128::from(self.done) * u128::from(room) {
             Gait::Brisk

@@ -7,9 +7,12 @@ use std::sync::{
 
 use cowslip::{
     Database, Durability,
-    storage::simulated::{Plan, SectorSize},
+    storage::{
+        MemoryStorage,
+        simulated::{Plan, SectorSize},
+    },
 };
-use cowslip_harness::{Monitor, Scratch, Seed, seed::times, session::disk_of};
+use cowslip_harness::{Gate, Monitor, Scratch, Seed, seed::times, session::disk_of};
 
 const KEYS: u64 = 400;
 
@@ -201,4 +204,25 @@ fn readers_and_tables_outlive_every_handle() {
         (dir, table)
     };
     assert_eq!(round_of(&table.get(&9u64.to_be_bytes()).unwrap().unwrap()), 3);
+}
+
+/// It waits for the one that is written, but not with the writer lock.
+#[test]
+fn a_checkpoint_asked_for_while_one_is_written_keeps_no_writer_waiting() {
+    let gate = Gate::new(Arc::new(MemoryStorage::new()));
+    let db = Scratch::on(Database::builder().background(false), gate.clone()).unwrap();
+    write_round(&db, 0, Durability::Immediate);
+    gate.writes().hold(1);
+    let (free, first, second) = std::thread::scope(|scope| {
+        let db = &*db;
+        let first = scope.spawn(|| db.checkpoint());
+        gate.writes().wait_until_held();
+        let second = scope.spawn(|| db.checkpoint());
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        let free = db.try_begin_write().unwrap().is_some();
+        gate.writes().open();
+        (free, first.join().unwrap(), second.join().unwrap())
+    });
+    first.and(second).unwrap();
+    assert!(free, "no transaction could begin");
 }

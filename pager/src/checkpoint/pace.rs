@@ -138,3 +138,6 @@ impl Pace {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

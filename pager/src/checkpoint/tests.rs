@@ -19,7 +19,7 @@ fn config() -> Config {
     Config { background: false, cache_size: 8 << 20, ..Config::default() }
 }
 
-fn created() -> (Arc<Recorder>, Arc<Inner>) {
+pub(super) fn created() -> (Arc<Recorder>, Arc<Inner>) {
     let disk = Arc::new(Recorder::default());
     let inner = recovery::create(disk.clone(), config(), Arc::new(Opaque)).unwrap();
     (disk, Arc::new(inner))
@@ -39,7 +39,7 @@ fn begin(inner: &Arc<Inner>) -> Transaction {
 }
 
 /// Commits a transaction that makes so many pages.
-fn commit(inner: &Arc<Inner>, pages: usize) -> Vec<Pointer> {
+pub(super) fn commit(inner: &Arc<Inner>, pages: usize) -> Vec<Pointer> {
     let mut transaction = begin(inner);
     let made: Vec<Pointer> = (0..pages).map(|_| transaction.allocate(1, 0, 1).unwrap()).collect();
     transaction.set_root(made[0]);

@@ -36,7 +36,7 @@ pub(crate) struct ReadyRing {
 /// takes long is done before, while commits go on: the new ring is cleared, and what is dirty written.
 pub(crate) fn grow_log(inner: &Inner) -> Result<()> {
     let grow = Scope { grow_log: true, ..Scope::default() };
-    let cleared = {
+    {
         // Who finds the log full meanwhile waits for this ring, and clears none of his own.
         let mut place = inner.ready_ring.lock();
         let follows = inner.log.ring().offset;
@@ -51,18 +51,11 @@ pub(crate) fn grow_log(inner: &Inner) -> Result<()> {
             inner.poison.on_failure(zero_gently(inner, &ring))?;
             *place = Some(ReadyRing { ring, run, follows });
         }
-        place.is_some()
-    };
-    // Who took the ring meanwhile makes the checkpoint, too.
-    let is_ready = || inner.ready_ring.lock().is_some();
-    let result = if cleared && !is_ready() {
-        Ok(())
-    } else {
-        make(inner).and_then(|()| inner.writer.lock()).and_then(|()| {
-            let _unlock = inner.writer.unlock_later();
-            if is_ready() { exclusive(inner, grow) } else { Ok(()) }
-        })
-    };
+    }
+    let result = make(inner).and_then(|()| inner.writer.lock()).and_then(|()| {
+        let _unlock = inner.writer.unlock_later();
+        exclusive(inner, grow)
+    });
     if let Some(unused) = inner.ready_ring.lock().take() {
         inner.space.lock().give_back(unused.run);
     }

@@ -101,12 +101,14 @@ pub(crate) fn exclusive(inner: &Inner, scope: Scope) -> Result<()> {
     inner.poison.on_failure(result)
 }
 
-/// Waits for the checkpoint that is being written, if one is: it makes room, and may spare another one. For writers.
+/// Waits, in place of a writer, for the checkpoint that is being written, if one is: it makes room, and may
+/// spare another one.
 pub(crate) fn await_running(inner: &Inner) {
     drop(lock(inner));
 }
 
-/// The checkpoint mutex, for those who keep writers waiting: a checkpoint that is being written makes haste then.
+/// The checkpoint mutex, for those who keep writers waiting: a checkpoint that is being written makes
+/// haste then.
 fn lock(inner: &Inner) -> MutexGuard<'_, CheckpointState> {
     inner.checkpoint.try_lock().unwrap_or_else(|| {
         inner.checkpoint_waiters.fetch_add(1, Ordering::Relaxed);

@@ -89,8 +89,8 @@ impl Pace {
         self.gait.piece()
     }
 
-    /// A piece was written: is a sync due?
-    pub(super) fn wants_sync(&mut self, bytes: usize) -> bool {
+    /// A piece was written; true if a sync is due.
+    pub(super) fn wrote(&mut self, bytes: usize) -> bool {
         self.done += bytes as u64;
         self.unpaused += bytes;
         self.unsynced += bytes;

@@ -111,7 +111,7 @@ impl<'i> Pieces<'i> {
         let length = self.buffer.len();
         self.buffer.clear();
         if let Some(pace) = &mut self.pace {
-            if pace.wants_sync(length) {
+            if pace.wrote(length) {
                 let synced = self.inner.storage.sync();
                 let synced = synced.map_err(|e| Error::io("syncing pages", None, e));
                 self.inner.poison.on_failure(synced)?;

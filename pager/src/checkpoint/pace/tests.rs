@@ -1,11 +1,25 @@
+use std::sync::Arc;
+
 use super::*;
-use crate::checkpoint::tests::{commit, created};
+use crate::{
+    checkpoint::{
+        seal_release_write,
+        tests::{commit, created},
+    },
+    error::Error,
+    pager::{Config, Opaque},
+    recovery,
+    storage::{
+        SimulatedStorage,
+        simulated::{FaultKind, Plan, SectorSize},
+    },
+};
 
 const MIB: usize = 1 << 20;
 
 /// Writes a piece as long as it may be; true if it was synced.
 fn write_piece(pace: &mut Pace, inner: &Inner) -> bool {
-    let synced = pace.wants_sync(pace.piece());
+    let synced = pace.wrote(pace.piece());
     pace.pause(inner);
     synced
 }
@@ -47,7 +61,7 @@ fn single_pages_are_paced_by_their_sum() {
     let mut syncs = 0;
     for _ in 0..8 * DIRECT_MIN / 4096 {
         commit(&inner, 1);
-        syncs += u32::from(pace.wants_sync(4096));
+        syncs += u32::from(pace.wrote(4096));
         pace.pause(&inner);
     }
     assert_eq!(syncs, 8);
@@ -75,4 +89,36 @@ fn a_checkpoint_makes_haste_when_writers_wait_for_it() {
     commit(&inner, 1);
     write_piece(&mut pace, &inner);
     assert_eq!(pace.gait, Gait::Hurried);
+}
+
+/// Whichever of its calls fails, the syncs between its pieces among them: the store says so, writes no more,
+/// and what was committed before is there.
+#[test]
+fn a_call_that_fails_in_a_paced_checkpoint_poisons_and_loses_nothing() {
+    let config = || Config { background: true, cache_size: 8 << 20, ..Config::default() };
+    let mut failed = 0;
+    for ahead in 0.. {
+        let disk = Arc::new(SimulatedStorage::new());
+        let inner = recovery::create(disk.clone(), config(), Arc::new(Opaque)).unwrap();
+        let inner = Arc::new(inner);
+        let root = commit(&inner, 200)[0];
+        disk.fail_at(disk.calls() + ahead, FaultKind::Eio, false);
+        inner.writer.lock().unwrap();
+        let result = seal_release_write(&inner, crate::checkpoint::Scope::default());
+        if result.is_ok() {
+            break;
+        }
+        failed += 1;
+        assert!(matches!(inner.poison.check(), Err(Error::Poisoned { .. })), "call {ahead}");
+        for plan in [Plan::None, Plan::All] {
+            let image = disk.history().crash_at(usize::MAX, SectorSize::B512, &plan);
+            let disk = Arc::new(SimulatedStorage::from_image(image));
+            let (found, replay) = recovery::open(disk, config(), Arc::new(Opaque)).unwrap();
+            // In the checkpoint, or still in the log.
+            let durable = found.checkpoint.lock().durable.root.page == root.page;
+            assert!(durable || replay.transactions() > 0, "call {ahead}, {plan:?}");
+        }
+    }
+    // 800 KiB: the session, four pieces or more with a sync of a piece, the map, the superblock.
+    assert!(failed >= 8, "{failed} calls");
 }
